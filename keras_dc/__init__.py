@@ -1,0 +1,39 @@
+"""Deep Compression for Keras 3: prune, share weights, convert, run.
+
+Public names are loaded at their first use: importing keras_dc imports neither
+Keras nor TensorFlow, so that a device needs neither.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "PolynomialDecay": "schedules",
+    "ConstantSparsity": "schedules",
+    "prune": "pruning",
+    "PruningCallback": "pruning",
+    "share_weights": "weight_sharing",
+    "WeightSharingCallback": "weight_sharing",
+    "strip": "stripping",
+    "convert": "conversion",
+    "compress": "compression",
+    "expand": "compression",
+    "inspect": "compression",
+    "Interpreter": "runtime",
+    "op_library_path": "codec",
+}
+
+__all__ = ["__version__", *_MODULE_OF]
+
+
+def __getattr__(name):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

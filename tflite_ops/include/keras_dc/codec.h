@@ -1,0 +1,101 @@
+// The C ABI of the codec: one tensor in, one blob out, and back.
+//
+// A blob is described in tflite_ops/FORMAT.md. Every function takes pointers
+// with sizes, returns a status, allocates nothing that the caller must free,
+// and lets no C++ exception out. All functions may be called from several
+// threads at once.
+#ifndef KERAS_DC_CODEC_H_
+#define KERAS_DC_CODEC_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define KDC_EXPORT __declspec(dllexport)
+#else
+#define KDC_EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Why a call failed. The values are part of the ABI: append, never renumber.
+typedef enum kdc_status {
+  KDC_OK = 0,
+  KDC_INVALID_ARGUMENT = 1,
+  KDC_OUT_OF_MEMORY = 2,
+  KDC_WRONG_BUFFER_SIZE = 3,
+  KDC_BAD_MAGIC = 4,
+  KDC_UNSUPPORTED_VERSION = 5,
+  KDC_BAD_CHECKSUM = 6,
+  KDC_TRUNCATED = 7,
+  KDC_TRAILING_BYTES = 8,
+  KDC_BAD_HEADER = 9,
+  KDC_TOO_LARGE = 10,
+  KDC_BAD_CODE_TABLE = 11,
+  KDC_BAD_STREAM = 12,
+  KDC_BAD_POSITION = 13,
+} kdc_status;
+
+// The element type of a tensor. The values stand in blobs (FORMAT.md, 3).
+typedef enum kdc_dtype {
+  KDC_FLOAT32 = 0,
+  KDC_FLOAT16 = 1,
+  KDC_BFLOAT16 = 2,
+  KDC_INT8 = 3,
+} kdc_dtype;
+
+enum { KDC_MAX_RANK = 8 };
+
+// What a blob holds, read from its header and tables.
+typedef struct kdc_blob_info {
+  int32_t dtype;  // a kdc_dtype
+  int32_t rank;   // 0 to KDC_MAX_RANK
+  int64_t shape[KDC_MAX_RANK];
+  int64_t num_weights;    // product of `shape`
+  int64_t num_kept;       // weights that are coded one by one
+  int64_t num_fillers;    // filler zeros between them
+  int32_t num_centroids;  // 0: the values are stored as they are
+  int32_t gap_bits;       // 0: no gaps, every weight is coded
+  int32_t column_major;   // 1: the scan runs down the columns
+  int32_t num_streams;    // bit streams per kind of symbol
+  int64_t header_bytes;   // magic, header fields, sizes and checksum
+  int64_t codebook_bytes;
+  int64_t table_bytes;  // both code-length tables
+  int64_t index_bytes;  // Huffman-coded cluster indices, or raw values
+  int64_t gap_bytes;    // Huffman-coded position gaps
+} kdc_blob_info;
+
+// One English sentence for `status`, without a full stop; never null.
+KDC_EXPORT const char* kdc_status_message(int32_t status);
+
+// A size in bytes that `kdc_encode` never exceeds, or 0 if a tensor of
+// `num_weights` elements cannot be coded.
+KDC_EXPORT size_t kdc_encode_bound(int64_t num_weights, int32_t dtype,
+                                   int32_t rank);
+
+// Writes the smallest blob found for a tensor of `rank` dimensions.
+//
+// `values` holds the product of `shape` elements of `dtype`, C order. Equality
+// is equality of bit patterns, so -0.0 and NaNs come back as they were. On
+// KDC_OK `*blob_size` is the number of bytes written to `blob`.
+KDC_EXPORT int32_t kdc_encode(const void* values, int32_t dtype,
+                              const int64_t* shape, int32_t rank, uint8_t* blob,
+                              size_t blob_capacity, size_t* blob_size);
+
+// Reads what a blob says of itself. Checks the checksum, the header and the
+// tables, not the streams.
+KDC_EXPORT int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,
+                               kdc_blob_info* info);
+
+// Decodes a blob into `values`, C order; `values_size` is its size in bytes and
+// must be that of the tensor.
+KDC_EXPORT int32_t kdc_decode(const uint8_t* blob, size_t blob_size,
+                              void* values, size_t values_size);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif
+
+#endif  // KERAS_DC_CODEC_H_

@@ -1,0 +1,157 @@
+#include "blob_reader.h"
+
+#include <cstring>
+
+#include "bit_stream.h"
+#include "crc32.h"
+#include "format.h"
+
+namespace keras_dc {
+namespace {
+
+kdc_status CheckEnvelope(const uint8_t* bytes, size_t size) {
+  if (bytes == nullptr) return KDC_INVALID_ARGUMENT;
+  if (size < kMagicBytes) return KDC_TRUNCATED;
+  if (std::memcmp(bytes, kMagic, sizeof(kMagic)) != 0) return KDC_BAD_MAGIC;
+  if (bytes[sizeof(kMagic)] != kVersion) return KDC_UNSUPPORTED_VERSION;
+  if (size < kMagicBytes + kChecksumBytes) return KDC_TRUNCATED;
+  const size_t payload = size - kChecksumBytes;
+  if (Crc32(bytes, payload) != LoadU32(bytes + payload)) {
+    return KDC_BAD_CHECKSUM;
+  }
+  return KDC_OK;
+}
+
+kdc_status ReadStatus(const ByteReader& reader) {
+  if (reader.truncated()) return KDC_TRUNCATED;
+  return reader.malformed() ? KDC_BAD_HEADER : KDC_OK;
+}
+
+kdc_status ReadShape(ByteReader* reader, kdc_blob_info* info) {
+  const uint8_t rank = reader->ReadByte();
+  if (rank > KDC_MAX_RANK) return KDC_BAD_HEADER;
+  info->rank = rank;
+  uint64_t product = 1;
+  for (int i = 0; i < info->rank; ++i) {
+    const uint64_t dim = reader->ReadVarint();
+    if (dim > kMaxWeights) return KDC_TOO_LARGE;
+    if (dim != 0 && product > kMaxWeights / dim) return KDC_TOO_LARGE;
+    product *= dim;
+    info->shape[i] = static_cast<int64_t>(dim);
+  }
+  info->num_weights = static_cast<int64_t>(product);
+  return ReadStatus(*reader);
+}
+
+// FORMAT.md, 3: everything up to the codebook.
+kdc_status ReadHeader(ByteReader* reader, Blob* blob) {
+  kdc_blob_info& info = blob->info;
+  const uint8_t layout = reader->ReadByte();
+  const uint8_t coding = reader->ReadByte();
+  info.dtype = layout & kDtypeMask;
+  info.column_major = (layout & kColumnMajorBit) != 0 ? 1 : 0;
+  info.gap_bits = layout >> kGapBitsShift;
+  blob->half_float = (coding & kHalfFloatBit) != 0;
+  info.num_streams = 1 << ((coding & kStreamsMask) >> kStreamsShift);
+  if (reader->truncated()) return KDC_TRUNCATED;
+  if (ItemSize(info.dtype) == 0 || info.gap_bits > kMaxGapBits ||
+      (coding & kReservedMask) != 0 ||
+      (blob->half_float && info.dtype != KDC_FLOAT32)) {
+    return KDC_BAD_HEADER;
+  }
+  const kdc_status status = ReadShape(reader, &info);
+  if (status != KDC_OK) return status;
+  uint64_t num_kept = static_cast<uint64_t>(info.num_weights);
+  uint64_t num_fillers = 0;
+  if (info.gap_bits != 0) {
+    num_kept = reader->ReadVarint();
+    num_fillers = reader->ReadVarint();
+  }
+  // Each symbol stands for one weight at least, which bounds all that is
+  // allocated by the declared shape.
+  const auto num_weights = static_cast<uint64_t>(info.num_weights);
+  if (num_kept > num_weights || num_fillers > num_weights - num_kept) {
+    return KDC_BAD_HEADER;
+  }
+  info.num_kept = static_cast<int64_t>(num_kept);
+  info.num_fillers = static_cast<int64_t>(num_fillers);
+  if ((coding & kCodebookBit) != 0) {
+    info.num_centroids = reader->ReadByte() + 1;
+  }
+  return ReadStatus(*reader);
+}
+
+// The byte counts of all streams but the last, which takes what is left.
+kdc_status ReadStreams(ByteReader* reader, Blob* blob) {
+  const auto num_streams = static_cast<size_t>(blob->info.num_streams);
+  std::vector<ByteRange*> ranges;
+  if (!blob->index_lengths.empty()) blob->index_streams.resize(num_streams);
+  if (!blob->gap_lengths.empty()) blob->gap_streams.resize(num_streams);
+  for (ByteRange& range : blob->index_streams) ranges.push_back(&range);
+  for (ByteRange& range : blob->gap_streams) ranges.push_back(&range);
+  for (size_t i = 0; i + 1 < ranges.size(); ++i) {
+    ranges[i]->size = static_cast<size_t>(reader->ReadVarint());
+  }
+  kdc_status status = ReadStatus(*reader);
+  if (status != KDC_OK) return status;
+  const size_t body = reader->position();
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (i + 1 == ranges.size()) ranges[i]->size = reader->remaining();
+    ranges[i]->bytes = reader->ReadBytes(ranges[i]->size);
+    if (ranges[i]->bytes == nullptr) return KDC_TRUNCATED;
+  }
+  if (reader->remaining() != 0) return KDC_TRAILING_BYTES;
+  for (const ByteRange& range : blob->index_streams) {
+    blob->info.index_bytes += static_cast<int64_t>(range.size);
+  }
+  for (const ByteRange& range : blob->gap_streams) {
+    blob->info.gap_bytes += static_cast<int64_t>(range.size);
+  }
+  blob->info.header_bytes += static_cast<int64_t>(body);
+  return KDC_OK;
+}
+
+}  // namespace
+
+kdc_status ReadBlob(const uint8_t* bytes, size_t size, Blob* blob) {
+  kdc_status status = CheckEnvelope(bytes, size);
+  if (status != KDC_OK) return status;
+  *blob = Blob();
+  kdc_blob_info& info = blob->info;
+  ByteReader reader(bytes, size - kChecksumBytes);
+  reader.ReadBytes(kMagicBytes);
+  status = ReadHeader(&reader, blob);
+  if (status != KDC_OK) return status;
+
+  const bool has_codebook = info.num_centroids != 0;
+  const size_t item_size = blob->half_float
+                               ? ItemSize(KDC_FLOAT16)
+                               : ItemSize(info.dtype);
+  const size_t num_stored = has_codebook
+                                ? static_cast<size_t>(info.num_centroids)
+                                : blob->num_entries();
+  const size_t stored_bytes = num_stored * item_size;
+  const uint8_t* stored = reader.ReadBytes(stored_bytes);
+  if (stored == nullptr) return KDC_TRUNCATED;
+  blob->stored_values = {stored, stored_bytes};
+
+  const size_t tables_begin = reader.position();
+  if (has_codebook && info.num_centroids > 1 && info.num_kept > 0) {
+    blob->index_lengths.resize(static_cast<size_t>(info.num_centroids));
+    status = ReadCodeLengths(&reader, &blob->index_lengths);
+    if (status != KDC_OK) return status;
+  }
+  if (info.gap_bits != 0 && blob->num_gap_symbols() > 0) {
+    blob->gap_lengths.resize(size_t{1} << info.gap_bits);
+    status = ReadCodeLengths(&reader, &blob->gap_lengths);
+    if (status != KDC_OK) return status;
+  }
+  info.table_bytes = static_cast<int64_t>(reader.position() - tables_begin);
+  const auto stored_count = static_cast<int64_t>(stored_bytes);
+  (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_count;
+  info.header_bytes = static_cast<int64_t>(kChecksumBytes) - stored_count -
+                      info.table_bytes;
+  return ReadStreams(&reader, blob);
+}
+
+}  // namespace keras_dc

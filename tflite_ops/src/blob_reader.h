@@ -1,0 +1,38 @@
+// Takes a blob apart and checks all of it but the Huffman streams (FORMAT.md, 3
+// to 7).
+#ifndef KERAS_DC_SRC_BLOB_READER_H_
+#define KERAS_DC_SRC_BLOB_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "huffman.h"
+#include "keras_dc/codec.h"
+#include "symbol_decoder.h"
+
+namespace keras_dc {
+
+// The parts of a blob; the byte ranges point into it.
+struct Blob {
+  kdc_blob_info info = {};
+  bool half_float = false;      // centroids or values are stored as float16
+  ByteRange stored_values;      // the codebook, or all values if there is none
+  CodeLengths index_lengths;    // empty if indices take no stream
+  CodeLengths gap_lengths;      // empty if there are no gap symbols
+  std::vector<ByteRange> index_streams;
+  std::vector<ByteRange> gap_streams;
+
+  // Weights that have a cluster index or a stored value each.
+  size_t num_entries() const { return static_cast<size_t>(info.num_kept); }
+  size_t num_gap_symbols() const {
+    return static_cast<size_t>(info.num_kept + info.num_fillers);
+  }
+};
+
+// `*blob` is unspecified unless KDC_OK.
+kdc_status ReadBlob(const uint8_t* bytes, size_t size, Blob* blob);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_BLOB_READER_H_

@@ -1,0 +1,81 @@
+// The C ABI. Every function turns the C++ calls into statuses and nothing more.
+#include "keras_dc/codec.h"
+
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "blob_reader.h"
+#include "decoder.h"
+#include "encoder.h"
+
+const char* kdc_status_message(int32_t status) {
+  switch (status) {
+    case KDC_OK:
+      return "no error";
+    case KDC_INVALID_ARGUMENT:
+      return "an argument is null, negative or not a known dtype";
+    case KDC_OUT_OF_MEMORY:
+      return "memory could not be allocated";
+    case KDC_WRONG_BUFFER_SIZE:
+      return "the buffer does not have the size of the tensor";
+    case KDC_BAD_MAGIC:
+      return "this is not a keras_dc blob: it does not begin with 'KDC'";
+    case KDC_UNSUPPORTED_VERSION:
+      return "the blob has a format version that this library does not read";
+    case KDC_BAD_CHECKSUM:
+      return "the blob is damaged: its checksum does not match its bytes";
+    case KDC_TRUNCATED:
+      return "the blob ends before the data that it declares";
+    case KDC_TRAILING_BYTES:
+      return "the blob goes on after the data that it declares";
+    case KDC_BAD_HEADER:
+      return "the blob's header has a field with a value that is not allowed";
+    case KDC_TOO_LARGE:
+      return "the tensor has more than 2147483647 weights";
+    case KDC_BAD_CODE_TABLE:
+      return "the blob's code lengths do not make a complete prefix code";
+    case KDC_BAD_STREAM:
+      return "a bit stream of the blob does not end where its symbols do";
+    case KDC_BAD_POSITION:
+      return "the blob's position gaps lead outside the tensor";
+    default:
+      return "unknown status";
+  }
+}
+
+size_t kdc_encode_bound(int64_t num_weights, int32_t dtype, int32_t rank) {
+  return keras_dc::EncodeBound(num_weights, dtype, rank);
+}
+
+int32_t kdc_encode(const void* values, int32_t dtype, const int64_t* shape,
+                   int32_t rank, uint8_t* blob, size_t blob_capacity,
+                   size_t* blob_size) {
+  if (blob == nullptr || blob_size == nullptr) return KDC_INVALID_ARGUMENT;
+  std::vector<uint8_t> bytes;
+  const kdc_status status =
+      keras_dc::Encode(values, dtype, shape, rank, &bytes);
+  if (status != KDC_OK) return status;
+  if (bytes.size() > blob_capacity) return KDC_WRONG_BUFFER_SIZE;
+  std::memcpy(blob, bytes.data(), bytes.size());
+  *blob_size = bytes.size();
+  return KDC_OK;
+}
+
+int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,
+                    kdc_blob_info* info) {
+  if (info == nullptr) return KDC_INVALID_ARGUMENT;
+  try {
+    keras_dc::Blob parsed;
+    const kdc_status status = keras_dc::ReadBlob(blob, blob_size, &parsed);
+    if (status == KDC_OK) *info = parsed.info;
+    return status;
+  } catch (const std::bad_alloc&) {
+    return KDC_OUT_OF_MEMORY;
+  }
+}
+
+int32_t kdc_decode(const uint8_t* blob, size_t blob_size, void* values,
+                   size_t values_size) {
+  return keras_dc::DecodeDense(blob, blob_size, values, values_size);
+}

@@ -1,0 +1,43 @@
+// From blob to numbers. The inverse of encoder.h; the two share format.h alone.
+#ifndef KERAS_DC_SRC_DECODER_H_
+#define KERAS_DC_SRC_DECODER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "keras_dc/codec.h"
+
+namespace keras_dc {
+
+// A tensor in compressed sparse row form, seen as a matrix (FORMAT.md, 2): the
+// first dimension is the row, all others together are the column; a scalar and
+// a vector are one row.
+struct SparseTensor {
+  kdc_dtype dtype = KDC_FLOAT32;
+  std::vector<int64_t> shape;
+  int64_t num_rows = 0;
+  int64_t num_columns = 0;
+  // Entries of row r are those from row_begin[r] to row_begin[r + 1] - 1; their
+  // columns ascend.
+  std::vector<uint32_t> row_begin;
+  std::vector<uint32_t> columns;
+  // The value of entry e is centroid indices[e], when the blob has a codebook;
+  // otherwise `indices` and `codebook` are empty and it is values[e].
+  std::vector<uint8_t> indices;
+  // Elements of `dtype`, packed.
+  std::vector<uint8_t> codebook;
+  std::vector<uint8_t> values;
+};
+
+// Decodes to the sparse form. `*tensor` is unspecified unless KDC_OK.
+kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,
+                        SparseTensor* tensor);
+
+// Decodes to `values_size` bytes of dense values, C order.
+kdc_status DecodeDense(const uint8_t* blob, size_t blob_size, void* values,
+                       size_t values_size);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_DECODER_H_
