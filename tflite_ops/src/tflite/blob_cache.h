@@ -1,0 +1,111 @@
+// Decoded weights by blob, so that a runtime which builds its nodes anew (as
+// resize_tensor_input makes it do) finds them ready.
+#ifndef KERAS_DC_SRC_TFLITE_BLOB_CACHE_H_
+#define KERAS_DC_SRC_TFLITE_BLOB_CACHE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "kernels/fully_connected.h"
+
+namespace keras_dc {
+
+struct Blob {
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+
+  bool operator==(const Blob& other) const {
+    return data == other.data && size == other.size;
+  }
+};
+
+// Size and a 64-bit hash of the bytes. An address would not do: a new model may
+// lie where a closed one lay.
+using BlobKey = std::pair<size_t, uint64_t>;
+
+inline BlobKey KeyOf(const Blob& blob) {
+  constexpr uint64_t kPrime = 0x9E3779B97F4A7C15u;
+  uint64_t hash = blob.size;
+  const auto mix = [&hash](uint64_t word) {
+    hash = (hash ^ word) * kPrime;
+    hash ^= hash >> 29;
+  };
+  size_t i = 0;
+  for (; i + sizeof(uint64_t) <= blob.size; i += sizeof(uint64_t)) {
+    uint64_t word;
+    std::memcpy(&word, blob.data + i, sizeof(word));
+    mix(word);
+  }
+  for (; i < blob.size; ++i) mix(blob.data[i]);
+  return {blob.size, hash};
+}
+
+// All functions may be called from several threads at once: interpreters in
+// different threads may share a delegate.
+template <typename T>
+class BlobCache {
+ public:
+  // Null if absent.
+  std::shared_ptr<const T> Find(const BlobKey& key) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? nullptr : found->second;
+  }
+
+  void Insert(const BlobKey& key, std::shared_ptr<const T> value) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    entries_[key] = std::move(value);
+  }
+
+  // Forgets what nobody else holds.
+  void DropUnused() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      entry = entry->second.use_count() == 1 ? entries_.erase(entry)
+                                             : std::next(entry);
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<BlobKey, std::shared_ptr<const T>> entries_;
+};
+
+// Dense values for ops of the runtime. Kernels there load whole SIMD registers
+// and may read past the end, so a cache line is added.
+class DenseWeights {
+ public:
+  explicit DenseWeights(size_t size_bytes)
+      : size_bytes_(size_bytes), lines_(size_bytes / sizeof(Line) + 2) {}
+
+  uint8_t* data() { return lines_[0].bytes; }
+  const uint8_t* data() const { return lines_[0].bytes; }
+  size_t size_bytes() const { return size_bytes_; }
+
+ private:
+  struct alignas(64) Line {
+    uint8_t bytes[64];
+  };
+  size_t size_bytes_;
+  std::vector<Line> lines_;
+};
+
+struct WeightCaches {
+  BlobCache<FullyConnected> fully_connected;
+  BlobCache<DenseWeights> dense;
+
+  void DropUnused() {
+    fully_connected.DropUnused();
+    dense.DropUnused();
+  }
+};
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_TFLITE_BLOB_CACHE_H_

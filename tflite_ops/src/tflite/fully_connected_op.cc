@@ -1,0 +1,232 @@
+// KerasDcFullyConnected: FULLY_CONNECTED of float32 whose weights are a blob.
+//
+// Inputs: input, blob [, bias]. Output: output. Custom options, each a byte,
+// a missing one being 0: fused activation, flags, version of the operator that
+// was replaced.
+#include <climits>
+#include <cstdlib>
+#include <utility>
+
+#include "decoder.h"
+#include "kernels/fully_connected.h"
+#include "tflite/op.h"
+
+namespace keras_dc {
+namespace {
+
+constexpr size_t kInput = 0;
+constexpr size_t kWeights = 1;
+constexpr size_t kBias = 2;
+
+constexpr size_t kMaxOptionBytes = 8;
+constexpr uint8_t kKeepNumDimsFlag = 1;
+
+struct Options {
+  Activation activation = Activation::kNone;
+  bool keep_num_dims = false;
+};
+
+Error ParseOptions(const uint8_t* bytes, size_t size, Options* options) {
+  if (size > kMaxOptionBytes) {
+    return "expected at most " + std::to_string(kMaxOptionBytes) +
+           " bytes of custom options, got " + std::to_string(size);
+  }
+  if (size > 0) {
+    if (bytes[0] >= kNumActivations) {
+      return "unknown fused activation " + std::to_string(bytes[0]);
+    }
+    options->activation = static_cast<Activation>(bytes[0]);
+  }
+  if (size > 1) options->keep_num_dims = (bytes[1] & kKeepNumDimsFlag) != 0;
+  return "";
+}
+
+class FullyConnectedOp : public Op {
+ public:
+  FullyConnectedOp(const uint8_t* options, size_t options_size,
+                   std::shared_ptr<WeightCaches> caches)
+      : Op("KerasDcFullyConnected"), caches_(std::move(caches)) {
+    options_error_ = ParseOptions(options, options_size, &options_);
+  }
+
+  // Holds on to weights that are ready, so that the cache keeps them.
+  void Attach(TfLiteContext* context) override {
+    Blob blob;
+    if (!CheckArity(*context, 2, 3).empty()) return;
+    if (!GetBlob(*Input(context, kWeights), &blob).empty()) return;
+    weights_ = caches_->fully_connected.Find(KeyOf(blob));
+    if (weights_ != nullptr) blob_ = blob;
+  }
+
+  Error Prepare(TfLiteContext* context) override {
+    if (!options_error_.empty()) return options_error_;
+    Error error = CheckArity(*context, 2, 3);
+    if (!error.empty()) return error;
+    error = CheckTypes(context);
+    if (!error.empty()) return error;
+
+    Blob blob;
+    error = GetBlob(*Input(context, kWeights), &blob);
+    if (!error.empty()) return error;
+    const bool is_packed = weights_ != nullptr && blob == blob_;
+    int64_t units = 0;
+    int64_t input_size = 0;
+    if (is_packed) {
+      units = static_cast<int64_t>(weights_->num_rows());
+      input_size = static_cast<int64_t>(weights_->num_columns());
+    } else {
+      error = ReadShape(blob, &units, &input_size);
+      if (!error.empty()) return error;
+    }
+    std::vector<int> output_shape;
+    error = CheckShapes(context, units, input_size, &output_shape);
+    if (!error.empty()) return error;
+    if (!is_packed) {
+      error = Pack(blob);
+      if (!error.empty()) return error;
+    }
+    return Resize(context, output_shape);
+  }
+
+  Error Eval(TfLiteContext* context) override {
+    const TfLiteTensor* input = Input(context, kInput);
+    const TfLiteTensor* bias = Input(context, kBias);
+    TfLiteTensor* output = Output(context);
+    // Shapes of dynamic tensors can change after Prepare; the memory must fit.
+    if (weights_ == nullptr ||
+        input->bytes != batch_ * weights_->num_columns() * sizeof(float) ||
+        output->bytes != batch_ * weights_->num_rows() * sizeof(float)) {
+      return "the shapes changed after AllocateTensors";
+    }
+    if (batch_ == 0) return "";
+    weights_->Run(input->data.f, batch_,
+                  bias == nullptr ? nullptr : bias->data.f, options_.activation,
+                  &scratch_, output->data.f);
+    return "";
+  }
+
+  void Detach(TfLiteContext*) override {}
+
+ private:
+  Error CheckTypes(TfLiteContext* context) const {
+    const TfLiteTensor* bias = Input(context, kBias);
+    const std::pair<const char*, const TfLiteTensor*> floats[] = {
+        {"input", Input(context, kInput)},
+        {"bias", bias},
+        {"output", Output(context)}};
+    for (const auto& [role, tensor] : floats) {
+      if (tensor != nullptr && tensor->type != kTfLiteFloat32) {
+        return std::string("expected the ") + role + " as FLOAT32, got " +
+               TypeName(tensor->type);
+      }
+    }
+    return "";
+  }
+
+  static Error ReadShape(const Blob& blob, int64_t* units,
+                         int64_t* input_size) {
+    kdc_blob_info info;
+    const int32_t status = kdc_inspect(blob.data, blob.size, &info);
+    if (status != KDC_OK) return BlobError(static_cast<kdc_status>(status));
+    if (info.dtype != KDC_FLOAT32) {
+      return "expected weights of FLOAT32, the blob holds " +
+             TypeName(TfLiteTypeOf(info.dtype));
+    }
+    if (info.rank != 2 || info.shape[0] > INT_MAX || info.shape[1] > INT_MAX ||
+        info.shape[1] == 0) {
+      return "expected weights of shape [units, input_size], the blob holds " +
+             ShapeString(info.shape, static_cast<size_t>(info.rank));
+    }
+    *units = info.shape[0];
+    *input_size = info.shape[1];
+    return "";
+  }
+
+  // Does what TFLite's FULLY_CONNECTED does with shapes.
+  Error CheckShapes(TfLiteContext* context, int64_t units, int64_t input_size,
+                    std::vector<int>* output_shape) {
+    const TfLiteIntArray* dims = Input(context, kInput)->dims;
+    const std::string weights =
+        "[" + std::to_string(units) + ", " + std::to_string(input_size) + "]";
+    int64_t num_elements = 1;
+    for (int i = 0; i < dims->size; ++i) {
+      if (dims->data[i] < 0 ||
+          (dims->data[i] > 0 && num_elements > INT_MAX / dims->data[i])) {
+        return "the input shape " + ShapeString(dims) + " is out of range";
+      }
+      num_elements *= dims->data[i];
+    }
+    const bool fits =
+        options_.keep_num_dims
+            ? dims->size > 0 && dims->data[dims->size - 1] == input_size
+            : num_elements % input_size == 0;
+    if (!fits) {
+      return "the input shape " + ShapeString(dims) +
+             " does not fit weights of shape " + weights;
+    }
+    const TfLiteTensor* bias = Input(context, kBias);
+    if (bias != nullptr &&
+        bias->bytes != static_cast<size_t>(units) * sizeof(float)) {
+      return "the bias shape " + ShapeString(bias->dims) +
+             " does not fit weights of shape " + weights;
+    }
+    batch_ = static_cast<size_t>(num_elements / input_size);
+    if (options_.keep_num_dims) {
+      output_shape->assign(dims->data, dims->data + dims->size);
+      output_shape->back() = static_cast<int>(units);
+    } else {
+      *output_shape = {static_cast<int>(batch_), static_cast<int>(units)};
+    }
+    return "";
+  }
+
+  // To be called after CheckShapes: the shape bounds what is allocated here.
+  Error Pack(const Blob& blob) {
+    const BlobKey key = KeyOf(blob);
+    weights_ = caches_->fully_connected.Find(key);
+    if (weights_ == nullptr) {
+      SparseTensor sparse;
+      kdc_status status = DecodeSparse(blob.data, blob.size, &sparse);
+      if (status != KDC_OK) return BlobError(status);
+      auto weights = std::make_shared<FullyConnected>();
+      status = FullyConnected::Pack(std::move(sparse), weights.get());
+      if (status != KDC_OK) return BlobError(status);
+      weights_ = std::move(weights);
+      caches_->fully_connected.Insert(key, weights_);
+    }
+    blob_ = blob;
+    return "";
+  }
+
+  Error Resize(TfLiteContext* context, const std::vector<int>& shape) const {
+    // The runtime frees the array, with free().
+    auto* dims = static_cast<TfLiteIntArray*>(
+        std::malloc(sizeof(TfLiteIntArray) + shape.size() * sizeof(int)));
+    if (dims == nullptr) return kdc_status_message(KDC_OUT_OF_MEMORY);
+    dims->size = static_cast<int>(shape.size());
+    for (size_t i = 0; i < shape.size(); ++i) dims->data[i] = shape[i];
+    if (context->ResizeTensor(context, Output(context), dims) != kTfLiteOk) {
+      return "the runtime cannot resize the output tensor";
+    }
+    return "";
+  }
+
+  std::shared_ptr<WeightCaches> caches_;
+  Options options_;
+  Error options_error_;
+  std::shared_ptr<const FullyConnected> weights_;
+  Blob blob_;
+  size_t batch_ = 0;
+  std::vector<float> scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> MakeFullyConnected(const uint8_t* options,
+                                       size_t options_size,
+                                       std::shared_ptr<WeightCaches> caches) {
+  return std::make_unique<FullyConnectedOp>(options, options_size,
+                                            std::move(caches));
+}
+
+}  // namespace keras_dc

@@ -1,0 +1,134 @@
+#include "tflite/op.h"
+
+namespace keras_dc {
+namespace {
+
+// Older official headers do not name this type.
+constexpr int kBFloat16Type = 19;
+
+bool Exists(const TfLiteContext& context, int index) {
+  return index >= 0 && static_cast<size_t>(index) < context.tensors_size;
+}
+
+}  // namespace
+
+void Op::Bind(const TfLiteIntArray* inputs, const TfLiteIntArray* outputs) {
+  inputs_.assign(inputs->data, inputs->data + inputs->size);
+  outputs_.assign(outputs->data, outputs->data + outputs->size);
+}
+
+std::string Op::Label(const TfLiteContext& context) const {
+  std::string label = name_;
+  if (outputs_.empty() || !Exists(context, outputs_[0])) return label;
+  const char* name = context.tensors[outputs_[0]].name;
+  if (name == nullptr || name[0] == '\0') {
+    return label + " (output tensor " + std::to_string(outputs_[0]) + ")";
+  }
+  // Runtimes keep about a thousand characters of a message; the reason must
+  // fit in too.
+  constexpr size_t kMaxNameLength = 200;
+  return label + " '" + std::string(name).substr(0, kMaxNameLength) + "'";
+}
+
+Error Op::CheckArity(const TfLiteContext& context, size_t min_inputs,
+                     size_t max_inputs) const {
+  if (inputs_.size() < min_inputs || inputs_.size() > max_inputs) {
+    const std::string expected =
+        min_inputs == max_inputs
+            ? std::to_string(min_inputs)
+            : std::to_string(min_inputs) + " to " + std::to_string(max_inputs);
+    return "expected " + expected + " inputs, got " +
+           std::to_string(inputs_.size());
+  }
+  if (outputs_.size() != 1) {
+    return "expected 1 output, got " + std::to_string(outputs_.size());
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const bool is_absent = i >= min_inputs && inputs_[i] == -1;
+    if (!is_absent && !Exists(context, inputs_[i])) {
+      return "input " + std::to_string(i) + " does not exist";
+    }
+  }
+  if (!Exists(context, outputs_[0])) return "the output does not exist";
+  return "";
+}
+
+TfLiteTensor* Op::Input(TfLiteContext* context, size_t index) const {
+  if (index >= inputs_.size() || !Exists(*context, inputs_[index])) {
+    return nullptr;
+  }
+  return &context->tensors[inputs_[index]];
+}
+
+TfLiteTensor* Op::Output(TfLiteContext* context) const {
+  if (outputs_.empty() || !Exists(*context, outputs_[0])) return nullptr;
+  return &context->tensors[outputs_[0]];
+}
+
+Error GetBlob(const TfLiteTensor& tensor, Blob* blob) {
+  if (tensor.type != kTfLiteUInt8) {
+    return "expected the blob as UINT8, got " + TypeName(tensor.type);
+  }
+  if (tensor.allocation_type != kTfLiteMmapRo || tensor.data.raw == nullptr) {
+    return "expected the blob as a constant, got a computed tensor";
+  }
+  *blob = {reinterpret_cast<const uint8_t*>(tensor.data.raw), tensor.bytes};
+  return "";
+}
+
+Error BlobError(kdc_status status) {
+  return std::string("cannot decode the blob: ") + kdc_status_message(status);
+}
+
+std::string TypeName(int tflite_type) {
+  switch (tflite_type) {
+    case kTfLiteFloat32:
+      return "FLOAT32";
+    case kTfLiteFloat16:
+      return "FLOAT16";
+    case kBFloat16Type:
+      return "BFLOAT16";
+    case kTfLiteInt32:
+      return "INT32";
+    case kTfLiteInt64:
+      return "INT64";
+    case kTfLiteInt8:
+      return "INT8";
+    case kTfLiteUInt8:
+      return "UINT8";
+    default:
+      return "type " + std::to_string(tflite_type);
+  }
+}
+
+int TfLiteTypeOf(int32_t dtype) {
+  switch (dtype) {
+    case KDC_FLOAT32:
+      return kTfLiteFloat32;
+    case KDC_FLOAT16:
+      return kTfLiteFloat16;
+    case KDC_BFLOAT16:
+      return kBFloat16Type;
+    case KDC_INT8:
+      return kTfLiteInt8;
+    default:
+      return kTfLiteNoType;
+  }
+}
+
+std::string ShapeString(const int64_t* shape, size_t rank) {
+  std::string text = "[";
+  for (size_t i = 0; i < rank; ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+std::string ShapeString(const TfLiteIntArray* dims) {
+  if (dims == nullptr) return "[]";
+  const std::vector<int64_t> shape(dims->data, dims->data + dims->size);
+  return ShapeString(shape.data(), shape.size());
+}
+
+}  // namespace keras_dc

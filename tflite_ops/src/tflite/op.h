@@ -1,0 +1,72 @@
+// What every op is: a node's tensors, Prepare, Eval. It knows nothing of
+// whether a resolver or the delegate made it.
+#ifndef KERAS_DC_SRC_TFLITE_OP_H_
+#define KERAS_DC_SRC_TFLITE_OP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "keras_dc/codec.h"
+#include "keras_dc/tflite_abi.h"
+#include "tflite/blob_cache.h"
+
+namespace keras_dc {
+
+// What is wrong, as a sentence for the user; empty where nothing is.
+using Error = std::string;
+
+class Op {
+ public:
+  explicit Op(const char* name) : name_(name) {}
+  virtual ~Op() = default;
+  Op(const Op&) = delete;
+  Op& operator=(const Op&) = delete;
+
+  // Takes over the tensor indices of the node; they never change.
+  void Bind(const TfLiteIntArray* inputs, const TfLiteIntArray* outputs);
+  // "KerasDcDecode 'name of its output'".
+  std::string Label(const TfLiteContext& context) const;
+
+  // Called when the delegate claims the node, before other delegates look at
+  // the graph. Says nothing of errors: Prepare meets them again.
+  virtual void Attach(TfLiteContext* context) = 0;
+  virtual Error Prepare(TfLiteContext* context) = 0;
+  virtual Error Eval(TfLiteContext* context) = 0;
+  // Called before the node goes; the graph may live on.
+  virtual void Detach(TfLiteContext* context) = 0;
+
+ protected:
+  // "" if the node has `min_inputs` to `max_inputs` inputs and one output, all
+  // of which exist.
+  Error CheckArity(const TfLiteContext& context, size_t min_inputs,
+                   size_t max_inputs) const;
+  // Null for an optional input that is absent.
+  TfLiteTensor* Input(TfLiteContext* context, size_t index) const;
+  TfLiteTensor* Output(TfLiteContext* context) const;
+
+ private:
+  const char* name_;
+  std::vector<int> inputs_;
+  std::vector<int> outputs_;
+};
+
+// Checks that `tensor` is a constant vector of bytes.
+Error GetBlob(const TfLiteTensor& tensor, Blob* blob);
+Error BlobError(kdc_status status);
+
+std::string TypeName(int tflite_type);
+int TfLiteTypeOf(int32_t kdc_dtype);
+std::string ShapeString(const int64_t* shape, size_t rank);
+std::string ShapeString(const TfLiteIntArray* dims);
+
+std::unique_ptr<Op> MakeFullyConnected(const uint8_t* options,
+                                       size_t options_size,
+                                       std::shared_ptr<WeightCaches> caches);
+std::unique_ptr<Op> MakeDecode(std::shared_ptr<WeightCaches> caches);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_TFLITE_OP_H_
