@@ -21,6 +21,10 @@ namespace {
 constexpr size_t kManyEntries = 1 << 14;
 constexpr int kLogManyStreams = 2;
 
+// Rows decode straight to the kernels' form and columns must be sorted first, so
+// columns are taken where they save one part in this many.
+constexpr uint64_t kMinColumnSaving = 256;
+
 // What one blob is made of. `patterns` are the codebook if `has_codebook`,
 // otherwise the values themselves, in scan order.
 struct Draft {
@@ -160,7 +164,8 @@ GapDraft DraftWithGaps(const Palette& palette, const uint8_t* values,
   if (matrix.rows > 1 && matrix.columns > 1) {
     by_column = ColumnMajorPositions(palette.positions, matrix, &order);
     GapPlan plan = PlanGaps(by_column);
-    if (plan.size_bits < draft.gaps.size_bits) {
+    if (plan.size_bits + plan.size_bits / kMinColumnSaving <
+        draft.gaps.size_bits) {
       draft.gaps = std::move(plan);
       draft.column_major = true;
       positions = &by_column;

@@ -1,0 +1,216 @@
+"""Binding to the native library: arrays to blobs and back (tflite_ops/FORMAT.md).
+
+Python never parses a blob; it hands bytes to the library, which also holds the
+TFLite ops. The library lets go of the interpreter lock while it works.
+"""
+
+import ctypes
+import dataclasses
+import functools
+import pathlib
+import sys
+
+import numpy as np
+
+_LIBRARY_NAMES = {"darwin": "libkeras_dc.dylib", "win32": "keras_dc.dll"}
+_MAX_RANK = 8
+_NUMPY_OF = {0: np.dtype(np.float32), 1: np.dtype(np.float16), 3: np.dtype(np.int8)}
+_NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8"}
+_CODE_OF = {name: code for code, name in _NAME_OF.items()}
+
+
+class CodecError(ValueError):
+    """The library refused a tensor or a blob."""
+
+
+class _BlobInfoStruct(ctypes.Structure):
+    _fields_ = [
+        ("dtype", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.c_int64 * _MAX_RANK),
+        ("num_weights", ctypes.c_int64),
+        ("num_kept", ctypes.c_int64),
+        ("num_fillers", ctypes.c_int64),
+        ("num_centroids", ctypes.c_int32),
+        ("gap_bits", ctypes.c_int32),
+        ("column_major", ctypes.c_int32),
+        ("num_streams", ctypes.c_int32),
+        ("header_bytes", ctypes.c_int64),
+        ("codebook_bytes", ctypes.c_int64),
+        ("table_bytes", ctypes.c_int64),
+        ("index_bytes", ctypes.c_int64),
+        ("gap_bytes", ctypes.c_int64),
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class BlobInfo:
+    """What a blob holds and where its bytes go; the byte counts add up to its size.
+
+    Attributes:
+        dtype: name of the element type: "float32", "float16", "bfloat16" or "int8".
+        shape: dimensions of the tensor.
+        num_kept: weights that are coded one by one.
+        num_fillers: filler zeros between them.
+        num_centroids: size of the codebook; 0 if values are stored as they are.
+        gap_bits: bits of a position gap; 0 if every weight is coded.
+        column_major: whether positions run down the columns.
+        num_streams: bit streams per kind of symbol.
+        header_bytes: header, stream sizes and checksum.
+        codebook_bytes: the centroids.
+        table_bytes: both tables of code lengths.
+        index_bytes: Huffman-coded cluster indices, or the values themselves.
+        gap_bytes: Huffman-coded position gaps.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    num_kept: int
+    num_fillers: int
+    num_centroids: int
+    gap_bits: int
+    column_major: bool
+    num_streams: int
+    header_bytes: int
+    codebook_bytes: int
+    table_bytes: int
+    index_bytes: int
+    gap_bytes: int
+
+
+def op_library_path():
+    """Path of the native library, for those who call `load_delegate` themselves.
+
+    Returns:
+        str, the absolute path of the shared library inside the installed package.
+
+    Raises:
+        FileNotFoundError: if the package was imported from its sources without
+            having been built.
+    """
+    name = _LIBRARY_NAMES.get(sys.platform, "libkeras_dc.so")
+    # An editable installation has two folders: the sources and what was built.
+    folders = [pathlib.Path(folder) for folder in sys.modules[__package__].__path__]
+    for folder in folders:
+        if (folder / name).is_file():
+            return str((folder / name).resolve())
+    raise FileNotFoundError(
+        f"keras_dc's native library must lie beside the package; install it with "
+        f"`pip install .` and import it from outside the sources. Received: no {name} "
+        f"in {', '.join(map(str, folders))}"
+    )
+
+
+@functools.cache
+def _library():
+    library = ctypes.CDLL(op_library_path())
+    size_pointer = ctypes.POINTER(ctypes.c_size_t)
+    shape_pointer = ctypes.POINTER(ctypes.c_int64)
+    library.kdc_status_message.argtypes = [ctypes.c_int32]
+    library.kdc_status_message.restype = ctypes.c_char_p
+    library.kdc_encode_bound.argtypes = [ctypes.c_int64, ctypes.c_int32, ctypes.c_int32]
+    library.kdc_encode_bound.restype = ctypes.c_size_t
+    library.kdc_encode.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        shape_pointer,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        size_pointer,
+    ]
+    library.kdc_inspect.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(_BlobInfoStruct),
+    ]
+    library.kdc_decode.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ]
+    return library
+
+
+def _check(status):
+    if status != 0:
+        message = _library().kdc_status_message(status).decode()
+        raise CodecError(f"{message}. Received: status {status}")
+
+
+def encode(values, *, dtype=None):
+    """Code a tensor losslessly: bit patterns come back as they were.
+
+    Args:
+        values: array of at most 8 dimensions; float32, float16 or int8, or uint16
+            bit patterns of bfloat16 with `dtype="bfloat16"`.
+        dtype: element type to note in the blob; that of `values` if None.
+
+    Returns:
+        bytes, the blob.
+
+    Raises:
+        CodecError: if the dtype, the rank or the size cannot be coded.
+    """
+    values = np.asarray(values, order="C")
+    name = dtype or values.dtype.name
+    item_size = 2 if name == "bfloat16" else np.dtype(name).itemsize if name in _CODE_OF else 0
+    if item_size != values.dtype.itemsize or values.ndim > _MAX_RANK:
+        raise CodecError(
+            f"expected an array of {', '.join(_CODE_OF)} with at most {_MAX_RANK} dimensions. "
+            f"Received: dtype={name!r}, an array of {values.dtype} shaped {values.shape}"
+        )
+    library, code, rank = _library(), _CODE_OF[name], values.ndim
+    capacity = library.kdc_encode_bound(values.size, code, rank)
+    blob = np.empty(max(capacity, 1), np.uint8)
+    size = ctypes.c_size_t()
+    shape = (ctypes.c_int64 * max(rank, 1))(*values.shape)
+    _check(
+        library.kdc_encode(
+            values.ctypes.data, code, shape, rank, blob.ctypes.data, capacity, ctypes.byref(size)
+        )
+    )
+    return blob[: size.value].tobytes()
+
+
+def inspect(blob):
+    """Read what a blob says of itself, without decoding its weights.
+
+    Args:
+        blob: bytes-like.
+
+    Returns:
+        BlobInfo.
+
+    Raises:
+        CodecError: if the blob is malformed.
+    """
+    blob = bytes(blob)
+    struct = _BlobInfoStruct()
+    _check(_library().kdc_inspect(blob, len(blob), ctypes.byref(struct)))
+    fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
+    fields["dtype"] = _NAME_OF[struct.dtype]
+    fields["shape"] = tuple(struct.shape[: struct.rank])
+    fields["column_major"] = bool(struct.column_major)
+    return BlobInfo(**fields)
+
+
+def decode(blob):
+    """Decode a blob; the inverse of `encode`.
+
+    Args:
+        blob: bytes-like.
+
+    Returns:
+        array of the coded shape and dtype; bfloat16 as uint16 bit patterns.
+
+    Raises:
+        CodecError: if the blob is malformed.
+    """
+    blob = bytes(blob)
+    info = inspect(blob)
+    numpy_dtype = _NUMPY_OF.get(_CODE_OF[info.dtype], np.dtype(np.uint16))
+    values = np.empty(info.shape, numpy_dtype)
+    _check(_library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
+    return values

@@ -1,0 +1,391 @@
+"""The lossless pass: `.tflite` bytes to compressed `.tflite` bytes and back.
+
+The pass knows nothing of training. It looks at the constants of a model, whoever
+made it, and codes each one that becomes smaller: few distinct values, many zeros, or
+both.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+
+import numpy as np
+
+from keras_dc import codec, ops, tflite_model
+from keras_dc.tflite_model import schema
+
+_DTYPE_OF = {
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.FLOAT16: "float16",
+    schema.TensorType.BFLOAT16: "bfloat16",
+    schema.TensorType.INT8: "int8",
+}
+_TYPE_OF = {name: number for number, name in _DTYPE_OF.items()}
+_NUMPY_OF = {"float32": np.float32, "float16": np.float16, "bfloat16": np.uint16, "int8": np.int8}
+
+# What coding a constant adds to the flatbuffer around the blob: for a fused op its
+# options, otherwise a tensor and an operator of their own.
+_FUSED_OVERHEAD_BYTES = 16
+_DECODE_OVERHEAD_BYTES = 96
+_SMALLEST_CODED_BYTES = 64
+
+# What TensorFlow's converter notes of itself; no runtime reads it.
+_CONVERTER_METADATA = b"CONVERSION_METADATA"
+
+
+class CompressionError(ValueError):
+    """A model could not be compressed or expanded."""
+
+
+@dataclasses.dataclass
+class _Constant:
+    """A buffer that holds a tensor's values, and all who read it.
+
+    Attributes:
+        buffer: index of the buffer.
+        tensors: `(subgraph index, tensor index)` of each tensor that has this buffer.
+        readers: `(operator, input position)` of each use.
+        values: array, as the tensor has them.
+        dtype: the codec's name of the element type.
+        blob: bytes, once coded.
+    """
+
+    buffer: int
+    tensors: list
+    readers: list
+    values: np.ndarray
+    dtype: str
+    blob: bytes = b""
+
+
+def compress(tflite, *, strip_names=True):
+    """Code the constants of a TFLite model losslessly.
+
+    `KerasDcFullyConnected` takes the place of float32 FULLY_CONNECTED ops and computes
+    from the coded weights; other ops read their constant from a `KerasDcDecode`. What
+    would not become smaller stays as it is.
+
+    Args:
+        tflite: bytes of a `.tflite` model, or the path of a file.
+        strip_names: drop the names of inner tensors and what TensorFlow's converter
+            notes of itself; names of inputs, outputs and signatures always stay, and
+            so does all other metadata.
+
+    Returns:
+        bytes of the compressed `.tflite` model; `Interpreter` runs it.
+
+    Raises:
+        ModelFormatError: if `tflite` is not a TFLite model.
+        CompressionError: if a constant contradicts its tensor.
+    """
+    model = tflite_model.parse(_read(tflite))
+    forms = _fused_forms(model)
+    constants = _find_constants(model)
+    _encode_all(constants)
+    coded, fused = _choose(constants, forms)
+    for constant in coded:
+        model.buffers[constant.buffer].data = np.frombuffer(constant.blob, np.uint8)
+    for operator in fused:
+        form = forms[id(operator)]
+        operator.opcodeIndex = _custom_code_index(model, form.name)
+        operator.builtinOptionsType = schema.BuiltinOptions.NONE
+        operator.builtinOptions = None
+        options = np.frombuffer(form.custom_options, np.uint8)
+        operator.customOptions = options if options.size else None
+    fused_ids = set(map(id, fused))
+    for constant in coded:
+        if all(id(operator) in fused_ids for operator, _ in constant.readers):
+            for tensor in _tensors(model, constant):
+                _make_blob_tensor(tensor, constant)
+        else:
+            _insert_decode(model, constant)
+    _drop_unused_codes(model)
+    if strip_names:
+        _strip_names(model)
+    return _serialize(model)
+
+
+def expand(compressed):
+    """Undo `compress`: an ordinary TFLite model with the same constants, bit for bit.
+
+    Args:
+        compressed: bytes of a compressed `.tflite` model, or the path of a file.
+
+    Returns:
+        bytes of a `.tflite` model that needs no custom op.
+
+    Raises:
+        ModelFormatError: if `compressed` is not a TFLite model.
+        CompressionError: if a blob is malformed or does not fit its operator.
+    """
+    model = tflite_model.parse(_read(compressed))
+    decoded = {}
+    for subgraph in model.subgraphs:
+        kept = []
+        for operator in subgraph.operators:
+            name = tflite_model.operator_name(model.operatorCodes[operator.opcodeIndex])
+            for position in ops.blob_inputs(name, operator):
+                _restore_input(model, subgraph, operator, position, name, decoded)
+            if name == ops.FULLY_CONNECTED:
+                code, options = ops.builtin_form(operator.customOptions)
+                operator.opcodeIndex = _code_index(model, code)
+                operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+                operator.builtinOptions = options
+                operator.customOptions = None
+            if name != ops.DECODE:
+                kept.append(operator)
+        _drop_blob_tensors(model, subgraph, kept)
+        subgraph.operators = kept
+    for index, values in decoded.items():
+        model.buffers[index].data = np.frombuffer(values.tobytes(), np.uint8)
+    _drop_unused_codes(model)
+    return _serialize(model)
+
+
+def blob_tensors(model):
+    """Every blob in a model, with the operator that reads it.
+
+    Args:
+        model: `schema.ModelT`.
+
+    Yields:
+        tuples `(subgraph, operator, name of the op, tensor index)`.
+    """
+    for subgraph in model.subgraphs:
+        for operator in subgraph.operators:
+            name = tflite_model.operator_name(model.operatorCodes[operator.opcodeIndex])
+            for position in ops.blob_inputs(name, operator):
+                index = operator.inputs[position]
+                if index >= 0 and subgraph.tensors[index].type == schema.TensorType.UINT8:
+                    yield subgraph, operator, name, index
+
+
+def _read(tflite):
+    if isinstance(tflite, (str, os.PathLike)):
+        with open(tflite, "rb") as file:
+            return file.read()
+    if isinstance(tflite, (bytes, bytearray, memoryview)):
+        return bytes(tflite)
+    raise TypeError(
+        f"a TFLite model is given as bytes or as the path of a file. "
+        f"Received: {type(tflite).__name__}"
+    )
+
+
+def _serialize(model):
+    blobs = {
+        subgraph.tensors[index].buffer for subgraph, _, _, index in blob_tensors(model)
+    }
+    return tflite_model.serialize(model, unaligned_buffers=blobs)
+
+
+def _fused_forms(model):
+    """The fused form of each operator that has one, by the operator's identity."""
+    forms = {}
+    for subgraph in model.subgraphs:
+        for operator in subgraph.operators:
+            form = ops.fused_form(model, subgraph, operator)
+            if form is not None:
+                forms[id(operator)] = form
+    return forms
+
+
+def _find_constants(model):
+    """The buffers that can be coded: tensors of one shape and dtype, read by ops only."""
+    tensors_of = collections.defaultdict(list)
+    readers_of = collections.defaultdict(list)
+    excluded = {0} | {entry.buffer for entry in model.metadata or ()}
+    for subgraph_index, subgraph in enumerate(model.subgraphs):
+        for tensor_index, tensor in enumerate(subgraph.tensors):
+            tensors_of[tensor.buffer].append((subgraph_index, tensor_index))
+        for operator in subgraph.operators:
+            for position, tensor_index in enumerate(operator.inputs):
+                if tensor_index >= 0:
+                    buffer = subgraph.tensors[tensor_index].buffer
+                    readers_of[buffer].append((operator, position))
+        for tensor_index in [*subgraph.inputs, *subgraph.outputs]:
+            excluded.add(subgraph.tensors[tensor_index].buffer)
+    constants = []
+    for index, buffer in enumerate(model.buffers):
+        if index in excluded or not readers_of[index] or buffer.data is None:
+            continue
+        constant = _as_constant(model, index, tensors_of[index], readers_of[index])
+        if constant is not None:
+            constants.append(constant)
+    return constants
+
+
+def _as_constant(model, index, tensors, readers):
+    data = model.buffers[index].data
+    users = [model.subgraphs[subgraph].tensors[tensor] for subgraph, tensor in tensors]
+    first = users[0]
+    dtype = _DTYPE_OF.get(first.type)
+    if dtype is None or len(data) < _SMALLEST_CODED_BYTES:
+        return None
+    for user in users:
+        alike = user.type == first.type and np.array_equal(user.shape, first.shape)
+        if not alike or user.isVariable or user.sparsity is not None or user.externalBuffer:
+            return None
+    shape = () if first.shape is None else tuple(first.shape)
+    values = np.frombuffer(data, np.uint8).view(_NUMPY_OF[dtype])
+    if values.size != np.prod(shape, dtype=np.int64):
+        raise CompressionError(
+            f"the buffer of tensor {_name(first)!r} must hold {dtype} values shaped {shape}. "
+            f"Received: {len(data)} bytes"
+        )
+    return _Constant(index, tensors, readers, values.reshape(shape), dtype)
+
+
+def _encode_all(constants):
+    def encode(constant):
+        constant.blob = codec.encode(constant.values, dtype=constant.dtype)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(encode, constants))
+
+
+def _choose(constants, forms):
+    """The constants that are coded, and the operators that are fused for them."""
+    coded, fused, later = [], {}, []
+    for constant in constants:
+        fusable = all(
+            id(operator) in forms and position == ops.WEIGHTS_INPUT
+            for operator, position in constant.readers
+        )
+        overhead = _FUSED_OVERHEAD_BYTES if fusable else _DECODE_OVERHEAD_BYTES
+        if not fusable:
+            later.append(constant)
+        elif len(constant.blob) + overhead < constant.values.nbytes:
+            coded.append(constant)
+            fused.update((id(operator), operator) for operator, _ in constant.readers)
+    for constant in later:
+        # A bias is read straight from its blob where its op is fused for the weights.
+        fusable = all(
+            id(operator) in fused and position == ops.BIAS_INPUT
+            for operator, position in constant.readers
+        )
+        overhead = _FUSED_OVERHEAD_BYTES if fusable else _DECODE_OVERHEAD_BYTES
+        if len(constant.blob) + overhead < constant.values.nbytes:
+            coded.append(constant)
+    return coded, list(fused.values())
+
+
+def _tensors(model, constant):
+    return [model.subgraphs[subgraph].tensors[tensor] for subgraph, tensor in constant.tensors]
+
+
+def _make_blob_tensor(tensor, constant):
+    tensor.type = schema.TensorType.UINT8
+    tensor.shape = np.array([len(constant.blob)], np.int32)
+
+
+def _insert_decode(model, constant):
+    """A KerasDcDecode before the first reader; its output is the tensor that was constant."""
+    readers = {id(operator) for operator, _ in constant.readers}
+    for subgraph_index, tensor_index in constant.tensors:
+        subgraph = model.subgraphs[subgraph_index]
+        tensor = subgraph.tensors[tensor_index]
+        blob = schema.TensorT(buffer=constant.buffer, hasRank=tensor.hasRank)
+        _make_blob_tensor(blob, constant)
+        subgraph.tensors.append(blob)
+        tensor.buffer = 0
+        decode = schema.OperatorT(
+            opcodeIndex=_custom_code_index(model, ops.DECODE),
+            inputs=np.array([len(subgraph.tensors) - 1], np.int32),
+            outputs=np.array([tensor_index], np.int32),
+        )
+        place = next(
+            place
+            for place, operator in enumerate(subgraph.operators)
+            if id(operator) in readers and tensor_index in operator.inputs
+        )
+        subgraph.operators.insert(place, decode)
+
+
+def _restore_input(model, subgraph, operator, position, name, decoded):
+    """Turn one blob input back into the constant that it was made of."""
+    index = operator.inputs[position]
+    if index < 0 or subgraph.tensors[index].type != schema.TensorType.UINT8:
+        return
+    blob_tensor = subgraph.tensors[index]
+    tensor = subgraph.tensors[operator.outputs[0]] if name == ops.DECODE else blob_tensor
+    buffer = blob_tensor.buffer
+    if buffer not in decoded:
+        data = model.buffers[buffer].data
+        try:
+            decoded[buffer] = codec.decode(b"" if data is None else data.tobytes())
+        except codec.CodecError as error:
+            raise CompressionError(f"{name}, tensor {_name(tensor)!r}: {error}") from error
+    values = decoded[buffer]
+    shape = () if tensor.shape is None else tuple(tensor.shape)
+    if name == ops.DECODE and shape != values.shape:
+        raise CompressionError(
+            f"{name}, tensor {_name(tensor)!r}: the blob must hold a tensor shaped {shape}. "
+            f"Received: {values.shape}"
+        )
+    tensor.buffer = buffer
+    dtype = "bfloat16" if values.dtype == np.uint16 else values.dtype.name
+    tensor.type = _TYPE_OF[dtype]
+    tensor.shape = np.array(values.shape, np.int32)
+
+
+def _drop_blob_tensors(model, subgraph, kept):
+    """Drop the blob tensors of the KerasDcDecode ops, which stand at the end."""
+    dropped = {
+        int(operator.inputs[0])
+        for operator in subgraph.operators
+        if tflite_model.operator_name(model.operatorCodes[operator.opcodeIndex]) == ops.DECODE
+    }
+    for index in sorted(dropped, reverse=True):
+        if index != len(subgraph.tensors) - 1:
+            raise CompressionError(
+                f"the blobs of {ops.DECODE} must be the last tensors of their subgraph, as "
+                f"`compress` writes them. Received: tensor {index} of {len(subgraph.tensors)}"
+            )
+        subgraph.tensors.pop()
+
+
+def _code_index(model, code):
+    for index, known in enumerate(model.operatorCodes):
+        if vars(known) == vars(code):
+            return index
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def _custom_code_index(model, name):
+    number = schema.BuiltinOperator.CUSTOM
+    code = schema.OperatorCodeT(number, name.encode(), builtinCode=number)
+    return _code_index(model, code)
+
+
+def _drop_unused_codes(model):
+    operators = [operator for subgraph in model.subgraphs for operator in subgraph.operators]
+    used = sorted({operator.opcodeIndex for operator in operators})
+    renamed = {old: new for new, old in enumerate(used)}
+    for operator in operators:
+        operator.opcodeIndex = renamed[operator.opcodeIndex]
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+
+
+def _strip_names(model):
+    for entry in model.metadata or ():
+        if entry.name == _CONVERTER_METADATA:
+            model.buffers[entry.buffer].data = None
+    kept = [entry for entry in model.metadata or () if entry.name != _CONVERTER_METADATA]
+    model.metadata = kept or None
+    named = collections.defaultdict(set)
+    for index, subgraph in enumerate(model.subgraphs):
+        named[index].update(map(int, [*subgraph.inputs, *subgraph.outputs]))
+    for signature in model.signatureDefs or ():
+        entries = [*(signature.inputs or ()), *(signature.outputs or ())]
+        named[signature.subgraphIndex].update(entry.tensorIndex for entry in entries)
+    for index, subgraph in enumerate(model.subgraphs):
+        for tensor_index, tensor in enumerate(subgraph.tensors):
+            if tensor_index not in named[index]:
+                tensor.name = None
+
+
+def _name(tensor):
+    return (tensor.name or b"").decode(errors="replace")

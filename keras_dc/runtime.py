@@ -1,0 +1,85 @@
+"""Run a compressed model in whichever TFLite runtime is installed."""
+
+import dataclasses
+import importlib
+import importlib.util
+
+from keras_dc.codec import op_library_path
+
+
+@dataclasses.dataclass(frozen=True)
+class _Runtime:
+    package: str
+    interpreter_module: str
+    requirement: str
+
+
+# In the order in which they are looked for: smallest and newest first.
+_RUNTIMES = {
+    "litert": _Runtime("ai_edge_litert", "ai_edge_litert.interpreter", "ai-edge-litert"),
+    "tflite_runtime": _Runtime("tflite_runtime", "tflite_runtime.interpreter", "tflite-runtime"),
+    "tensorflow": _Runtime("tensorflow", "tensorflow.lite.python.interpreter", "tensorflow"),
+}
+
+
+def Interpreter(  # noqa: N802 (a factory named after what it makes)
+    model_path=None, *, model_content=None, num_threads=None, runtime=None, **options
+):
+    """Make a TFLite interpreter that knows keras_dc's ops.
+
+    Args:
+        model_path: path of a `.tflite` file; give this or `model_content`.
+        model_content: bytes of a `.tflite` file.
+        num_threads: threads for the interpreter's kernels; its own default if None.
+        runtime: "litert", "tflite_runtime" or "tensorflow"; the first of these that is
+            installed if None.
+        **options: further arguments of the runtime's own Interpreter;
+            `experimental_delegates` are applied after keras_dc's.
+
+    Returns:
+        The runtime's own `Interpreter` object, tensors not yet allocated.
+
+    Raises:
+        ValueError: if `runtime` is unknown, or not just one model is given.
+        ImportError: if the runtime, or every one, is missing.
+    """
+    if (model_path is None) == (model_content is None):
+        both = "both" if model_path is not None else "neither"
+        raise ValueError(
+            f"give one of `model_path` and `model_content`. Received: {both}"
+        )
+    module = importlib.import_module(_find(runtime).interpreter_module)
+    delegates = [module.load_delegate(op_library_path())]
+    delegates += options.pop("experimental_delegates", None) or []
+    return module.Interpreter(
+        model_path=None if model_path is None else str(model_path),
+        model_content=None if model_content is None else bytes(model_content),
+        num_threads=num_threads,
+        experimental_delegates=delegates,
+        **options,
+    )
+
+
+def available_runtimes():
+    """Names of the installed runtimes, in the order in which they are preferred."""
+    return [
+        name for name, known in _RUNTIMES.items() if importlib.util.find_spec(known.package)
+    ]
+
+
+def _find(runtime):
+    installed = available_runtimes()
+    choices = ", ".join(f"{name!r} (pip install {known.requirement})"
+                        for name, known in _RUNTIMES.items())
+    if runtime is None:
+        if not installed:
+            raise ImportError(f"no TFLite runtime is installed; the choices are {choices}")
+        runtime = installed[0]
+    if runtime not in _RUNTIMES:
+        raise ValueError(f"`runtime` must be one of {choices}. Received: runtime={runtime!r}")
+    if runtime not in installed:
+        raise ImportError(
+            f"the runtime {runtime!r} is not installed; the choices are {choices}, of which "
+            f"installed are: {', '.join(installed) or 'none'}"
+        )
+    return _RUNTIMES[runtime]

@@ -1,0 +1,42 @@
+"""MNIST from the file beside the tutorials; no network is needed."""
+
+import dataclasses
+import hashlib
+import io
+import pathlib
+
+import numpy as np
+
+PATH = pathlib.Path(__file__).with_name("data") / "mnist.npz"
+SHA256 = "0fd38504b882767b903ae85acf5b1b59d56ad06450dbce63e21684612ad660d9"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mnist:
+    """Images float32 in [0, 1], shaped (n, 28, 28); labels uint8 in [0, 9], shaped (n,)."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+
+def load(path=PATH):
+    """Load MNIST and verify that it is what was published.
+
+    Args:
+        path: of mnist.npz.
+
+    Returns:
+        Mnist.
+
+    Raises:
+        ValueError: if the file's SHA-256 is another one.
+    """
+    content = pathlib.Path(path).read_bytes()
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != SHA256:
+        raise ValueError(f"{path} must have the SHA-256 {SHA256}. Received: {checksum}")
+    with np.load(io.BytesIO(content)) as arrays:
+        images = {name: arrays[name].astype(np.float32) / 255 for name in ("x_train", "x_test")}
+        return Mnist(**images, y_train=arrays["y_train"], y_test=arrays["y_test"])
