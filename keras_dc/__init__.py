@@ -6,6 +6,8 @@ Keras nor TensorFlow, so that a device needs neither.
 
 import importlib
 
+from keras_dc.registration import register_with_keras
+
 __version__ = "0.1.0"
 
 _MODULE_OF = {
@@ -14,12 +16,11 @@ _MODULE_OF = {
     "prune": "pruning",
     "PruningCallback": "pruning",
     "share_weights": "weight_sharing",
-    "WeightSharingCallback": "weight_sharing",
     "strip": "stripping",
     "convert": "conversion",
     "compress": "compression",
     "expand": "compression",
-    "inspect": "compression",
+    "inspect": "report",
     "Interpreter": "runtime",
     "op_library_path": "codec",
 }
@@ -37,3 +38,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+register_with_keras()

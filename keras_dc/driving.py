@@ -1,0 +1,164 @@
+"""A callback that drives layers by the optimizer's step, and the alarm without it.
+
+Layers whose state must move in training (masks, cluster indices) refuse to be
+trained while nothing moves them: silence would look like success.
+"""
+
+import weakref
+
+import keras
+
+from keras_dc.cloning import wrappers_of
+from keras_dc.wrapping import KernelWrapper
+
+
+class DrivenLayer(KernelWrapper):
+    """A `KernelWrapper` that can be trained only while a `LayerDriver` drives it.
+
+    Subclasses set `driver_name`, the public name of their callback, and implement
+    `needs_driver()`, `next_update(step)` and `state_metrics`.
+
+    Attributes:
+        last_update_step: int variable, step of the last update, -1 before the first.
+    """
+
+    driver_name = None
+
+    def __init__(self, layer, **kwargs):
+        self._driver = None
+        super().__init__(layer, **kwargs)
+
+    def create_state(self):
+        self.last_update_step = self.add_weight(
+            shape=(),
+            dtype="int32",
+            initializer=keras.initializers.Constant(-1),
+            trainable=False,
+            name="last_update_step",
+        )
+
+    def next_update(self, step):
+        """Step of the latest update due at `step`, None if there is none."""
+        raise NotImplementedError
+
+    def check_call(self, training):
+        if training and not self._is_driven():
+            self.raise_undriven()
+
+    def check_step(self):
+        """Raise if the optimizer step that comes now was not begun by the callback."""
+        if not (self._is_driven() and self._driver().take_step()):
+            self.raise_undriven()
+
+    def _is_driven(self):
+        driver = self._driver and self._driver()
+        return driver is not None and driver.driving
+
+    def raise_undriven(self):
+        name = f"keras_dc.{self.driver_name}()"
+        raise RuntimeError(
+            f"Layer {self.name!r} is trained, but no callback updates its state. Use "
+            f"`fit(..., callbacks=[{name}])`; in a loop of your own, call the "
+            "callback's `set_model(model)` before it and `on_train_batch_begin(0)` "
+            "before each step. Received: training=True"
+        )
+
+
+class LayerDriver(keras.callbacks.Callback):
+    """Updates the layers of one class, each when its own next update is due.
+
+    The step is `optimizer.iterations`: it counts real updates under
+    `steps_per_execution` and gradient accumulation, and survives a restart.
+    Subclasses set `layer_class` and implement `update(layers, step)`.
+    """
+
+    layer_class = None
+
+    def __init__(self):
+        super().__init__()
+        self.driving = False
+        self._layers = []
+        self._last_updates = None
+        self._step_begun = False
+
+    def update(self, layers, step):
+        """Bring the state of `layers` to `step`."""
+        raise NotImplementedError
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._layers = wrappers_of(model, self.layer_class)
+        if not self._layers:
+            raise ValueError(
+                f"{type(self).__name__} found no {self.layer_class.__name__} in the "
+                f"model. Received: model={model}"
+            )
+        for layer in self._layers:
+            layer._driver = weakref.ref(self)
+        self._last_updates = None
+        self.driving = True
+
+    def on_train_begin(self, logs=None):
+        self._last_updates = None
+        self.driving = True
+        _guard_train_function(self._model)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._step_begun = True
+        self.update_due_layers()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.update_due_layers()
+
+    def on_train_end(self, logs=None):
+        self.driving = False
+
+    def take_step(self):
+        """Whether a batch was begun since the last call."""
+        begun, self._step_begun = self._step_begun, False
+        return begun
+
+    def update_due_layers(self):
+        # On JAX, `self.model` brings the variables up to date; `_layers` does not.
+        step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        if self._last_updates is None:
+            self._last_updates = [self._last_update(layer, step) for layer in self._layers]
+        due = []
+        for i, layer in enumerate(self._layers):
+            next_update = layer.next_update(step)
+            if next_update is not None and next_update > self._last_updates[i]:
+                due.append(layer)
+                self._last_updates[i] = step
+        if due:
+            self.update(due, step)
+            for layer in due:
+                layer.last_update_step.assign(step)
+
+    def _last_update(self, layer, step):
+        last = int(keras.ops.convert_to_numpy(layer.last_update_step))
+        # With a new optimizer the steps, and so the schedule, start again.
+        return last if last <= step else -1
+
+
+def _guard_train_function(model):
+    """Make `model.train_function` refuse steps that no callback began.
+
+    A compiled function is not traced again, so a later `fit` without callback would
+    not come by `DrivenLayer.check_call`.
+    """
+    if getattr(model.train_function, "is_guarded", False):
+        return
+    # Made anew, since the trace of an earlier one may have ended in our own error.
+    model.make_train_function(force=True)
+    function = model.train_function
+
+    def guarded(*args, **kwargs):
+        drivers = {}
+        for layer in wrappers_of(model, DrivenLayer):
+            drivers.setdefault(layer.driver_name, layer)
+        for layer in drivers.values():
+            layer.check_step()
+        return function(*args, **kwargs)
+
+    guarded.is_guarded = True
+    model.train_function = guarded

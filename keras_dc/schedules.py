@@ -1,0 +1,197 @@
+"""Step -> target sparsity: when the masks move, and to which fraction of zeros.
+
+Pure Python: nothing here knows Keras. Argument names and formulas are those of
+TensorFlow Model Optimization, so its users find what they know.
+"""
+
+
+class Schedule:
+    """When pruning masks are recomputed; subclasses say to which sparsity.
+
+    An update is due at `begin_step`, then every `frequency` steps up to and
+    including `end_step` (-1: for ever). A subclass implements `__call__(step)`
+    -> sparsity in [0, 1), and `get_config()` if models using it are to be saved.
+
+    Args:
+        begin_step: int >= 0, the first step with an update.
+        end_step: int >= `begin_step`, the last step that may have one, or -1.
+        frequency: int >= 1, steps between two updates.
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(self, begin_step=0, end_step=-1, frequency=100):
+        if begin_step < 0:
+            raise ValueError(
+                f"`begin_step` must not be negative. Received: begin_step={begin_step}"
+            )
+        if end_step != -1 and end_step < begin_step:
+            raise ValueError(
+                "`end_step` must be -1 (for ever) or at least `begin_step`. "
+                f"Received: begin_step={begin_step}, end_step={end_step}"
+            )
+        if frequency < 1:
+            raise ValueError(
+                f"`frequency` must be at least 1. Received: frequency={frequency}"
+            )
+        self.begin_step = begin_step
+        self.end_step = end_step
+        self.frequency = frequency
+
+    def __call__(self, step):
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `__call__(step)`."
+        )
+
+    def get_config(self):
+        return {
+            "begin_step": self.begin_step,
+            "end_step": self.end_step,
+            "frequency": self.frequency,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+class ConstantSparsity(Schedule):
+    """The same sparsity at every update.
+
+    Args:
+        target_sparsity: float in [0, 1), fraction of zeros.
+        begin_step, end_step, frequency: see `Schedule`.
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(self, target_sparsity, begin_step, end_step=-1, frequency=100):
+        super().__init__(begin_step, end_step, frequency)
+        self.target_sparsity = _checked_sparsity("target_sparsity", target_sparsity)
+
+    def __call__(self, step):
+        return self.target_sparsity
+
+    def get_config(self):
+        return {"target_sparsity": self.target_sparsity, **super().get_config()}
+
+
+class PolynomialDecay(Schedule):
+    """Sparsity that grows fast at first, then slowly (Zhu & Gupta 2017).
+
+    `s(t) = final + (initial - final) * (1 - (t - begin) / (end - begin)) ** power`,
+    held at `initial_sparsity` before `begin_step` and at `final_sparsity` after
+    `end_step`.
+
+    Args:
+        initial_sparsity, final_sparsity: floats in [0, 1), fractions of zeros.
+        begin_step, end_step: ints, `0 <= begin_step < end_step`.
+        power: float, exponent; 3 is the paper's.
+        frequency: int >= 1, steps between two updates.
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        initial_sparsity,
+        final_sparsity,
+        begin_step,
+        end_step,
+        power=3,
+        frequency=100,
+    ):
+        super().__init__(begin_step, end_step, frequency)
+        if end_step <= begin_step:
+            raise ValueError(
+                "`end_step` must be larger than `begin_step`. "
+                f"Received: begin_step={begin_step}, end_step={end_step}"
+            )
+        self.initial_sparsity = _checked_sparsity("initial_sparsity", initial_sparsity)
+        self.final_sparsity = _checked_sparsity("final_sparsity", final_sparsity)
+        self.power = power
+
+    def __call__(self, step):
+        progress = (step - self.begin_step) / (self.end_step - self.begin_step)
+        remaining = 1.0 - min(1.0, max(0.0, progress))
+        span = self.initial_sparsity - self.final_sparsity
+        return self.final_sparsity + span * remaining**self.power
+
+    def get_config(self):
+        return {
+            "initial_sparsity": self.initial_sparsity,
+            "final_sparsity": self.final_sparsity,
+            "power": self.power,
+            **super().get_config(),
+        }
+
+
+class CallableSchedule(Schedule):
+    """A plain function `step -> sparsity`, asked every `frequency` steps.
+
+    A function that answers `(update_now, sparsity)`, as the schedule objects of
+    TensorFlow Model Optimization do, is asked only at its own update steps.
+
+    Args:
+        function: callable, int -> float in [0, 1) or -> (bool, float).
+        begin_step, end_step, frequency: see `Schedule`.
+    """
+
+    def __init__(self, function, begin_step=0, end_step=-1, frequency=100):
+        super().__init__(begin_step, end_step, frequency)
+        self.function = function
+
+    def __call__(self, step):
+        answer = self.function(step)
+        if isinstance(answer, tuple):
+            answer = answer[1]
+        return _checked_sparsity(f"schedule({step})", float(answer))
+
+    def get_config(self):
+        return {"function": self.function, **super().get_config()}
+
+
+def as_schedule(schedule):
+    """The `Schedule` for what a user may pass: a Schedule, a TFMOT one, a function.
+
+    Raises:
+        ValueError: if `schedule` is not callable.
+    """
+    if isinstance(schedule, Schedule):
+        return schedule
+    if not callable(schedule):
+        raise ValueError(
+            "`schedule` must be a Schedule or a callable `step -> sparsity`. "
+            f"Received: schedule={schedule!r}"
+        )
+    return CallableSchedule(
+        schedule,
+        begin_step=getattr(schedule, "begin_step", 0),
+        end_step=getattr(schedule, "end_step", -1),
+        frequency=getattr(schedule, "frequency", 100),
+    )
+
+
+def last_update_step(schedule, step, *, end_step=None):
+    """The latest step <= `step` at which an update is due, None if there is none.
+
+    Callers compare it with the step of their last update, and so miss none when
+    steps are seen eight at a time (`steps_per_execution=8`).
+
+    Args:
+        schedule: a `Schedule`.
+        step: int, optimizer updates made so far.
+        end_step: int or None, used in place of `schedule.end_step`.
+    """
+    end_step = schedule.end_step if end_step is None else end_step
+    if end_step != -1:
+        step = min(step, end_step)
+    if step < schedule.begin_step:
+        return None
+    return step - (step - schedule.begin_step) % schedule.frequency
+
+
+def _checked_sparsity(name, sparsity):
+    if not 0.0 <= sparsity < 1.0:
+        raise ValueError(f"`{name}` must lie in [0, 1). Received: {name}={sparsity}")
+    return sparsity
