@@ -1,6 +1,7 @@
 #include "kernels/fully_connected.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -111,6 +112,38 @@ void RunRows(const std::vector<uint32_t>& row_begin, const Column* columns,
   }
 }
 
+bool HasNonFinite(const float* values, size_t size) {
+  constexpr uint32_t kExponentMask = 0x7F800000;
+  uint32_t found = 0;
+  for (size_t i = 0; i < size; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, values + i, sizeof(bits));
+    found |= (bits & kExponentMask) == kExponentMask ? 1u : 0u;
+  }
+  return found != 0;
+}
+
+// 0 * Inf and 0 * NaN are NaN: where an input is not finite, every row that
+// skipped it has a NaN for its sum. Rare, so one plain loop.
+template <typename Column>
+void AddSkippedNaNs(const std::vector<uint32_t>& row_begin,
+                    const Column* columns, size_t num_columns,
+                    const float* input, float* output) {
+  size_t num_non_finite = 0;
+  for (size_t c = 0; c < num_columns; ++c) {
+    if (!std::isfinite(input[c])) ++num_non_finite;
+  }
+  for (size_t r = 0; r + 1 < row_begin.size(); ++r) {
+    size_t num_seen = 0;
+    for (size_t e = row_begin[r]; e < row_begin[r + 1]; ++e) {
+      if (!std::isfinite(input[columns[e]])) ++num_seen;
+    }
+    if (num_seen < num_non_finite) {
+      output[r] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+}
+
 float DotDense(const float* weights, const float* input, size_t size) {
   constexpr size_t kDenseSums = 16;
   float sums[kDenseSums] = {};
@@ -208,6 +241,13 @@ void FullyConnected::RunSparse(const Column* columns, const float* input,
     RunRows(row_begin_, columns,
             CodebookValues{codebook_.data(), indices_.data()}, num_columns_,
             input, batch, bias, scratch, output);
+  }
+  for (size_t b = 0; b < batch; ++b) {
+    const float* row = input + b * num_columns_;
+    if (HasNonFinite(row, num_columns_)) {
+      AddSkippedNaNs(row_begin_, columns, num_columns_, row,
+                     output + b * num_rows_);
+    }
   }
 }
 

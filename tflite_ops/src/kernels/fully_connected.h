@@ -26,9 +26,8 @@ class FullyConnected {
 
   // Computes `batch` rows.
   //
-  // A pruned weight is skipped, not multiplied: where the dense layer would
-  // make a NaN of 0 * Inf or 0 * NaN, the sparse form leaves the sum alone. The
-  // dense form does what IEEE says.
+  // Inputs that are Inf or NaN give what IEEE arithmetic gives for the dense
+  // layer, pruned weights being zeros.
   //
   // In the sparse form a row's result does not depend on the batch around it:
   // every path adds in the same order.

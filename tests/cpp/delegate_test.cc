@@ -1,0 +1,159 @@
+// The delegate, as a runtime loads it and drives it.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "fake_runtime.h"
+
+extern "C" {
+TfLiteDelegate* tflite_plugin_create_delegate(
+    char** keys, char** values, size_t num_options,
+    void (*report_error)(const char*));
+void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
+}
+
+namespace keras_dc {
+namespace {
+
+struct DestroyDelegate {
+  void operator()(TfLiteDelegate* delegate) const {
+    tflite_plugin_destroy_delegate(delegate);
+  }
+};
+using DelegatePtr = std::unique_ptr<TfLiteDelegate, DestroyDelegate>;
+
+DelegatePtr CreateDelegate() {
+  return DelegatePtr(
+      tflite_plugin_create_delegate(nullptr, nullptr, 0, nullptr));
+}
+
+// KerasDcDecode -> "kernel"; input -> KerasDcFullyConnected -> output.
+struct Graph {
+  Graph(const std::vector<float>& weights, const std::vector<float>& kernel) {
+    decode_blob = runtime.AddBlob(EncodeFloats(kernel, {1, 3}));
+    output_of_decode = runtime.AddTensor(kTfLiteFloat32, {1, 3}, "kernel");
+    runtime.AddNode("KerasDcDecode", nullptr, {decode_blob},
+                    {output_of_decode});
+    input = runtime.AddTensor(kTfLiteFloat32, {1, 3}, "input");
+    blob = runtime.AddBlob(EncodeFloats(weights, {1, 3}));
+    output = runtime.AddTensor(kTfLiteFloat32, {1, 1}, "output");
+    runtime.AddNode("KerasDcFullyConnected", nullptr, {input, blob, -1},
+                    {output});
+  }
+
+  std::vector<float> Run(const std::vector<float>& values) {
+    EXPECT_EQ(runtime.Allocate(), kTfLiteOk) << runtime.errors();
+    runtime.SetFloats(input, values);
+    EXPECT_EQ(runtime.Invoke(), kTfLiteOk) << runtime.errors();
+    return runtime.GetFloats(output);
+  }
+
+  FakeRuntime runtime;
+  int decode_blob, output_of_decode, input, blob, output;
+};
+
+TEST(Delegate, ClaimsOurOpsOnly) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph graph({1, 2, 3}, {4, 5, 6});
+  const int x = graph.runtime.AddTensor(kTfLiteFloat32, {1});
+  graph.runtime.AddNode("SomebodysOp", nullptr, {x}, {x});
+  ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(graph.runtime.plan_size(), 3u);
+  EXPECT_EQ(graph.runtime.Allocate(), kTfLiteError);
+  EXPECT_EQ(graph.runtime.errors(), "unresolved custom op");
+}
+
+TEST(Delegate, RunsBothOps) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph graph({1, 2, 3}, {4, 5, 6});
+  ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(graph.Run({1, 10, 100}), (std::vector<float>{321}));
+  EXPECT_EQ(graph.runtime.GetFloats(graph.output_of_decode),
+            (std::vector<float>{4, 5, 6}));
+}
+
+TEST(Delegate, DecodedWeightsAreConstantBeforeAllocation) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph graph({1, 2, 3}, {4, 5, 6});
+  ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  const TfLiteTensor& kernel = graph.runtime.tensor(graph.output_of_decode);
+  EXPECT_EQ(kernel.allocation_type, kTfLiteMmapRo);
+  EXPECT_EQ(graph.runtime.GetFloats(graph.output_of_decode),
+            (std::vector<float>{4, 5, 6}));
+}
+
+TEST(Delegate, DecodesOnceWhenTheGraphIsUndoneAndRedone) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph graph({1, 2, 3}, {4, 5, 6});
+  ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(graph.Run({1, 10, 100}), (std::vector<float>{321}));
+  const char* memory = graph.runtime.tensor(graph.output_of_decode).data.raw;
+  graph.runtime.UndoDelegate();
+  EXPECT_EQ(graph.runtime.tensor(graph.output_of_decode).data.raw, nullptr);
+  graph.runtime.Resize(graph.input, {2, 3});
+  ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(graph.runtime.tensor(graph.output_of_decode).data.raw, memory);
+  EXPECT_EQ(graph.Run({1, 10, 100, 0, 1, 0}), (std::vector<float>{321, 2}));
+}
+
+TEST(Delegate, ServesGraphsThatDifferInWeightsOnly) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph first({1, 2, 3}, {4, 5, 6});
+  ASSERT_EQ(first.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  {
+    Graph second({3, 2, 1}, {4, 5, 6});
+    ASSERT_EQ(second.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+    EXPECT_EQ(second.Run({1, 10, 100}), (std::vector<float>{123}));
+    EXPECT_EQ(first.Run({1, 10, 100}), (std::vector<float>{321}));
+  }
+  EXPECT_EQ(first.Run({1, 10, 100}), (std::vector<float>{321}));
+  EXPECT_EQ(first.runtime.GetFloats(first.output_of_decode),
+            (std::vector<float>{4, 5, 6}));
+}
+
+TEST(Delegate, OtherGraphsMayComeWhileOneIsUndone) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph first({1, 2, 3}, {4, 5, 6});
+  ASSERT_EQ(first.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(first.Run({1, 10, 100}), (std::vector<float>{321}));
+  first.runtime.UndoDelegate();
+  Graph second({3, 2, 1}, {7, 8, 9});
+  ASSERT_EQ(second.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  ASSERT_EQ(first.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(first.Run({1, 10, 100}), (std::vector<float>{321}));
+  EXPECT_EQ(first.runtime.GetFloats(first.output_of_decode),
+            (std::vector<float>{4, 5, 6}));
+}
+
+TEST(Delegate, ReportsABadBlobInAllocationNotBefore) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph graph({1, 2, 3}, {4, 5, 6});
+  *graph.runtime.tensor(graph.decode_blob).data.raw ^= 1;
+  EXPECT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(graph.runtime.errors(), "");
+  EXPECT_EQ(graph.runtime.Allocate(), kTfLiteError);
+  EXPECT_TRUE(Contains(graph.runtime.errors(), "KerasDcDecode 'kernel': "))
+      << graph.runtime.errors();
+}
+
+TEST(Delegate, AllowsDynamicTensors) {
+  EXPECT_EQ(CreateDelegate()->flags, kTfLiteDelegateFlagsAllowDynamicTensors);
+}
+
+std::string* reported = nullptr;
+
+TEST(Delegate, RefusesUnknownOptions) {
+  std::string message;
+  reported = &message;
+  char key[] = "speed", value[] = "10";
+  char *keys[] = {key}, *values[] = {value};
+  EXPECT_EQ(tflite_plugin_create_delegate(
+                keys, values, 1, [](const char* text) { *reported = text; }),
+            nullptr);
+  EXPECT_EQ(message, "KerasDc: unknown option 'speed'; known options: none");
+  EXPECT_EQ(tflite_plugin_create_delegate(keys, values, 1, nullptr), nullptr);
+}
+
+}  // namespace
+}  // namespace keras_dc

@@ -1,0 +1,137 @@
+"""Runs models in a process of its own per runtime.
+
+The runtimes cannot all live in one process (tflite-runtime fails where TensorFlow was
+loaded before), and a crash of one must fail a test, not end the session.
+"""
+
+import concurrent.futures
+import importlib
+import multiprocessing
+import threading
+
+MODULES = {
+    "litert": "ai_edge_litert.interpreter",
+    "tflite_runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite",
+}
+
+
+class RuntimeProcess:
+    """A process for `runtime` that has `library` as its op library."""
+
+    def __init__(self, runtime, library):
+        context = multiprocessing.get_context("spawn")
+        self._pool = concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
+        self._place = runtime, library
+
+    def __call__(self, function, *args, **options):
+        """The result of `function(runtime, library, *args, **options)` over there."""
+        return self._pool.submit(function, *self._place, *args, **options).result()
+
+    def close(self):
+        self._pool.shutdown()
+
+
+def classes(runtime):
+    """(Interpreter, load_delegate) of a runtime."""
+    if runtime == "tensorflow":
+        import tensorflow as tf
+
+        return tf.lite.Interpreter, tf.lite.experimental.load_delegate
+    module = importlib.import_module(MODULES[runtime])
+    return module.Interpreter, module.load_delegate
+
+
+def _open(runtime, library, model, delegate=None):
+    interpreter_class, load_delegate = classes(runtime)
+    delegates = [] if library is None else [delegate or load_delegate(library)]
+    return interpreter_class(model_content=model, experimental_delegates=delegates)
+
+
+def _feed(interpreter, inputs):
+    details = interpreter.get_input_details()
+    for detail, values in zip(details, inputs, strict=True):
+        interpreter.resize_tensor_input(detail["index"], values.shape)
+    interpreter.allocate_tensors()
+    for detail, values in zip(details, inputs, strict=True):
+        interpreter.set_tensor(detail["index"], values)
+    interpreter.invoke()
+    return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+
+
+def run(runtime, library, model, *feeds):
+    """The outputs of one interpreter for each feed (a list of input arrays) in turn."""
+    interpreter = _open(runtime, library, model)
+    return [_feed(interpreter, inputs) for inputs in feeds]
+
+
+def run_plain(runtime, _library, model, *feeds):
+    """As `run`, without the op library."""
+    return run(runtime, None, model, *feeds)
+
+
+def allocation_error(runtime, library, model):
+    """What `allocate_tensors` raises, as text; None if it raises nothing."""
+    try:
+        _open(runtime, library, model).allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def option_error(runtime, library, options):
+    """What `load_delegate` raises for these options, as text."""
+    _, load_delegate = classes(runtime)
+    try:
+        load_delegate(library, options)
+    except (RuntimeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def run_interleaved(runtime, library, models, feeds):
+    """Interpreters of several models alive at once, one delegate for all, fed in turn."""
+    _, load_delegate = classes(runtime)
+    delegate = load_delegate(library)
+    interpreters = [_open(runtime, library, model, delegate) for model in models]
+    results = [[] for _ in models]
+    for inputs in feeds:
+        for interpreter, outputs in zip(interpreters, results, strict=True):
+            outputs.append(_feed(interpreter, inputs))
+    return results
+
+
+def run_in_sequence(runtime, library, models, inputs):
+    """Interpreters opened and closed one after the other, one delegate for all."""
+    _, load_delegate = classes(runtime)
+    delegate = load_delegate(library)
+    return [_feed(_open(runtime, library, model, delegate), inputs) for model in models]
+
+
+def run_in_threads(runtime, library, model, feeds, repeats):
+    """An interpreter per thread, a thread per feed; the last outputs of each."""
+    results = [None] * len(feeds)
+
+    def work(i):
+        for _ in range(repeats):
+            interpreter = _open(runtime, library, model)
+            for _ in range(repeats):
+                results[i] = _feed(interpreter, feeds[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(feeds))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def read_after_resize(runtime, library, model, tensor_index, shape):
+    """Tensor `tensor_index` as read after allocation and after a resize and allocation."""
+    interpreter = _open(runtime, library, model)
+    values = []
+    for _ in range(2):
+        interpreter.allocate_tensors()
+        values.append(interpreter.get_tensor(tensor_index))
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+    return values

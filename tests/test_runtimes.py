@@ -1,0 +1,392 @@
+"""The ops in every installed runtime, on models built by hand."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import runtime_process
+import tiny_models
+
+from keras_dc import codec
+
+schema = tiny_models.schema
+builtin = schema.BuiltinOperator
+
+ACTIVATIONS = {
+    "NONE": lambda x: x,
+    "RELU": lambda x: np.maximum(x, 0),
+    "RELU_N1_TO_1": lambda x: np.clip(x, -1, 1),
+    "RELU6": lambda x: np.clip(x, 0, 6),
+    "TANH": np.tanh,
+}
+KEEP_NUM_DIMS = 1
+
+
+@pytest.fixture(scope="module", params=list(runtime_process.MODULES))
+def process(request):
+    package = runtime_process.MODULES[request.param].split(".")[0]
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    process = runtime_process.RuntimeProcess(request.param, codec.op_library_path())
+    yield process
+    process.close()
+
+
+def sparse_weights(shape, density=0.2, seed=0):
+    """Float32 array with few distinct values, most of them 0."""
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.normal(size=shape) * 4).astype(np.float32) / 8
+    return np.where(rng.random(shape) < density, values, np.float32(0))
+
+
+def random_input(shape, seed=1):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def fully_connected_options(activation=0, keep_num_dims=False):
+    options = schema.FullyConnectedOptionsT()
+    options.fusedActivationFunction = activation
+    options.keepNumDims = keep_num_dims
+    return options
+
+
+def coded_dense_model(weights, bias=None, options=b"", input_shape=None, name="dense"):
+    """One KerasDcFullyConnected; `weights` is an array, or the bytes of a blob."""
+    model = tiny_models.Model()
+    graph = model.graph()
+    units, input_size = (1, 1) if isinstance(weights, bytes) else weights.shape
+    x = graph.tensor(input_shape or [1, input_size])
+    y = graph.tensor([1, units], name=name)
+    blob = weights if isinstance(weights, bytes) else codec.encode(weights)
+    inputs = [x, graph.constant(blob)]
+    if bias is not None:
+        inputs.append(graph.constant(bias))
+    graph.op("KerasDcFullyConnected", inputs, [y], options)
+    graph.ends([x], [y])
+    return model.pack()
+
+
+def plain_dense_model(weights, bias, activation):
+    model = tiny_models.Model()
+    graph = model.graph()
+    x, y = graph.tensor([1, weights.shape[1]]), graph.tensor([1, weights.shape[0]])
+    inputs = [x, graph.constant(weights), -1 if bias is None else graph.constant(bias)]
+    graph.op(builtin.FULLY_CONNECTED, inputs, [y], fully_connected_options(activation))
+    graph.ends([x], [y])
+    return model.pack()
+
+
+def convolution_model(kernel, bias, *, coded, code=builtin.CONV_2D, scales=None):
+    """One convolution, 3x3 or so; `scales` are those of input, kernel and output if int8."""
+    dtype = kernel.dtype
+    x_scale, kernel_scale, y_scale = scales or (None, None, None)
+    is_depthwise = code == builtin.DEPTHWISE_CONV_2D
+    kernel_options = {"scale": kernel_scale, "scale_axis": 3 if is_depthwise else 0}
+    model = tiny_models.Model()
+    graph = model.graph()
+    x = graph.tensor([1, 8, 8, kernel.shape[3]], dtype, scale=x_scale)
+    if coded:
+        weights = graph.tensor(kernel.shape, dtype, name="kernel", **kernel_options)
+        graph.op("KerasDcDecode", [graph.constant(codec.encode(kernel))], [weights])
+    else:
+        weights = graph.constant(kernel, **kernel_options)
+    bias_scale = None if scales is None else np.asarray(kernel_scale) * x_scale
+    units = kernel.shape[3] if is_depthwise else kernel.shape[0]
+    y = graph.tensor([1, 8, 8, units], dtype, scale=y_scale)
+    options = schema.DepthwiseConv2DOptionsT() if is_depthwise else schema.Conv2DOptionsT()
+    options.padding = schema.Padding.SAME
+    options.strideH = options.strideW = 1
+    if is_depthwise:
+        options.depthMultiplier = 1
+    graph.op(code, [x, weights, graph.constant(bias, scale=bias_scale)], [y], options)
+    graph.ends([x], [y])
+    return model.pack()
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_fully_connected_agrees_with_numpy(process, activation, with_bias):
+    weights = sparse_weights((7, 30))
+    bias = random_input(7, seed=2) if with_bias else None
+    options = bytes([getattr(schema.ActivationFunctionType, activation), 0, 1])
+    x = random_input((3, 30)) * 3
+    [[y]] = process(runtime_process.run, coded_dense_model(weights, bias, options), [x])
+    expected = ACTIVATIONS[activation](x @ weights.T + (0 if bias is None else bias))
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "TANH"])
+def test_fully_connected_agrees_with_the_built_in_op(process, activation):
+    weights, bias = sparse_weights((7, 30)), random_input(7, seed=2)
+    number = getattr(schema.ActivationFunctionType, activation)
+    x = random_input((3, 30)) * 3
+    [[y]] = process(runtime_process.run, coded_dense_model(weights, bias, bytes([number])), [x])
+    plain = plain_dense_model(weights, bias, number)
+    [[expected]] = process(runtime_process.run_plain, plain, [x])
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_fully_connected_follows_the_batch_size(process):
+    weights = sparse_weights((5, 12))
+    feeds = [random_input((batch, 12), seed=batch) for batch in (1, 4, 33, 4, 1)]
+    results = process(runtime_process.run, coded_dense_model(weights), *[[x] for x in feeds])
+    for x, [y] in zip(feeds, results, strict=True):
+        np.testing.assert_allclose(y, x @ weights.T, rtol=1e-5, atol=1e-5)
+
+
+def test_fully_connected_flattens_the_batch(process):
+    weights = sparse_weights((5, 12))
+    x = random_input((2, 3, 4))
+    [[y]] = process(runtime_process.run, coded_dense_model(weights), [x])
+    np.testing.assert_allclose(y, x.reshape(2, 12) @ weights.T, rtol=1e-5, atol=1e-5)
+
+
+def test_fully_connected_keeps_num_dims(process):
+    weights = sparse_weights((5, 12))
+    model = coded_dense_model(weights, options=bytes([0, KEEP_NUM_DIMS]))
+    feeds = [random_input((2, 3, 12)), random_input((4, 1, 2, 12))]
+    results = process(runtime_process.run, model, *[[x] for x in feeds])
+    for x, [y] in zip(feeds, results, strict=True):
+        assert y.shape == (*x.shape[:-1], 5)
+        np.testing.assert_allclose(y, x @ weights.T, rtol=1e-5, atol=1e-5)
+
+
+def test_three_fully_connected_in_a_row(process):
+    sizes = [20, 16, 9, 4]
+    model = tiny_models.Model()
+    graph = model.graph()
+    tensors = [graph.tensor([1, size]) for size in sizes]
+    layers = [sparse_weights((n, m), seed=n) for m, n in zip(sizes, sizes[1:])]
+    for i, weights in enumerate(layers):
+        blob = graph.constant(codec.encode(weights))
+        graph.op("KerasDcFullyConnected", [tensors[i], blob, -1], tensors[i + 1 : i + 2], b"\1")
+    graph.ends(tensors[:1], tensors[-1:])
+
+    feeds = [random_input((batch, 20)) for batch in (1, 9, 2)]
+    results = process(runtime_process.run, model.pack(), *[[x] for x in feeds])
+    for x, [y] in zip(feeds, results, strict=True):
+        for weights in layers:
+            x = np.maximum(x @ weights.T, 0)
+        np.testing.assert_allclose(y, x, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("code", [builtin.CONV_2D, builtin.DEPTHWISE_CONV_2D])
+def test_decoded_convolution_gives_the_bits_of_the_plain_one(process, code):
+    shape = (16, 3, 3, 4) if code == builtin.CONV_2D else (1, 3, 3, 4)
+    kernel = sparse_weights(shape, density=0.5)
+    bias = random_input(shape[0] if code == builtin.CONV_2D else 4)
+    feeds = [[random_input((batch, 8, 8, 4), seed=batch)] for batch in (1, 3, 2, 1)]
+    coded = convolution_model(kernel, bias, coded=True, code=code)
+    plain = convolution_model(kernel, bias, coded=False, code=code)
+    for [y], [expected] in zip(
+        process(runtime_process.run, coded, *feeds),
+        process(runtime_process.run_plain, plain, *feeds),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(y, expected)
+
+
+def test_decoded_int8_convolution_gives_the_bits_of_the_plain_one(process):
+    rng = np.random.default_rng(0)
+    kernel = np.where(rng.random((6, 3, 3, 4)) < 0.4, rng.integers(-9, 10, (6, 3, 3, 4)), 0)
+    bias = rng.integers(-99, 99, 6).astype(np.int32)
+    scales = 0.5, [0.1 + 0.02 * i for i in range(6)], 1.5
+    feeds = [[rng.integers(-128, 128, (batch, 8, 8, 4)).astype(np.int8)] for batch in (1, 2)]
+    models = [
+        convolution_model(kernel.astype(np.int8), bias, coded=coded, scales=scales)
+        for coded in (True, False)
+    ]
+    results = process(runtime_process.run, models[0], *feeds)
+    expected = process(runtime_process.run_plain, models[1], *feeds)
+    np.testing.assert_array_equal(results[0], expected[0])
+    np.testing.assert_array_equal(results[1], expected[1])
+    assert len(np.unique(results[0])) > 10
+
+
+def test_decoded_weights_can_be_read(process):
+    kernel = sparse_weights((6, 3, 3, 4))
+    model = convolution_model(kernel, random_input(6), coded=True)
+    kernel_index = 1
+    values = process(runtime_process.read_after_resize, model, kernel_index, (5, 8, 8, 4))
+    np.testing.assert_array_equal(values[0], kernel)
+    np.testing.assert_array_equal(values[1], kernel)
+
+
+def loop_model(fused, decoded):
+    """WHILE i < 3: x = relu(fused(x)); x = decoded(x); both (8, 8) matrices."""
+    model = tiny_models.Model()
+    main, condition, body = model.graph(), model.graph(), model.graph()
+    i, x = main.tensor([], np.int32), main.tensor([1, 8])
+    i_end, x_end = main.tensor([], np.int32), main.tensor([1, 8])
+    options = schema.WhileOptionsT()
+    options.condSubgraphIndex, options.bodySubgraphIndex = 1, 2
+    main.op(builtin.WHILE, [i, x], [i_end, x_end], options)
+    main.ends([i, x], [i_end, x_end])
+
+    i, x = condition.tensor([], np.int32), condition.tensor([1, 8])
+    goes_on = condition.tensor([], np.bool_)
+    limit = condition.constant(np.array(3, np.int32))
+    condition.op(builtin.LESS, [i, limit], [goes_on], schema.LessOptionsT())
+    condition.ends([i, x], [goes_on])
+
+    i, x, next_i = body.tensor([], np.int32), body.tensor([1, 8]), body.tensor([], np.int32)
+    one = body.constant(np.array(1, np.int32))
+    body.op(builtin.ADD, [i, one], [next_i], schema.AddOptionsT())
+    between, next_x = body.tensor([1, 8]), body.tensor([1, 8])
+    body.op("KerasDcFullyConnected", [x, body.constant(codec.encode(fused))], [between], b"\1")
+    weights = body.tensor([8, 8])
+    body.op("KerasDcDecode", [body.constant(codec.encode(decoded))], [weights])
+    options = fully_connected_options()
+    body.op(builtin.FULLY_CONNECTED, [between, weights, -1], [next_x], options)
+    body.ends([i, x], [next_i, next_x])
+    return model.pack()
+
+
+def test_ops_in_the_body_of_a_loop(process):
+    fused, decoded = (sparse_weights((8, 8), density=0.6, seed=seed) for seed in (3, 4))
+    x = random_input((1, 8))
+    start = np.array(0, np.int32)
+    results = process(runtime_process.run, loop_model(fused, decoded), [start, x], [start, x])
+    for _ in range(3):
+        x = np.maximum(x @ fused.T, 0) @ decoded.T
+    for _, y in results:
+        np.testing.assert_allclose(y, x, rtol=1e-5, atol=1e-5)
+
+
+def mixed_models():
+    """Two models of equal structure and different weights."""
+    return [
+        convolution_model(sparse_weights((6, 3, 3, 4), seed=seed), random_input(6), coded=coded)
+        for coded in (True, False)
+        for seed in (1, 2)
+    ]
+
+
+def test_two_interpreters_share_a_delegate(process):
+    coded, plain = mixed_models()[:2], mixed_models()[2:]
+    feeds = [[random_input((batch, 8, 8, 4), seed=batch)] for batch in (1, 2, 1)]
+    results = process(runtime_process.run_interleaved, coded, feeds)
+    for model, outputs in zip(plain, results, strict=True):
+        expected = process(runtime_process.run_plain, model, *feeds)
+        for [y], [y_expected] in zip(outputs, expected, strict=True):
+            np.testing.assert_array_equal(y, y_expected)
+
+
+def test_a_delegate_outlives_interpreters(process):
+    coded, plain = mixed_models()[:2], mixed_models()[2:]
+    x = random_input((1, 8, 8, 4))
+    results = process(runtime_process.run_in_sequence, coded * 3, [x])
+    expected = [process(runtime_process.run_plain, model, [x])[0] for model in plain]
+    np.testing.assert_array_equal(results, expected * 3)
+
+
+def test_interpreters_in_two_threads(process):
+    weights = sparse_weights((64, 100))
+    feeds = [[random_input((batch, 100), seed=batch)] for batch in (1, 8)]
+    results = process(runtime_process.run_in_threads, coded_dense_model(weights), feeds, 5)
+    for [x], [y] in zip(feeds, results, strict=True):
+        np.testing.assert_allclose(y, x @ weights.T, rtol=1e-4, atol=1e-5)
+
+
+def flip_a_bit(blob):
+    middle = len(blob) // 2
+    return blob[:middle] + bytes([blob[middle] ^ 1]) + blob[middle + 1 :]
+
+
+def decode_model(blob, shape, dtype=np.float32):
+    """KerasDcDecode whose output, a matrix of `shape`, is the weights of FULLY_CONNECTED."""
+    model = tiny_models.Model()
+    graph = model.graph()
+    x, weights, y = graph.tensor([1, 12]), graph.tensor(shape, dtype, name="w"), graph.tensor([1, 5])
+    graph.op("KerasDcDecode", [graph.constant(blob)], [weights])
+    graph.op(builtin.FULLY_CONNECTED, [x, weights, -1], [y], fully_connected_options())
+    graph.ends([x], [y])
+    return model.pack()
+
+
+def computed_blob_model():
+    model = tiny_models.Model()
+    graph = model.graph()
+    blob, y = graph.tensor([40], np.uint8), graph.tensor([5, 12], name="w")
+    graph.op("KerasDcDecode", [blob], [y])
+    graph.ends([blob], [y])
+    return model.pack()
+
+
+# What is wrong -> (model from the blob of a (5, 12) float32 matrix, what the error says).
+BAD_MODELS = {
+    "fully_connected_flipped_bit": (
+        lambda blob: coded_dense_model(flip_a_bit(blob)),
+        ["KerasDcFullyConnected 'dense'", "checksum"],
+    ),
+    "fully_connected_empty_blob": (
+        lambda blob: coded_dense_model(b"x"),
+        ["KerasDcFullyConnected 'dense'", "cannot decode the blob"],
+    ),
+    "fully_connected_input_size": (
+        lambda blob: coded_dense_model(blob, input_shape=[1, 13]),
+        ["KerasDcFullyConnected 'dense'", "[1, 13]", "[5, 12]"],
+    ),
+    "fully_connected_keep_num_dims": (
+        lambda blob: coded_dense_model(blob, input_shape=[12, 1], options=bytes([0, 1])),
+        ["KerasDcFullyConnected 'dense'", "[12, 1]", "[5, 12]"],
+    ),
+    "fully_connected_bias": (
+        lambda blob: coded_dense_model(blob, random_input(4), input_shape=[1, 12]),
+        ["KerasDcFullyConnected 'dense'", "bias", "[4]", "[5, 12]"],
+    ),
+    "fully_connected_activation": (
+        lambda blob: coded_dense_model(blob, input_shape=[1, 12], options=b"\5"),
+        ["KerasDcFullyConnected 'dense'", "unknown fused activation 5"],
+    ),
+    "fully_connected_options": (
+        lambda blob: coded_dense_model(blob, input_shape=[1, 12], options=bytes(9)),
+        ["KerasDcFullyConnected 'dense'", "at most 8 bytes", "got 9"],
+    ),
+    "fully_connected_float16": (
+        lambda blob: coded_dense_model(codec.encode(np.ones((5, 12), np.float16))),
+        ["KerasDcFullyConnected 'dense'", "FLOAT32", "FLOAT16"],
+    ),
+    "fully_connected_rank": (
+        lambda blob: coded_dense_model(codec.encode(np.ones((5, 3, 4), np.float32))),
+        ["KerasDcFullyConnected 'dense'", "[units, input_size]", "[5, 3, 4]"],
+    ),
+    "fully_connected_without_a_name": (
+        lambda blob: coded_dense_model(flip_a_bit(blob), name=""),
+        ["KerasDcFullyConnected (output tensor 1)", "checksum"],
+    ),
+    "decode_flipped_bit": (
+        lambda blob: decode_model(flip_a_bit(blob), [5, 12]),
+        ["KerasDcDecode 'w'", "checksum"],
+    ),
+    "decode_truncated": (
+        lambda blob: decode_model(blob[:-3], [5, 12]),
+        ["KerasDcDecode 'w'", "cannot decode the blob"],
+    ),
+    "decode_shape": (
+        lambda blob: decode_model(blob, [12, 5]),
+        ["KerasDcDecode 'w'", "[5, 12]", "[12, 5]"],
+    ),
+    "decode_dtype": (
+        lambda blob: decode_model(blob, [5, 12], np.int8),
+        ["KerasDcDecode 'w'", "FLOAT32", "INT8"],
+    ),
+    "decode_computed_blob": (
+        lambda blob: computed_blob_model(),
+        ["KerasDcDecode 'w'", "constant"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_MODELS))
+def test_bad_model_is_refused_by_name(process, case):
+    make_model, words = BAD_MODELS[case]
+    blob = codec.encode(sparse_weights((5, 12)))
+    message = process(runtime_process.allocation_error, make_model(blob))
+    assert message is not None
+    assert [word for word in words if word not in message] == [], message
+
+
+def test_unknown_delegate_option_is_refused(process):
+    message = process(runtime_process.option_error, {"fast": "1"})
+    assert "unknown option 'fast'" in message
