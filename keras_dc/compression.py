@@ -79,7 +79,7 @@ def compress(tflite, *, strip_names=True):
         ModelFormatError: if `tflite` is not a TFLite model.
         CompressionError: if a constant contradicts its tensor.
     """
-    model = tflite_model.parse(_read(tflite))
+    model = tflite_model.parse(read(tflite))
     forms = _fused_forms(model)
     constants = _find_constants(model)
     _encode_all(constants)
@@ -119,7 +119,7 @@ def expand(compressed):
         ModelFormatError: if `compressed` is not a TFLite model.
         CompressionError: if a blob is malformed or does not fit its operator.
     """
-    model = tflite_model.parse(_read(compressed))
+    model = tflite_model.parse(read(compressed))
     decoded = {}
     for subgraph in model.subgraphs:
         kept = []
@@ -161,7 +161,8 @@ def blob_tensors(model):
                     yield subgraph, operator, name, index
 
 
-def _read(tflite):
+def read(tflite):
+    """Bytes of a model that is given as bytes or as the path of a file."""
     if isinstance(tflite, (str, os.PathLike)):
         with open(tflite, "rb") as file:
             return file.read()

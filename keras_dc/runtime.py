@@ -9,16 +9,25 @@ from keras_dc.codec import op_library_path
 
 @dataclasses.dataclass(frozen=True)
 class _Runtime:
+    """Where a runtime keeps its Interpreter and its load_delegate."""
+
     package: str
-    interpreter_module: str
     requirement: str
+    interpreter: str
+    load_delegate: str
 
 
 # In the order in which they are looked for: smallest and newest first.
 _RUNTIMES = {
-    "litert": _Runtime("ai_edge_litert", "ai_edge_litert.interpreter", "ai-edge-litert"),
-    "tflite_runtime": _Runtime("tflite_runtime", "tflite_runtime.interpreter", "tflite-runtime"),
-    "tensorflow": _Runtime("tensorflow", "tensorflow.lite.python.interpreter", "tensorflow"),
+    "litert": _Runtime(
+        "ai_edge_litert", "ai-edge-litert", "interpreter.Interpreter", "interpreter.load_delegate"
+    ),
+    "tflite_runtime": _Runtime(
+        "tflite_runtime", "tflite-runtime", "interpreter.Interpreter", "interpreter.load_delegate"
+    ),
+    "tensorflow": _Runtime(
+        "tensorflow", "tensorflow", "lite.Interpreter", "lite.experimental.load_delegate"
+    ),
 }
 
 
@@ -48,10 +57,11 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
         raise ValueError(
             f"give one of `model_path` and `model_content`. Received: {both}"
         )
-    module = importlib.import_module(_find(runtime).interpreter_module)
-    delegates = [module.load_delegate(op_library_path())]
+    found = _find(runtime)
+    load_delegate = _resolve(found.package, found.load_delegate)
+    delegates = [load_delegate(op_library_path())]
     delegates += options.pop("experimental_delegates", None) or []
-    return module.Interpreter(
+    return _resolve(found.package, found.interpreter)(
         model_path=None if model_path is None else str(model_path),
         model_content=None if model_content is None else bytes(model_content),
         num_threads=num_threads,
@@ -65,6 +75,16 @@ def available_runtimes():
     return [
         name for name, known in _RUNTIMES.items() if importlib.util.find_spec(known.package)
     ]
+
+
+def _resolve(package, path):
+    """The object at a dotted path; a submodule on the way is imported."""
+    value = importlib.import_module(package)
+    for name in path.split("."):
+        if not hasattr(value, name):
+            importlib.import_module(f"{value.__name__}.{name}")
+        value = getattr(value, name)
+    return value
 
 
 def _find(runtime):

@@ -1,0 +1,166 @@
+"""A decoder of blobs written from tflite_ops/FORMAT.md alone, plain and slow.
+
+It shares no code with the library: where the two agree, the document tells the truth.
+Section numbers are FORMAT.md's.
+"""
+
+import zlib
+
+import numpy as np
+
+ITEM_SIZES = {0: 4, 1: 2, 2: 2, 3: 1}
+DTYPES = {0: np.uint32, 1: np.uint16, 2: np.uint16, 3: np.uint8}
+
+
+class Bits:
+    """A bit stream (section 1)."""
+
+    def __init__(self, data):
+        self.number = int.from_bytes(data, "little")
+        self.position = 0
+
+    def take(self, count):
+        value = (self.number >> self.position) & ((1 << count) - 1)
+        self.position += count
+        return value
+
+    def count_until(self, stop):
+        count = 0
+        while self.take(1) != stop:
+            count += 1
+        return count
+
+
+class Bytes:
+    def __init__(self, data):
+        self.data = data
+        self.position = 0
+
+    def take(self, count):
+        part = self.data[self.position : self.position + count]
+        assert len(part) == count
+        self.position += count
+        return part
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def varint(self):
+        value, shift = 0, 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+
+def decode(blob):
+    """Bit patterns of the tensor: unsigned integers of the dtype's size, in its shape."""
+    assert zlib.crc32(blob[:-4]) == int.from_bytes(blob[-4:], "little")
+    reader = Bytes(blob[:-4])
+    assert reader.take(4) == b"KDC\x01"
+    layout, coding = reader.byte(), reader.byte()
+    dtype, by_columns, gap_bits = layout & 7, bool(layout & 8), layout >> 4
+    has_codebook, as_float16, num_streams = coding & 1, coding & 2, 1 << (coding >> 2)
+    shape = [0] * reader.byte()
+    for i in range(len(shape)):
+        shape[i] = reader.varint()
+    size = int(np.prod(shape, dtype=np.int64))
+    kept, fillers = (reader.varint(), reader.varint()) if gap_bits else (size, 0)
+    centroids = reader.byte() + 1 if has_codebook else 0
+
+    values = read_values(reader, centroids or kept, dtype, as_float16)
+    index_lengths = read_table(reader, centroids) if centroids > 1 and kept else None
+    gap_lengths = read_table(reader, 1 << gap_bits) if gap_bits and kept + fillers else None
+    streams = read_streams(reader, num_streams, [index_lengths, gap_lengths])
+    indices = decode_streams(index_lengths, streams[0], kept)
+    gaps = decode_streams(gap_lengths, streams[1], kept + fillers)
+    if not has_codebook:
+        indices = range(kept)
+
+    scan = np.zeros(size, DTYPES[dtype])
+    places = positions(gaps, (1 << gap_bits) - 1) if gap_bits else range(size)
+    for place, index in zip(places, indices, strict=True):
+        scan[place] = values[index]
+    if not by_columns or len(shape) < 2 or size == 0:
+        return scan.reshape(shape)
+    return scan.reshape(-1, shape[0]).T.reshape(shape)
+
+
+def read_values(reader, count, dtype, as_float16):
+    """Section 4; patterns of a float32 stored as float16 are widened by NumPy."""
+    if as_float16:
+        halves = np.frombuffer(reader.take(2 * count), "<f2")
+        return halves.astype(np.float32).view(np.uint32)
+    return np.frombuffer(reader.take(ITEM_SIZES[dtype] * count), DTYPES[dtype])
+
+
+def read_table(reader, alphabet):
+    """Section 5: code lengths, 0 for a symbol without a code."""
+    bits = Bits(reader.data[reader.position :])
+    length, lengths = bits.take(4), []
+    while True:
+        exponent = bits.count_until(1)
+        run = (1 << exponent) + bits.take(exponent)
+        lengths += [0 if length == 13 else length] * run
+        if len(lengths) == alphabet:
+            break
+        rank = bits.count_until(0)
+        length += rank // 2 + 1 if rank % 2 == 0 else -(rank + 1) // 2
+    reader.take((bits.position + 7) // 8)
+    return lengths
+
+
+def read_streams(reader, num_streams, tables):
+    """Section 6: the streams of each table, none where there is no table."""
+    total = num_streams * sum(table is not None for table in tables)
+    sizes = [reader.varint() for _ in range(total - 1)]
+    if total:
+        sizes.append(len(reader.data) - reader.position - sum(sizes))
+    streams = [reader.take(size) for size in sizes]
+    assert reader.position == len(reader.data)
+    parts = []
+    for table in tables:
+        here = num_streams if table is not None else 0
+        parts.append(streams[:here])
+        streams = streams[here:]
+    return parts
+
+
+def decode_streams(lengths, streams, count):
+    if lengths is None:
+        return [0] * count
+    present = [symbol for symbol, length in enumerate(lengths) if length]
+    if len(present) == 1:
+        return present * count
+    codes = canonical_codes(lengths)
+    symbols, share = [], -(-count // len(streams))
+    for number, stream in enumerate(streams):
+        bits = Bits(stream)
+        for _ in range(max(0, min(count, (number + 1) * share) - number * share)):
+            code, length = 0, 0
+            while (length, code) not in codes:
+                code, length = 2 * code + bits.take(1), length + 1
+            symbols.append(codes[length, code])
+        assert (bits.position + 7) // 8 == len(stream)
+    return symbols
+
+
+def canonical_codes(lengths):
+    """Section 5: `{(length, code): symbol}`."""
+    codes, code, before = {}, -1, 0
+    for length, symbol in sorted((length, s) for s, length in enumerate(lengths) if length):
+        code = (code + 1) << (length - before) if before else 0
+        codes[length, code] = symbol
+        before = length
+    return codes
+
+
+def positions(gaps, filler):
+    position = 0
+    for gap in gaps:
+        position += gap
+        if gap < filler:
+            yield position
+            position += 1

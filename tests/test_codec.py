@@ -1,0 +1,248 @@
+import concurrent.futures
+import hashlib
+import json
+import pathlib
+import zlib
+
+import numpy as np
+import pytest
+import reference_decoder
+
+from keras_dc import codec
+
+GOLDEN = pathlib.Path(__file__).with_name("golden")
+GOLDEN_ERRORS = pathlib.Path(__file__).with_name("golden_errors")
+GOLDEN_DIGESTS = json.loads((GOLDEN / "digests.json").read_text())
+
+# The example of FORMAT.md, section 9, worked out by hand.
+EXAMPLE_BLOB = bytes.fromhex(
+    "4B444301 20 03 02 02 08 04 02 01 0038 0034 21 4200 01 02 F602 8E352A89".replace(" ", "")
+)
+EXAMPLE = np.array(
+    [[0, 0.5, 0, 0, 0.25, 0, 0, 0], [0, 0, 0, 0, 0.5, 0.5, 0, 0]],
+    np.float32,
+)
+
+
+def sparse(shape, *, density, num_centroids, dtype=np.float32, seed=0):
+    rng = np.random.default_rng(seed)
+    codebook = rng.normal(size=num_centroids) * 40
+    values = codebook[rng.integers(0, num_centroids, size=shape)]
+    return (values * (rng.random(shape) < density)).astype(dtype)
+
+
+def bits_of(array):
+    return array.reshape(-1).view(f"u{array.itemsize}").reshape(array.shape)
+
+
+def digest(array):
+    """Shape and bits of a tensor, in short."""
+    return f"{list(array.shape)} {hashlib.sha256(array.tobytes()).hexdigest()}"
+
+
+ODD_TENSORS = {
+    "all_zero": np.zeros((5, 7), np.float32),
+    "one_value_everywhere": np.full((5, 7), 2.5, np.float32),
+    "one_kept": np.eye(1, 900, 700, dtype=np.float32),
+    "only_the_last_kept": np.eye(1, 900, 899, dtype=np.float32),
+    "one_weight": np.array([[3.0]], np.float32),
+    "one_zero_weight": np.array([[0.0]], np.float32),
+    "scalar": np.array(1.5, np.float32),
+    "empty": np.zeros((0, 3), np.float32),
+    "no_columns": np.zeros((3, 0), np.float32),
+    "one_row": sparse((1, 3000), density=0.1, num_centroids=9),
+    "one_column": sparse((3000, 1), density=0.1, num_centroids=9),
+    "vector": sparse((3000,), density=0.1, num_centroids=9),
+    "two_centroids": sparse((40, 50), density=0.3, num_centroids=2),
+    "256_centroids": sparse((300, 300), density=0.5, num_centroids=256),
+    "257_values": np.arange(1, 258, dtype=np.float32).repeat(9).reshape(9, 257),
+    "256_values_with_zero": np.arange(256, dtype=np.float32).repeat(9).reshape(9, 256),
+    "dense_noise": np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32),
+    "negative_zero_and_nans": np.array([-0.0, 0.0, np.nan, -np.nan, np.inf, 0, 0, 0], np.float32),
+    "float32_subnormals": np.array([[0, 1e-45, 0, -1e-40, 6e-8, 6e-5]] * 9, np.float32),
+    "empty_columns": sparse((60, 80), density=0.4, num_centroids=7) * (np.arange(80) % 3 == 0),
+    "very_sparse": sparse((300, 784), density=0.002, num_centroids=15),
+    "many_streams": sparse((200, 450), density=0.3, num_centroids=31),
+    "8_dimensions": sparse((2, 1, 3, 2, 1, 2, 3, 2), density=0.5, num_centroids=5),
+    "conv_kernel": sparse((16, 3, 3, 8), density=0.3, num_centroids=200),
+    "float16": sparse((50, 60), density=0.1, num_centroids=31, dtype=np.float16),
+    "int8": sparse((50, 60), density=0.2, num_centroids=99, dtype=np.int8),
+    "int8_all_values": np.arange(256, dtype=np.uint8).view(np.int8).reshape(16, 16),
+}
+
+
+@pytest.mark.parametrize("name", ODD_TENSORS)
+def test_round_trip_is_bit_exact(name):
+    tensor = ODD_TENSORS[name]
+    decoded = codec.decode(codec.encode(tensor))
+    assert decoded.dtype == tensor.dtype
+    assert decoded.shape == tensor.shape
+    assert decoded.tobytes() == tensor.tobytes()
+
+
+@pytest.mark.parametrize("name", ODD_TENSORS)
+def test_the_documents_decoder_agrees(name):
+    tensor = ODD_TENSORS[name]
+    np.testing.assert_array_equal(
+        reference_decoder.decode(codec.encode(tensor)), bits_of(tensor), strict=True
+    )
+
+
+def test_bfloat16_patterns_round_trip():
+    patterns = (sparse((40, 50), density=0.2, num_centroids=9).view(np.uint32) >> 16).astype("u2")
+    blob = codec.encode(patterns, dtype="bfloat16")
+    assert codec.inspect(blob).dtype == "bfloat16"
+    np.testing.assert_array_equal(codec.decode(blob), patterns)
+
+
+def test_column_order_is_taken_where_columns_are_empty():
+    assert codec.inspect(codec.encode(ODD_TENSORS["empty_columns"])).column_major
+
+
+def test_decodes_the_hand_made_blob():
+    np.testing.assert_array_equal(codec.decode(EXAMPLE_BLOB), EXAMPLE, strict=True)
+
+
+def test_inspects_the_hand_made_blob():
+    assert codec.inspect(EXAMPLE_BLOB) == codec.BlobInfo(
+        dtype="float32",
+        shape=(2, 8),
+        num_kept=4,
+        num_fillers=2,
+        num_centroids=2,
+        gap_bits=2,
+        column_major=False,
+        num_streams=1,
+        header_bytes=17,
+        codebook_bytes=4,
+        table_bytes=3,
+        index_bytes=1,
+        gap_bytes=2,
+    )
+
+
+@pytest.mark.parametrize("name", ["many_streams", "conv_kernel", "all_zero", "dense_noise"])
+def test_the_parts_add_up_to_the_blob(name):
+    blob = codec.encode(ODD_TENSORS[name])
+    info = codec.inspect(blob)
+    parts = ["header", "codebook", "table", "index", "gap"]
+    assert sum(getattr(info, f"{part}_bytes") for part in parts) == len(blob)
+
+
+def test_all_zero_and_one_symbol_cost_a_header():
+    assert len(codec.encode(np.zeros((1000, 1000), np.float32))) <= 20
+    assert len(codec.encode(np.ones((1000, 1000), np.float32))) <= 20
+
+
+def test_noise_grows_by_a_header_at_most():
+    tensor = ODD_TENSORS["dense_noise"]
+    assert len(codec.encode(tensor)) <= tensor.nbytes + 16
+
+
+@pytest.mark.parametrize("num_centroids", [31, 255])
+@pytest.mark.parametrize("density", [0.04, 0.09, 0.25])
+def test_blob_is_within_two_percent_of_the_shannon_bound(density, num_centroids):
+    rng = np.random.default_rng(3)
+    codebook = np.sort(rng.normal(size=num_centroids)).astype(np.float32)
+    bell = rng.normal(num_centroids / 2, num_centroids / 6, size=(400, 1000))
+    indices = np.clip(bell, 0, num_centroids - 1).astype(int)
+    mask = rng.random(indices.shape) < density
+    blob = codec.encode(np.where(mask, codebook[indices], np.float32(0)))
+
+    def entropy(counts):
+        shares = counts[counts > 0] / counts.sum()
+        return -(shares * np.log2(shares)).sum()
+
+    used = np.bincount(indices[mask])
+    bits = mask.size * entropy(np.bincount(mask.ravel())) + mask.sum() * entropy(used)
+    assert len(blob) <= 1.02 * (bits / 8 + 4 * np.count_nonzero(used))
+
+
+def test_small_layers_have_small_headers():
+    for shape, density in [((300, 784), 0.03), ((100, 300), 0.05), ((10, 100), 0.2)]:
+        info = codec.inspect(codec.encode(sparse(shape, density=density, num_centroids=31)))
+        assert info.header_bytes + info.table_bytes < 64
+
+
+@pytest.mark.parametrize("name", GOLDEN_DIGESTS)
+def test_golden_blobs_decode_for_ever(name):
+    blob = (GOLDEN / f"{name}.blob").read_bytes()
+    assert digest(codec.decode(blob)) == GOLDEN_DIGESTS[name]
+    assert digest(reference_decoder.decode(blob)) == GOLDEN_DIGESTS[name]
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN_ERRORS.glob("*.blob")), ids=lambda path: path.stem)
+def test_golden_errors_are_refused_for_ever(path):
+    status = int(path.stem.split("-")[0])
+    with pytest.raises(codec.CodecError, match=rf"Received: status {status}$"):
+        codec.decode(path.read_bytes())
+
+
+def test_there_is_a_golden_error_for_each_refusal():
+    refusals = {int(path.stem.split("-")[0]) for path in GOLDEN_ERRORS.glob("*.blob")}
+    assert refusals == set(range(4, 14))
+
+
+@pytest.mark.parametrize("name", ["many_streams", "conv_kernel", "one_row", "dense_noise"])
+def test_every_cut_is_refused(name):
+    blob = codec.encode(ODD_TENSORS[name])
+    for size in {*range(40), *range(40, len(blob), len(blob) // 50 + 1)} - {len(blob)}:
+        with pytest.raises(codec.CodecError):
+            codec.decode(blob[:size])
+
+
+@pytest.mark.parametrize("name", ["256_centroids", "conv_kernel", "one_row", "int8"])
+def test_a_flipped_bit_is_refused(name):
+    blob = bytearray(codec.encode(ODD_TENSORS[name]))
+    for byte in range(0, len(blob), len(blob) // 100 + 1):
+        blob[byte] ^= 1 << byte % 8
+        with pytest.raises(codec.CodecError):
+            codec.decode(bytes(blob))
+        blob[byte] ^= 1 << byte % 8
+
+
+def test_mutations_behind_a_right_checksum_do_no_harm():
+    rng = np.random.default_rng(5)
+    outcomes = set()
+    for name in ["empty_columns", "conv_kernel", "one_row", "very_sparse", "two_centroids"]:
+        blob = codec.encode(ODD_TENSORS[name])
+        for _ in range(400):
+            mutant = np.frombuffer(blob[4:-4], np.uint8).copy()
+            for _ in range(rng.integers(1, 4)):
+                # Half of the changes hit the header and the tables.
+                end = mutant.size if rng.random() < 0.5 else 40
+                mutant[rng.integers(0, end)] = rng.integers(0, 256)
+            body = blob[:4] + mutant.tobytes()
+            whole = body + zlib.crc32(body).to_bytes(4, "little")
+            try:
+                if np.prod(codec.inspect(whole).shape, dtype=float) > 1e7:
+                    continue
+                codec.decode(whole)
+                outcomes.add("decoded")
+            except codec.CodecError:
+                outcomes.add("refused")
+    assert outcomes == {"decoded", "refused"}
+
+
+def test_threads_encode_and_decode_at_once():
+    tensors = [sparse((100, 200), density=0.2, num_centroids=9, seed=seed) for seed in range(16)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        blobs = list(pool.map(codec.encode, tensors))
+        decoded = list(pool.map(codec.decode, blobs))
+    for tensor, result in zip(tensors, decoded):
+        np.testing.assert_array_equal(result, tensor)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros((2, 2), np.float64), np.zeros((2, 2), np.int32), np.zeros((1,) * 9, np.float32)],
+    ids=["float64", "int32", "9_dimensions"],
+)
+def test_encode_refuses_what_it_cannot_code(values):
+    with pytest.raises(codec.CodecError, match="Received: dtype="):
+        codec.encode(values)
+
+
+def test_the_library_path_exists():
+    assert pathlib.Path(codec.op_library_path()).is_absolute()
+    assert pathlib.Path(codec.op_library_path()).is_file()
