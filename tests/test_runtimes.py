@@ -5,11 +5,11 @@ import importlib.util
 import numpy as np
 import pytest
 import runtime_process
-import tiny_models
+import runtime_models
 
 from keras_dc import codec
 
-schema = tiny_models.schema
+schema = runtime_models.schema
 builtin = schema.BuiltinOperator
 
 ACTIVATIONS = {
@@ -52,7 +52,7 @@ def fully_connected_options(activation=0, keep_num_dims=False):
 
 def coded_dense_model(weights, bias=None, options=b"", input_shape=None, name="dense"):
     """One KerasDcFullyConnected; `weights` is an array, or the bytes of a blob."""
-    model = tiny_models.Model()
+    model = runtime_models.Model()
     graph = model.graph()
     units, input_size = (1, 1) if isinstance(weights, bytes) else weights.shape
     x = graph.tensor(input_shape or [1, input_size])
@@ -67,7 +67,7 @@ def coded_dense_model(weights, bias=None, options=b"", input_shape=None, name="d
 
 
 def plain_dense_model(weights, bias, activation):
-    model = tiny_models.Model()
+    model = runtime_models.Model()
     graph = model.graph()
     x, y = graph.tensor([1, weights.shape[1]]), graph.tensor([1, weights.shape[0]])
     inputs = [x, graph.constant(weights), -1 if bias is None else graph.constant(bias)]
@@ -82,7 +82,7 @@ def convolution_model(kernel, bias, *, coded, code=builtin.CONV_2D, scales=None)
     x_scale, kernel_scale, y_scale = scales or (None, None, None)
     is_depthwise = code == builtin.DEPTHWISE_CONV_2D
     kernel_options = {"scale": kernel_scale, "scale_axis": 3 if is_depthwise else 0}
-    model = tiny_models.Model()
+    model = runtime_models.Model()
     graph = model.graph()
     x = graph.tensor([1, 8, 8, kernel.shape[3]], dtype, scale=x_scale)
     if coded:
@@ -153,7 +153,7 @@ def test_fully_connected_keeps_num_dims(process):
 
 def test_three_fully_connected_in_a_row(process):
     sizes = [20, 16, 9, 4]
-    model = tiny_models.Model()
+    model = runtime_models.Model()
     graph = model.graph()
     tensors = [graph.tensor([1, size]) for size in sizes]
     layers = [sparse_weights((n, m), seed=n) for m, n in zip(sizes, sizes[1:])]
@@ -214,7 +214,7 @@ def test_decoded_weights_can_be_read(process):
 
 def loop_model(fused, decoded):
     """WHILE i < 3: x = relu(fused(x)); x = decoded(x); both (8, 8) matrices."""
-    model = tiny_models.Model()
+    model = runtime_models.Model()
     main, condition, body = model.graph(), model.graph(), model.graph()
     i, x = main.tensor([], np.int32), main.tensor([1, 8])
     i_end, x_end = main.tensor([], np.int32), main.tensor([1, 8])
@@ -295,7 +295,7 @@ def flip_a_bit(blob):
 
 def decode_model(blob, shape, dtype=np.float32):
     """KerasDcDecode whose output, a matrix of `shape`, is the weights of FULLY_CONNECTED."""
-    model = tiny_models.Model()
+    model = runtime_models.Model()
     graph = model.graph()
     x, weights, y = graph.tensor([1, 12]), graph.tensor(shape, dtype, name="w"), graph.tensor([1, 5])
     graph.op("KerasDcDecode", [graph.constant(blob)], [weights])
@@ -305,7 +305,7 @@ def decode_model(blob, shape, dtype=np.float32):
 
 
 def computed_blob_model():
-    model = tiny_models.Model()
+    model = runtime_models.Model()
     graph = model.graph()
     blob, y = graph.tensor([40], np.uint8), graph.tensor([5, 12], name="w")
     graph.op("KerasDcDecode", [blob], [y])
