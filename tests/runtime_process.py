@@ -42,10 +42,13 @@ def classes(runtime):
     return module.Interpreter, module.load_delegate
 
 
-def _open(runtime, library, model, delegate=None):
+def _open(runtime, library, model, delegate=None, resolver=None, **options):
     interpreter_class, load_delegate = classes(runtime)
     delegates = [] if library is None else [delegate or load_delegate(library)]
-    return interpreter_class(model_content=model, experimental_delegates=delegates)
+    if resolver is not None:
+        types = importlib.import_module(interpreter_class.__module__).OpResolverType
+        options["experimental_op_resolver_type"] = types[resolver]
+    return interpreter_class(model_content=model, experimental_delegates=delegates, **options)
 
 
 def _feed(interpreter, inputs):
@@ -59,15 +62,18 @@ def _feed(interpreter, inputs):
     return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
 
 
-def run(runtime, library, model, *feeds):
-    """The outputs of one interpreter for each feed (a list of input arrays) in turn."""
-    interpreter = _open(runtime, library, model)
+def run(runtime, library, model, *feeds, **options):
+    """The outputs of one interpreter for each feed (a list of input arrays) in turn.
+
+    `options` are the Interpreter's; `resolver` is the name of an OpResolverType.
+    """
+    interpreter = _open(runtime, library, model, **options)
     return [_feed(interpreter, inputs) for inputs in feeds]
 
 
-def run_plain(runtime, _library, model, *feeds):
+def run_plain(runtime, _library, model, *feeds, **options):
     """As `run`, without the op library."""
-    return run(runtime, None, model, *feeds)
+    return run(runtime, None, model, *feeds, **options)
 
 
 def allocation_error(runtime, library, model):

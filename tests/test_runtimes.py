@@ -1,11 +1,12 @@
 """The ops in every installed runtime, on models built by hand."""
 
 import importlib.util
+import itertools
 
 import numpy as np
 import pytest
-import runtime_process
 import runtime_models
+import runtime_process
 
 from keras_dc import codec
 
@@ -126,6 +127,19 @@ def test_fully_connected_agrees_with_the_built_in_op(process, activation):
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_non_finite_inputs_agree_with_the_built_in_op(process):
+    weights = sparse_weights((7, 30))
+    weights[:3, 0] = 1, -1, 2
+    x = random_input((3, 30))
+    x[0, 0], x[1, 1] = np.inf, np.nan
+    [[y]] = process(runtime_process.run, coded_dense_model(weights), [x])
+    plain = plain_dense_model(weights, None, schema.ActivationFunctionType.NONE)
+    [[expected]] = process(runtime_process.run_plain, plain, [x])
+    assert list(np.isfinite(expected).any(axis=1)) == [False, False, True]
+    assert np.isinf(expected[0, :3]).all()
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_fully_connected_follows_the_batch_size(process):
     weights = sparse_weights((5, 12))
     feeds = [random_input((batch, 12), seed=batch) for batch in (1, 4, 33, 4, 1)]
@@ -156,7 +170,7 @@ def test_three_fully_connected_in_a_row(process):
     model = runtime_models.Model()
     graph = model.graph()
     tensors = [graph.tensor([1, size]) for size in sizes]
-    layers = [sparse_weights((n, m), seed=n) for m, n in zip(sizes, sizes[1:])]
+    layers = [sparse_weights((n, m), seed=n) for m, n in itertools.pairwise(sizes)]
     for i, weights in enumerate(layers):
         blob = graph.constant(codec.encode(weights))
         graph.op("KerasDcFullyConnected", [tensors[i], blob, -1], tensors[i + 1 : i + 2], b"\1")
@@ -184,6 +198,27 @@ def test_decoded_convolution_gives_the_bits_of_the_plain_one(process, code):
         strict=True,
     ):
         np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_threads": 2},
+        {"experimental_preserve_all_tensors": True},
+        {"resolver": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"},
+        {"resolver": "BUILTIN_REF"},
+    ],
+    ids=lambda options: str(*options.values()),
+)
+def test_decoded_convolution_under_other_interpreter_options(process, options):
+    kernel, bias = sparse_weights((16, 3, 3, 4), density=0.5), random_input(16)
+    feeds = [[random_input((batch, 8, 8, 4), seed=batch)] for batch in (2, 1)]
+    coded = convolution_model(kernel, bias, coded=True)
+    plain = convolution_model(kernel, bias, coded=False)
+    results = process(runtime_process.run, coded, *feeds, **options)
+    expected = process(runtime_process.run_plain, plain, *feeds, **options)
+    for [y], [y_expected] in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(y, y_expected)
 
 
 def test_decoded_int8_convolution_gives_the_bits_of_the_plain_one(process):
@@ -297,7 +332,8 @@ def decode_model(blob, shape, dtype=np.float32):
     """KerasDcDecode whose output, a matrix of `shape`, is the weights of FULLY_CONNECTED."""
     model = runtime_models.Model()
     graph = model.graph()
-    x, weights, y = graph.tensor([1, 12]), graph.tensor(shape, dtype, name="w"), graph.tensor([1, 5])
+    x, y = graph.tensor([1, 12]), graph.tensor([1, 5])
+    weights = graph.tensor(shape, dtype, name="w")
     graph.op("KerasDcDecode", [graph.constant(blob)], [weights])
     graph.op(builtin.FULLY_CONNECTED, [x, weights, -1], [y], fully_connected_options())
     graph.ends([x], [y])
