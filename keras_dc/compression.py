@@ -229,12 +229,13 @@ def _as_constant(model, index, tensors, readers):
         if not alike or user.isVariable or user.sparsity is not None or user.externalBuffer:
             return None
     shape = () if first.shape is None else tuple(first.shape)
-    values = np.frombuffer(data, np.uint8).view(_NUMPY_OF[dtype])
-    if values.size != np.prod(shape, dtype=np.int64):
+    item_type = np.dtype(_NUMPY_OF[dtype])
+    if len(data) != item_type.itemsize * np.prod(shape, dtype=np.int64):
         raise CompressionError(
             f"the buffer of tensor {_name(first)!r} must hold {dtype} values shaped {shape}. "
             f"Received: {len(data)} bytes"
         )
+    values = np.frombuffer(data, item_type)
     return _Constant(index, tensors, readers, values.reshape(shape), dtype)
 
 

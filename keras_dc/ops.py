@@ -56,7 +56,9 @@ def fused_form(model, subgraph, operator):
         keepNumDims=options.keepNumDims,
         asymmetricQuantizeInputs=options.asymmetricQuantizeInputs,
     )
-    if vars(plain) != vars(options) or len(operator.outputs) != 1:
+    if options.quantSpec is not None or vars(plain) != vars(options):
+        return None
+    if len(operator.outputs) != 1:
         return None
     used = [index for index in [*operator.inputs, *operator.outputs] if index >= 0]
     tensors = [subgraph.tensors[index] for index in used]

@@ -1,106 +1,137 @@
-"""Builds small .tflite models by hand, for tests of the runtimes."""
+"""Small TFLite models made by hand, so that the tests of the pass need no TensorFlow."""
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-_TYPE_OF = {
-    np.dtype(np.float32): schema.TensorType.FLOAT32,
+from keras_dc import tflite_model
+
+FLOAT32 = schema.TensorType.FLOAT32
+TYPES = {
+    np.dtype(np.float32): FLOAT32,
     np.dtype(np.float16): schema.TensorType.FLOAT16,
-    np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.int8): schema.TensorType.INT8,
+    np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.uint8): schema.TensorType.UINT8,
-    np.dtype(np.bool_): schema.TensorType.BOOL,
 }
 
 
 class Graph:
-    """One subgraph of a `Model`; tensors are named by the index that adding them returns."""
-
-    def __init__(self, model):
-        self._model = model
-        self.table = schema.SubGraphT()
-        self.table.tensors, self.table.operators = [], []
-
-    def tensor(self, shape, dtype=np.float32, *, name="", scale=None, scale_axis=0):
-        """Adds a tensor that is computed; `scale` (number or list) quantizes it."""
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.buffer = name, list(shape), 0
-        tensor.type = _TYPE_OF[np.dtype(dtype)]
-        if scale is not None:
-            scales = np.atleast_1d(scale).tolist()
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale = scales
-            tensor.quantization.zeroPoint = [0] * len(scales)
-            tensor.quantization.quantizedDimension = scale_axis
-        self.table.tensors.append(tensor)
-        return len(self.table.tensors) - 1
-
-    def constant(self, values, **options):
-        """Adds a tensor with the data of an array or of `bytes`."""
-        if isinstance(values, bytes):
-            values = np.frombuffer(values, np.uint8)
-        index = self.tensor(values.shape, values.dtype, **options)
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-        self._model.buffers.append(buffer)
-        self.table.tensors[index].buffer = len(self._model.buffers) - 1
-        return index
-
-    def op(self, code, inputs, outputs, options=None):
-        """Adds an operator: a built-in with its options table, or a custom one with bytes."""
-        operator = schema.OperatorT()
-        operator.opcodeIndex = self._model.opcode_index(code)
-        operator.inputs, operator.outputs = list(inputs), list(outputs)
-        if isinstance(code, str):
-            operator.customOptions = list(options or b"") or None
-        elif options is not None:
-            name = type(options).__name__.removesuffix("T")
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-            operator.builtinOptions = options
-        self.table.operators.append(operator)
-
-    def ends(self, inputs, outputs):
-        """Sets the inputs and outputs of the subgraph."""
-        self.table.inputs, self.table.outputs = list(inputs), list(outputs)
-
-
-class Model:
-    """Holds the subgraphs; the first one is the main one."""
+    """A model of one subgraph under construction; tensors are known by their index."""
 
     def __init__(self):
-        self.buffers = [schema.BufferT()]
-        self._codes = []
-        self._graphs = []
+        self.model = schema.ModelT(
+            version=3,
+            operatorCodes=[],
+            subgraphs=[schema.SubGraphT([], [], [], [], b"main")],
+            buffers=[schema.BufferT()],
+            description=b"made by hand",
+        )
 
-    def graph(self):
-        self._graphs.append(Graph(self))
-        return self._graphs[-1]
+    @property
+    def subgraph(self):
+        return self.model.subgraphs[-1]
 
-    def opcode_index(self, code):
-        if code not in self._codes:
-            self._codes.append(code)
-        return self._codes.index(code)
+    def tensor(self, shape, name, *, dtype=np.float32, buffer=0):
+        signature = np.array(shape, np.int32) if -1 in shape else None
+        tensor = schema.TensorT(
+            np.maximum(np.array(shape, np.int32), 1) if -1 in shape else np.array(shape, np.int32),
+            TYPES[np.dtype(dtype)],
+            buffer,
+            name.encode(),
+            shapeSignature=signature,
+            hasRank=True,
+        )
+        self.subgraph.tensors.append(tensor)
+        return len(self.subgraph.tensors) - 1
 
-    def pack(self):
-        """The bytes of the model."""
-        model = schema.ModelT()
-        model.version = 3
-        model.subgraphs = [graph.table for graph in self._graphs]
-        model.buffers = self.buffers
-        model.operatorCodes = [_operator_code(code) for code in self._codes]
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+    def input(self, shape, name="x", dtype=np.float32):
+        index = self.tensor(shape, name, dtype=dtype)
+        self.subgraph.inputs.append(index)
+        return index
+
+    def output(self, index):
+        self.subgraph.outputs.append(index)
+
+    def buffer(self, values):
+        self.model.buffers.append(schema.BufferT(np.frombuffer(values.tobytes(), np.uint8)))
+        return len(self.model.buffers) - 1
+
+    def constant(self, values, name):
+        return self.tensor(values.shape, name, dtype=values.dtype, buffer=self.buffer(values))
+
+    def operator(self, code, inputs, outputs, options_type=0, options=None, version=1):
+        self.model.operatorCodes.append(
+            schema.OperatorCodeT(min(code, 127), version=version, builtinCode=code)
+        )
+        self.subgraph.operators.append(
+            schema.OperatorT(
+                len(self.model.operatorCodes) - 1, inputs, outputs, options_type, options
+            )
+        )
+
+    def fully_connected(self, x, weights, bias, *, name="y", activation=0, keep_num_dims=False):
+        units = self.subgraph.tensors[weights].shape[0]
+        y = self.tensor((-1, units), name)
+        self.operator(
+            schema.BuiltinOperator.FULLY_CONNECTED,
+            [x, weights, -1 if bias is None else bias],
+            [y],
+            schema.BuiltinOptions.FullyConnectedOptions,
+            schema.FullyConnectedOptionsT(activation, keepNumDims=keep_num_dims),
+        )
+        return y
+
+    def conv_2d(self, x, weights, bias, *, name="y", activation=0, shape=(-1, 8, 8, 4)):
+        y = self.tensor(shape, name)
+        self.operator(
+            schema.BuiltinOperator.CONV_2D,
+            [x, weights, bias],
+            [y],
+            schema.BuiltinOptions.Conv2DOptions,
+            schema.Conv2DOptionsT(0, 1, 1, activation),
+        )
+        return y
+
+    def serialize(self):
+        return tflite_model.serialize(self.model)
 
 
-def _operator_code(code):
-    table = schema.OperatorCodeT()
-    table.version = 1
-    if isinstance(code, str):
-        table.builtinCode = table.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-        table.customCode = code
-    else:
-        table.builtinCode = code
-        table.deprecatedBuiltinCode = min(code, 127)
-    return table
+def sparse(shape, *, density=0.1, num_centroids=15, seed=0, dtype=np.float32):
+    """A pruned and shared tensor whose centroids float16 does not hold."""
+    rng = np.random.default_rng(seed)
+    codebook = rng.normal(size=num_centroids) * (1 if dtype != np.int8 else 60)
+    values = codebook[rng.integers(0, num_centroids, size=shape)]
+    return np.where(rng.random(shape) < density, values, 0).astype(dtype)
+
+
+def mlp(*, sizes=(784, 300, 100, 10), density=0.1):
+    """FULLY_CONNECTED layers with ReLU and a linear one at the end."""
+    graph = Graph()
+    x = graph.input((-1, sizes[0]))
+    for layer, (inputs, units) in enumerate(zip(sizes, sizes[1:])):
+        weights = graph.constant(sparse((units, inputs), density=density, seed=layer), f"w{layer}")
+        rng = np.random.default_rng(layer)
+        bias = graph.constant(rng.normal(size=units).astype(np.float32), f"b{layer}")
+        last = layer == len(sizes) - 2
+        x = graph.fully_connected(x, weights, bias, name=f"y{layer}", activation=int(not last))
+    graph.output(x)
+    graph.model.signatureDefs = [
+        schema.SignatureDefT(
+            [schema.TensorMapT(b"images", 0)],
+            [schema.TensorMapT(b"logits", x)],
+            b"serving_default",
+        )
+    ]
+    return graph
+
+
+def conv_net(*, density=0.2):
+    """CONV_2D twice with one kernel, read by both."""
+    graph = Graph()
+    x = graph.input((-1, 8, 8, 4))
+    kernel = graph.constant(sparse((4, 3, 3, 4), density=density), "kernel")
+    bias = graph.constant(np.linspace(-1, 1, 4, dtype=np.float32), "bias")
+    x = graph.conv_2d(x, kernel, bias, name="a", activation=1)
+    x = graph.conv_2d(x, kernel, bias, name="b")
+    graph.output(x)
+    return graph

@@ -1,0 +1,253 @@
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from tiny_models import Graph, conv_net, mlp, sparse
+
+from keras_dc import codec, compression, ops, tflite_diff, tflite_model
+
+
+def operators(content):
+    model = tflite_model.parse(content)
+    return [
+        tflite_model.operator_name(model.operatorCodes[operator.opcodeIndex])
+        for operator in model.subgraphs[0].operators
+    ]
+
+
+def shared_weights():
+    """Two layers that read one weight tensor, and a third with its own tensor, same buffer."""
+    graph = Graph()
+    x = graph.input((-1, 64))
+    weights = graph.constant(sparse((64, 64)), "w")
+    twin = graph.tensor((64, 64), "twin", buffer=graph.subgraph.tensors[weights].buffer)
+    for tensor in (weights, weights, twin):
+        x = graph.fully_connected(x, tensor, None, name=f"y{tensor}")
+    graph.output(x)
+    return graph
+
+
+def mixed_readers():
+    """One kernel read by a fusable op and by ADD, so it must be decoded for both."""
+    graph = Graph()
+    x = graph.input((64, 64))
+    weights = graph.constant(sparse((64, 64)), "w")
+    y = graph.fully_connected(x, weights, None)
+    z = graph.tensor((64, 64), "z")
+    graph.operator(schema.BuiltinOperator.ADD, [y, weights], [z], schema.BuiltinOptions.AddOptions,
+                   schema.AddOptionsT())  # fmt: skip
+    graph.output(z)
+    return graph
+
+
+def two_subgraphs():
+    graph = conv_net()
+    main = graph.subgraph
+    graph.model.subgraphs.append(schema.SubGraphT([], [], [], [], b"body"))
+    x = graph.input((-1, 64))
+    graph.output(graph.fully_connected(x, graph.constant(sparse((32, 64)), "w"), None))
+    graph.model.subgraphs.reverse()
+    assert graph.model.subgraphs[1] is main
+    return graph
+
+
+def quantized():
+    """An int8 kernel with per-channel scales, which must outlive the pass."""
+    graph = Graph()
+    x = graph.input((-1, 8, 8, 4), dtype=np.int8)
+    kernel = graph.constant(sparse((4, 9, 9, 4), dtype=np.int8), "kernel")
+    bias = graph.constant(np.arange(4, dtype=np.int32), "bias")
+    y = graph.tensor((-1, 8, 8, 4), "y", dtype=np.int8)
+    graph.operator(schema.BuiltinOperator.CONV_2D, [x, kernel, bias], [y],
+                   schema.BuiltinOptions.Conv2DOptions, schema.Conv2DOptionsT(0, 1, 1),
+                   version=3)  # fmt: skip
+    for index, scales in [(x, [0.5]), (kernel, [0.1, 0.2, 0.3, 0.4]), (y, [0.25])]:
+        graph.subgraph.tensors[index].quantization = schema.QuantizationParametersT(
+            scale=np.array(scales, np.float32), zeroPoint=np.zeros(len(scales), np.int64)
+        )
+    graph.output(y)
+    return graph
+
+
+GRAPHS = {
+    "mlp": mlp,
+    "conv_net": conv_net,
+    "shared_weights": shared_weights,
+    "mixed_readers": mixed_readers,
+    "two_subgraphs": two_subgraphs,
+    "quantized": quantized,
+}
+
+
+@pytest.mark.parametrize("strip_names", [True, False])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_expand_gives_the_graph_back(name, strip_names):
+    original = GRAPHS[name]().serialize()
+    compressed = compression.compress(original, strip_names=strip_names)
+    assert len(compressed) < len(original)
+    expanded = tflite_model.parse(compression.expand(compressed))
+    found = tflite_diff.differences(tflite_model.parse(original), expanded, names=not strip_names)
+    assert found == []
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_compressing_twice_changes_nothing(name):
+    once = compression.compress(GRAPHS[name]().serialize())
+    assert compression.compress(once) == once
+
+
+def test_fully_connected_layers_are_fused():
+    assert operators(compression.compress(mlp().serialize())) == [ops.FULLY_CONNECTED] * 3
+
+
+def test_other_ops_read_a_decoded_kernel_once():
+    compressed = compression.compress(conv_net().serialize())
+    assert operators(compressed) == [ops.DECODE, "CONV_2D", "CONV_2D"]
+
+
+def test_a_kernel_with_another_reader_is_not_fused():
+    compressed = compression.compress(mixed_readers().serialize())
+    assert operators(compressed) == [ops.DECODE, "FULLY_CONNECTED", "ADD"]
+
+
+def test_a_buffer_of_two_tensors_is_coded_once():
+    model = tflite_model.parse(compression.compress(shared_weights().serialize()))
+    blobs = [index for *_, index in compression.blob_tensors(model)]
+    assert len(set(blobs)) == 2
+    assert len({model.subgraphs[0].tensors[index].buffer for index in blobs}) == 1
+
+
+def test_tensors_of_one_buffer_but_two_shapes_are_left_alone():
+    graph = Graph()
+    x = graph.input((-1, 64))
+    weights = graph.constant(sparse((64, 64)), "w")
+    other = graph.tensor((32, 128), "other", buffer=graph.subgraph.tensors[weights].buffer)
+    graph.output(graph.fully_connected(x, weights, None))
+    z = graph.input((-1, 128), "z")
+    graph.output(graph.fully_connected(z, other, None))
+    assert operators(compression.compress(graph.serialize())) == ["FULLY_CONNECTED"] * 2
+
+
+def test_what_does_not_pay_stays_as_it_is():
+    graph = Graph()
+    x = graph.input((-1, 64))
+    noise = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    graph.output(graph.fully_connected(x, graph.constant(noise, "w"), None))
+    assert operators(compression.compress(graph.serialize())) == ["FULLY_CONNECTED"]
+
+
+def test_a_constant_that_is_an_output_is_left_alone():
+    graph = mlp()
+    graph.subgraph.outputs.append(1)
+    assert operators(compression.compress(graph.serialize()))[0] == "FULLY_CONNECTED"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weightsFormat": 1},
+        {"fusedActivationFunction": 5},
+        {"quantizedBiasType": 2},
+    ],
+    ids=str,
+)
+def test_options_that_the_fused_op_lacks_keep_the_builtin_op(options):
+    graph = mlp(sizes=(64, 64))
+    vars(graph.subgraph.operators[0].builtinOptions).update(options)
+    compressed = compression.compress(graph.serialize())
+    assert operators(compressed) == [ops.DECODE, "FULLY_CONNECTED"]
+
+
+@pytest.mark.parametrize("version", [1, 12])
+@pytest.mark.parametrize("activation", [0, 1, 2, 3, 4])
+def test_fused_options_are_kept(activation, version):
+    graph = Graph()
+    x = graph.input((-1, 4, 64))
+    weights = graph.constant(sparse((64, 64)), "w")
+    y = graph.fully_connected(x, weights, None, activation=activation, keep_num_dims=True)
+    graph.subgraph.operators[0].builtinOptions.asymmetricQuantizeInputs = activation % 2 == 1
+    graph.model.operatorCodes[0].version = version
+    graph.output(y)
+    compressed = compression.compress(graph.serialize())
+    assert operators(compressed) == [ops.FULLY_CONNECTED]
+    expanded = tflite_model.parse(compression.expand(compressed))
+    assert tflite_diff.differences(graph.model, expanded) == []
+
+
+def test_a_bias_that_float16_holds_is_coded_beside_the_weights():
+    graph = mlp(sizes=(64, 400))
+    bias = np.linspace(-1, 1, 400).astype(np.float16).astype(np.float32)
+    graph.model.buffers[2].data = bias.view(np.uint8)
+    model = tflite_model.parse(compression.compress(graph.serialize()))
+    assert len(list(compression.blob_tensors(model))) == 2
+    assert len(model.buffers[2].data) <= 2 * 400 + 20
+
+
+def test_names_that_users_rely_on_stay():
+    graph = mlp()
+    graph.model.metadata = [schema.MetadataT(b"TFLITE_METADATA", graph.buffer(np.arange(9)))]
+    model = tflite_model.parse(compression.compress(graph.serialize()))
+    tensors = model.subgraphs[0].tensors
+    assert tensors[0].name == b"x"
+    assert tensors[-1].name == b"y2"
+    assert tensors[1].name is None
+    assert model.signatureDefs[0].inputs[0].name == b"images"
+    assert model.metadata[0].name == b"TFLITE_METADATA"
+    assert model.buffers[model.metadata[0].buffer].data.tobytes() == np.arange(9).tobytes()
+
+
+def test_lenet_300_100_is_little_more_than_its_blobs():
+    compressed = compression.compress(mlp(density=0.03).serialize())
+    model = tflite_model.parse(compressed)
+    blobs = {model.subgraphs[0].tensors[i].buffer for *_, i in compression.blob_tensors(model)}
+    biases = 4 * (300 + 100 + 10)
+    rest = len(compressed) - biases - sum(len(model.buffers[index].data) for index in blobs)
+    assert rest <= 1200
+
+
+def test_compress_takes_a_path(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(mlp().serialize())
+    assert compression.compress(path) == compression.compress(mlp().serialize())
+    assert compression.compress(str(path)) == compression.compress(path)
+
+
+def test_compress_refuses_what_is_no_model():
+    with pytest.raises(TypeError, match="Received: ndarray"):
+        compression.compress(np.zeros(4, np.uint8))
+    with pytest.raises(tflite_model.ModelFormatError):
+        compression.compress(b"nothing of the kind")
+
+
+def test_a_buffer_that_contradicts_its_tensor_is_refused():
+    graph = mlp()
+    graph.model.buffers[1].data = graph.model.buffers[1].data[:-4]
+    with pytest.raises(compression.CompressionError, match=r"tensor 'w0' .*\(300, 784\)"):
+        compression.compress(graph.serialize())
+
+
+def test_expand_names_the_tensor_of_a_bad_blob():
+    model = tflite_model.parse(compression.compress(mlp().serialize(), strip_names=False))
+    blob = model.buffers[1].data.copy()
+    blob[30] ^= 1
+    model.buffers[1].data = blob
+    with pytest.raises(
+        compression.CompressionError, match="KerasDcFullyConnected, tensor 'w0': .*checksum"
+    ):
+        compression.expand(tflite_model.serialize(model))
+
+
+def test_expand_refuses_a_blob_of_another_shape():
+    model = tflite_model.parse(compression.compress(conv_net().serialize()))
+    (*_, index), *_ = compression.blob_tensors(model)
+    other = np.frombuffer(codec.encode(sparse((4, 9, 4))), np.uint8)
+    model.buffers[model.subgraphs[0].tensors[index].buffer].data = other
+    with pytest.raises(
+        compression.CompressionError, match=r"shaped \(4, 3, 3, 4\).*Received: \(4, 9, 4\)"
+    ):
+        compression.expand(tflite_model.serialize(model))
+
+
+def test_expanding_an_ordinary_model_changes_nothing():
+    content = mlp().serialize()
+    expanded = tflite_model.parse(compression.expand(content))
+    assert tflite_diff.differences(mlp().model, expanded, names=True) == []

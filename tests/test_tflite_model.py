@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from tiny_models import mlp, sparse
+
+from keras_dc import tflite_diff, tflite_model
+
+
+def test_serialize_is_the_inverse_of_parse():
+    content = mlp().serialize()
+    model = tflite_model.parse(content)
+    assert tflite_diff.differences(mlp().model, model, names=True) == []
+    assert tflite_model.serialize(model) == content
+
+
+def test_constants_are_aligned_to_16_bytes_where_asked():
+    graph = mlp(sizes=(33, 7, 5))
+    weights = graph.model.buffers[1].data.tobytes()
+    for unaligned, aligned in [((), True), ((1, 2, 3, 4), False)]:
+        graph.model.buffers[2].data = graph.model.buffers[2].data[:25]
+        content = tflite_model.serialize(graph.model, unaligned_buffers=unaligned)
+        places = [content.find(buffer.data.tobytes()) for buffer in graph.model.buffers[1:]]
+        assert content.find(weights) % 16 == 0 or not aligned
+        assert all(place % 16 == 0 for place in places) == aligned
+
+
+def test_equal_parts_are_written_once():
+    alone = len(mlp(sizes=(8, 8)).serialize())
+    many = mlp(sizes=(8,) * 9)
+    for subgraph in many.model.subgraphs:
+        for tensor in subgraph.tensors:
+            tensor.name = None
+    constants = sum(len(buffer.data) for buffer in many.model.buffers[1:])
+    # An operator, three tensors and two buffers, without names and shapes.
+    assert len(tflite_model.serialize(many.model)) - constants < alone + 7 * 190
+
+
+def test_sharing_keeps_apart_what_only_looks_equal():
+    """Vectors of offsets have equal bytes in places where they mean different things."""
+    graph = mlp(sizes=(8, 8, 8))
+    graph.model.signatureDefs.append(
+        schema.SignatureDefT(
+            [schema.TensorMapT(b"other", 0)], [schema.TensorMapT(b"logits", 6)], b"other"
+        )
+    )
+    model = tflite_model.parse(graph.serialize())
+    assert [entry.inputs[0].name for entry in model.signatureDefs] == [b"images", b"other"]
+    assert [entry.signatureKey for entry in model.signatureDefs] == [b"serving_default", b"other"]
+
+
+def test_it_is_smaller_than_the_object_api_makes_it():
+    import flatbuffers
+
+    model = tflite_model.parse(mlp().serialize())
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    # The object API does not align constants, so neither does the other side.
+    compact = tflite_model.serialize(model, unaligned_buffers=range(len(model.buffers)))
+    assert len(compact) < len(builder.Output())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"TFL3", b"\x00" * 100, b"PK\x03\x04" + b"\x00" * 50], ids=len
+)
+def test_parse_refuses_what_is_no_model(content):
+    with pytest.raises(tflite_model.ModelFormatError, match="'TFL3' at byte 4"):
+        tflite_model.parse(content)
+
+
+def test_parse_refuses_a_model_that_is_cut_short():
+    content = mlp().serialize()
+    for size in range(8, len(content) - 16, len(content) // 40):
+        with pytest.raises(tflite_model.ModelFormatError, match="Received: "):
+            tflite_model.parse(content[:size])
+
+
+def test_parse_refuses_another_schema_version():
+    graph = mlp()
+    graph.model.version = 2
+    with pytest.raises(tflite_model.ModelFormatError, match="must be 3. Received: 2"):
+        tflite_model.parse(graph.serialize())
+
+
+def test_parse_refuses_buffers_outside_the_flatbuffer():
+    import flatbuffers
+
+    graph = mlp()
+    graph.model.buffers[1] = schema.BufferT(offset=4096, size=64)
+    builder = flatbuffers.Builder()
+    builder.Finish(graph.model.Pack(builder), b"TFL3")
+    with pytest.raises(tflite_model.ModelFormatError, match="over 2 GB"):
+        tflite_model.parse(bytes(builder.Output()))
+
+
+def test_operator_names():
+    codes = mlp().model.operatorCodes
+    assert tflite_model.operator_name(codes[0]) == "FULLY_CONNECTED"
+    custom = schema.OperatorCodeT(32, b"Mine", 1, 32)
+    assert tflite_model.operator_name(custom) == "Mine"
+    old = schema.OperatorCodeT(deprecatedBuiltinCode=3)
+    assert tflite_model.operator_name(old) == "CONV_2D"
+
+
+def test_differences_names_the_place():
+    first, second = mlp(), mlp()
+    second.model.subgraphs[0].operators[1].builtinOptions.keepNumDims = True
+    weights = sparse((300, 784), seed=0)
+    weights[0, 0] = 7
+    second.model.buffers[1].data = weights.view(np.uint8).reshape(-1)
+    found = tflite_diff.differences(first.model, second.model)
+    assert [difference.split(":")[0] for difference in found] == [
+        "model.subgraphs[0].tensors[1].buffer",
+        "model.subgraphs[0].operators[1].builtinOptions.keepNumDims",
+    ]
