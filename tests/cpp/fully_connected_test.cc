@@ -6,8 +6,6 @@
 #include <cstring>
 #include <limits>
 #include <random>
-#include <set>
-#include <string>
 #include <utility>
 
 namespace keras_dc {

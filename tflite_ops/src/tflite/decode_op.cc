@@ -3,8 +3,6 @@
 // The output becomes a constant (kTfLiteMmapRo) in our memory. Whoever looks at
 // the graph afterwards, XNNPACK above all, sees the model as it was before it
 // was compressed, and computes the same bits at the same speed.
-#include <cstring>
-#include <new>
 #include <utility>
 
 #include "decoder.h"

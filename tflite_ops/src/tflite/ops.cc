@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <exception>
-#include <new>
 #include <utility>
 
 #include "tflite/op.h"
