@@ -144,7 +144,7 @@ TEST_P(FullyConnectedTest, AgreesWithReferenceAtEveryBatchSize) {
   const Weights weights(GetParam());
   const FullyConnected packed = weights.Pack();
   const std::vector<float> bias = RandomVector(packed.num_rows(), 1);
-  for (const size_t batch : {0, 1, 2, 3, 7, 8, 9, 33}) {
+  for (const size_t batch : std::vector<size_t>{0, 1, 2, 3, 7, 8, 9, 33}) {
     SCOPED_TRACE(batch);
     const auto input = RandomVector(batch * packed.num_columns(), 2);
     for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
