@@ -14,7 +14,6 @@ import numpy as np
 
 _LIBRARY_NAMES = {"darwin": "libkeras_dc.dylib", "win32": "keras_dc.dll"}
 _MAX_RANK = 8
-_NUMPY_OF = {0: np.dtype(np.float32), 1: np.dtype(np.float16), 3: np.dtype(np.int8)}
 _NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8"}
 _CODE_OF = {name: code for code, name in _NAME_OF.items()}
 
@@ -210,7 +209,6 @@ def decode(blob):
     """
     blob = bytes(blob)
     info = inspect(blob)
-    numpy_dtype = _NUMPY_OF.get(_CODE_OF[info.dtype], np.dtype(np.uint16))
-    values = np.empty(info.shape, numpy_dtype)
+    values = np.empty(info.shape, np.uint16 if info.dtype == "bfloat16" else info.dtype)
     _check(_library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
     return values

@@ -175,9 +175,7 @@ def read(tflite):
 
 
 def _serialize(model):
-    blobs = {
-        subgraph.tensors[index].buffer for subgraph, _, _, index in blob_tensors(model)
-    }
+    blobs = {subgraph.tensors[index].buffer for subgraph, _, _, index in blob_tensors(model)}
     return tflite_model.serialize(model, unaligned_buffers=blobs)
 
 

@@ -133,9 +133,7 @@ def _run(interpreter, inputs):
     for detail, values in zip(interpreter.get_input_details(), inputs):
         interpreter.set_tensor(detail["index"], values)
     interpreter.invoke()
-    return [
-        interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()
-    ]
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
 def _check_output(number, want, got):

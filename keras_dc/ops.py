@@ -42,7 +42,9 @@ def fused_form(model, subgraph, operator):
     """The fused op that computes what `operator` does, or None if there is none.
 
     Args:
-        model, subgraph, operator: `schema.ModelT`, `SubGraphT` and `OperatorT`.
+        model: `schema.ModelT`.
+        subgraph: the `schema.SubGraphT` that holds the operator.
+        operator: `schema.OperatorT`.
 
     Returns:
         FusedForm or None.

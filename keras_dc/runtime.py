@@ -54,9 +54,7 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
     """
     if (model_path is None) == (model_content is None):
         both = "both" if model_path is not None else "neither"
-        raise ValueError(
-            f"give one of `model_path` and `model_content`. Received: {both}"
-        )
+        raise ValueError(f"give one of `model_path` and `model_content`. Received: {both}")
     found = _find(runtime)
     load_delegate = _resolve(found.package, found.load_delegate)
     delegates = [load_delegate(op_library_path())]
@@ -72,9 +70,7 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
 
 def available_runtimes():
     """Names of the installed runtimes, in the order in which they are preferred."""
-    return [
-        name for name, known in _RUNTIMES.items() if importlib.util.find_spec(known.package)
-    ]
+    return [name for name, known in _RUNTIMES.items() if importlib.util.find_spec(known.package)]
 
 
 def _resolve(package, path):
@@ -89,8 +85,9 @@ def _resolve(package, path):
 
 def _find(runtime):
     installed = available_runtimes()
-    choices = ", ".join(f"{name!r} (pip install {known.requirement})"
-                        for name, known in _RUNTIMES.items())
+    choices = ", ".join(
+        f"{name!r} (pip install {known.requirement})" for name, known in _RUNTIMES.items()
+    )
     if runtime is None:
         if not installed:
             raise ImportError(f"no TFLite runtime is installed; the choices are {choices}")

@@ -12,7 +12,8 @@ def differences(first, second, *, names=False):
     absent, so only content counts.
 
     Args:
-        first, second: `schema.ModelT`.
+        first: `schema.ModelT`.
+        second: the `schema.ModelT` to compare it with.
         names: compare tensor names too.
 
     Returns:

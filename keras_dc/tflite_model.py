@@ -116,9 +116,7 @@ def builtin_code(code):
 
 
 _BUILTIN_NAMES = {
-    value: name
-    for name, value in vars(schema.BuiltinOperator).items()
-    if not name.startswith("_")
+    value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")
 }
 
 

@@ -46,9 +46,9 @@ def test_compressed_and_expanded_agree():
 
 
 def test_signatures_work():
-    runner = dc.Interpreter(
-        model_content=dc.compress(mlp().serialize())
-    ).get_signature_runner("serving_default")
+    runner = dc.Interpreter(model_content=dc.compress(mlp().serialize())).get_signature_runner(
+        "serving_default"
+    )
     batch = np.repeat(X, 5, axis=0)
     logits = runner(images=batch)["logits"]
     assert logits.shape == (5, 10)

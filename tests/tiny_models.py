@@ -1,5 +1,7 @@
 """Small TFLite models made by hand, so that the tests of the pass need no TensorFlow."""
 
+import itertools
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -108,7 +110,7 @@ def mlp(*, sizes=(784, 300, 100, 10), density=0.1):
     """FULLY_CONNECTED layers with ReLU and a linear one at the end."""
     graph = Graph()
     x = graph.input((-1, sizes[0]))
-    for layer, (inputs, units) in enumerate(zip(sizes, sizes[1:])):
+    for layer, (inputs, units) in enumerate(itertools.pairwise(sizes)):
         weights = graph.constant(sparse((units, inputs), density=density, seed=layer), f"w{layer}")
         rng = np.random.default_rng(layer)
         bias = graph.constant(rng.normal(size=units).astype(np.float32), f"b{layer}")

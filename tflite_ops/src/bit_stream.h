@@ -28,8 +28,8 @@ class BitWriter {
  public:
   explicit BitWriter(std::vector<uint8_t>* bytes) : bytes_(bytes) {}
 
-  // Appends the low `count` bits of `bits`, `count` from 0 to 32; the bits above
-  // must be zero.
+  // Appends the low `count` bits of `bits`, `count` from 0 to 32; the bits
+  // above must be zero.
   void Write(uint32_t bits, int count) {
     pending_ |= static_cast<uint64_t>(bits) << pending_count_;
     pending_count_ += count;

@@ -44,7 +44,7 @@ kdc_status ReadShape(ByteReader* reader, kdc_blob_info* info) {
 }
 
 // FORMAT.md, 3: everything up to the codebook.
-kdc_status ReadHeader(ByteReader* reader, Blob* blob) {
+kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   kdc_blob_info& info = blob->info;
   const uint8_t layout = reader->ReadByte();
   const uint8_t coding = reader->ReadByte();
@@ -82,7 +82,7 @@ kdc_status ReadHeader(ByteReader* reader, Blob* blob) {
 }
 
 // The byte counts of all streams but the last, which takes what is left.
-kdc_status ReadStreams(ByteReader* reader, Blob* blob) {
+kdc_status ReadStreams(ByteReader* reader, ParsedBlob* blob) {
   const auto num_streams = static_cast<size_t>(blob->info.num_streams);
   std::vector<ByteRange*> ranges;
   if (!blob->index_lengths.empty()) blob->index_streams.resize(num_streams);
@@ -113,10 +113,10 @@ kdc_status ReadStreams(ByteReader* reader, Blob* blob) {
 
 }  // namespace
 
-kdc_status ReadBlob(const uint8_t* bytes, size_t size, Blob* blob) {
+kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
   kdc_status status = CheckEnvelope(bytes, size);
   if (status != KDC_OK) return status;
-  *blob = Blob();
+  *blob = ParsedBlob();
   kdc_blob_info& info = blob->info;
   ByteReader reader(bytes, size - kChecksumBytes);
   reader.ReadBytes(kMagicBytes);
@@ -124,9 +124,8 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, Blob* blob) {
   if (status != KDC_OK) return status;
 
   const bool has_codebook = info.num_centroids != 0;
-  const size_t item_size = blob->half_float
-                               ? ItemSize(KDC_FLOAT16)
-                               : ItemSize(info.dtype);
+  const size_t item_size =
+      blob->half_float ? ItemSize(KDC_FLOAT16) : ItemSize(info.dtype);
   const size_t num_stored = has_codebook
                                 ? static_cast<size_t>(info.num_centroids)
                                 : blob->num_entries();
@@ -149,8 +148,8 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, Blob* blob) {
   info.table_bytes = static_cast<int64_t>(reader.position() - tables_begin);
   const auto stored_count = static_cast<int64_t>(stored_bytes);
   (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_count;
-  info.header_bytes = static_cast<int64_t>(kChecksumBytes) - stored_count -
-                      info.table_bytes;
+  info.header_bytes =
+      static_cast<int64_t>(kChecksumBytes) - stored_count - info.table_bytes;
   return ReadStreams(&reader, blob);
 }
 

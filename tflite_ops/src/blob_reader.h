@@ -14,12 +14,12 @@
 namespace keras_dc {
 
 // The parts of a blob; the byte ranges point into it.
-struct Blob {
+struct ParsedBlob {
   kdc_blob_info info = {};
-  bool half_float = false;      // centroids or values are stored as float16
-  ByteRange stored_values;      // the codebook, or all values if there is none
-  CodeLengths index_lengths;    // empty if indices take no stream
-  CodeLengths gap_lengths;      // empty if there are no gap symbols
+  bool half_float = false;    // centroids or values are stored as float16
+  ByteRange stored_values;    // the codebook, or all values if there is none
+  CodeLengths index_lengths;  // empty if indices take no stream
+  CodeLengths gap_lengths;    // empty if there are no gap symbols
   std::vector<ByteRange> index_streams;
   std::vector<ByteRange> gap_streams;
 
@@ -31,7 +31,7 @@ struct Blob {
 };
 
 // `*blob` is unspecified unless KDC_OK.
-kdc_status ReadBlob(const uint8_t* bytes, size_t size, Blob* blob);
+kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob);
 
 }  // namespace keras_dc
 

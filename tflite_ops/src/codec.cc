@@ -66,7 +66,7 @@ int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,
                     kdc_blob_info* info) {
   if (info == nullptr) return KDC_INVALID_ARGUMENT;
   try {
-    keras_dc::Blob parsed;
+    keras_dc::ParsedBlob parsed;
     const kdc_status status = keras_dc::ReadBlob(blob, blob_size, &parsed);
     if (status == KDC_OK) *info = parsed.info;
     return status;

@@ -13,7 +13,7 @@ namespace keras_dc {
 namespace {
 
 // The codebook or the values as elements of the tensor's dtype.
-std::vector<uint8_t> UnpackStored(const Blob& blob) {
+std::vector<uint8_t> UnpackStored(const ParsedBlob& blob) {
   const ByteRange stored = blob.stored_values;
   if (!blob.half_float) return {stored.bytes, stored.bytes + stored.size};
   std::vector<uint8_t> values(2 * stored.size);
@@ -26,14 +26,15 @@ std::vector<uint8_t> UnpackStored(const Blob& blob) {
   return values;
 }
 
-kdc_status DecodeIndices(const Blob& blob, std::vector<uint8_t>* indices) {
+kdc_status DecodeIndices(const ParsedBlob& blob,
+                         std::vector<uint8_t>* indices) {
   indices->assign(blob.num_entries(), 0);
   if (blob.index_lengths.empty()) return KDC_OK;
-  return DecodeSymbols(blob.index_lengths, blob.index_streams,
-                       indices->size(), indices->data());
+  return DecodeSymbols(blob.index_lengths, blob.index_streams, indices->size(),
+                       indices->data());
 }
 
-kdc_status DecodeGaps(const Blob& blob, std::vector<uint8_t>* gaps) {
+kdc_status DecodeGaps(const ParsedBlob& blob, std::vector<uint8_t>* gaps) {
   gaps->resize(blob.num_gap_symbols());
   if (gaps->empty()) return KDC_OK;
   return DecodeSymbols(blob.gap_lengths, blob.gap_streams, gaps->size(),
@@ -41,10 +42,11 @@ kdc_status DecodeGaps(const Blob& blob, std::vector<uint8_t>* gaps) {
 }
 
 // FORMAT.md, 4: calls `visit(line, offset)` for each kept weight in scan order,
-// `line` being the row (or the column, in a column-major scan) of the weight and
-// `offset` its place therein.
+// `line` being the row (or the column, in a column-major scan) of the weight
+// and `offset` its place therein.
 template <typename Visit>
-kdc_status WalkPositions(const Blob& blob, uint64_t line_length, Visit visit) {
+kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
+                         Visit visit) {
   const uint64_t num_weights = static_cast<uint64_t>(blob.info.num_weights);
   const size_t num_kept = blob.num_entries();
   if (blob.info.gap_bits == 0) {
@@ -86,20 +88,20 @@ kdc_status WalkPositions(const Blob& blob, uint64_t line_length, Visit visit) {
   return KDC_OK;
 }
 
-MatrixShape ShapeOf(const Blob& blob) {
+MatrixShape ShapeOf(const ParsedBlob& blob) {
   return AsMatrix(blob.info.shape, blob.info.rank,
                   static_cast<uint64_t>(blob.info.num_weights));
 }
 
-kdc_status DecodeRowMajor(const Blob& blob, const MatrixShape& matrix,
+kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
                           SparseTensor* tensor) {
   tensor->columns.resize(blob.num_entries());
   uint32_t* columns = tensor->columns.data();
   uint32_t* row_begin = tensor->row_begin.data();
   uint32_t entry = 0;
   uint64_t row = 0;
-  const kdc_status status = WalkPositions(
-      blob, matrix.columns, [&](uint64_t line, uint64_t offset) {
+  const kdc_status status =
+      WalkPositions(blob, matrix.columns, [&](uint64_t line, uint64_t offset) {
         while (row < line) row_begin[++row] = entry;
         columns[entry++] = static_cast<uint32_t>(offset);
       });
@@ -119,14 +121,14 @@ void Permute(const std::vector<uint32_t>& target, size_t item_size,
   items->swap(moved);
 }
 
-kdc_status DecodeColumnMajor(const Blob& blob, const MatrixShape& matrix,
+kdc_status DecodeColumnMajor(const ParsedBlob& blob, const MatrixShape& matrix,
                              SparseTensor* tensor) {
   const size_t num_entries = blob.num_entries();
   std::vector<uint32_t> rows, columns;
   rows.reserve(num_entries);
   columns.reserve(num_entries);
-  const kdc_status status = WalkPositions(
-      blob, matrix.rows, [&](uint64_t line, uint64_t offset) {
+  const kdc_status status =
+      WalkPositions(blob, matrix.rows, [&](uint64_t line, uint64_t offset) {
         rows.push_back(static_cast<uint32_t>(offset));
         columns.push_back(static_cast<uint32_t>(line));
       });
@@ -151,7 +153,7 @@ kdc_status DecodeColumnMajor(const Blob& blob, const MatrixShape& matrix,
 
 // Fixed item sizes, so that each copy is one move.
 template <size_t kItemSize>
-kdc_status Scatter(const Blob& blob, const std::vector<uint8_t>& stored,
+kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
                    const uint8_t* indices, uint8_t* values) {
   const MatrixShape matrix = ShapeOf(blob);
   const bool column_major = blob.info.column_major != 0;
@@ -170,7 +172,7 @@ kdc_status Scatter(const Blob& blob, const std::vector<uint8_t>& stored,
 
 kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
                                SparseTensor* tensor) {
-  Blob blob;
+  ParsedBlob blob;
   kdc_status status = ReadBlob(bytes, size, &blob);
   if (status != KDC_OK) return status;
   *tensor = SparseTensor();
@@ -187,14 +189,13 @@ kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
   } else {
     tensor->values = UnpackStored(blob);
   }
-  return blob.info.column_major != 0
-             ? DecodeColumnMajor(blob, matrix, tensor)
-             : DecodeRowMajor(blob, matrix, tensor);
+  return blob.info.column_major != 0 ? DecodeColumnMajor(blob, matrix, tensor)
+                                     : DecodeRowMajor(blob, matrix, tensor);
 }
 
 kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
                               size_t values_size) {
-  Blob blob;
+  ParsedBlob blob;
   kdc_status status = ReadBlob(bytes, size, &blob);
   if (status != KDC_OK) return status;
   const size_t item_size = ItemSize(blob.info.dtype);

@@ -21,8 +21,8 @@ namespace {
 constexpr size_t kManyEntries = 1 << 14;
 constexpr int kLogManyStreams = 2;
 
-// Rows decode straight to the kernels' form and columns must be sorted first, so
-// columns are taken where they save one part in this many.
+// Rows decode straight to the kernels' form and columns must be sorted first,
+// so columns are taken where they save one part in this many.
 constexpr uint64_t kMinColumnSaving = 256;
 
 // What one blob is made of. `patterns` are the codebook if `has_codebook`,
@@ -89,13 +89,13 @@ std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                                const int64_t* shape, int32_t rank,
                                size_t num_entries) {
   const int log_streams = num_entries >= kManyEntries ? kLogManyStreams : 0;
-  const bool half_float =
-      dtype == KDC_FLOAT32 && AllHalfFloats(draft.patterns);
+  const bool half_float = dtype == KDC_FLOAT32 && AllHalfFloats(draft.patterns);
   std::vector<uint8_t> blob(kMagic, kMagic + sizeof(kMagic));
   blob.push_back(kVersion);
   const int gap_bits = draft.has_gaps ? draft.gaps.gap_bits : 0;
-  blob.push_back(static_cast<uint8_t>(dtype | gap_bits << kGapBitsShift |
-                                      (draft.column_major ? kColumnMajorBit : 0)));
+  blob.push_back(
+      static_cast<uint8_t>(dtype | gap_bits << kGapBitsShift |
+                           (draft.column_major ? kColumnMajorBit : 0)));
   blob.push_back(static_cast<uint8_t>((draft.has_codebook ? kCodebookBit : 0) |
                                       (half_float ? kHalfFloatBit : 0) |
                                       log_streams << kStreamsShift));
@@ -310,8 +310,8 @@ size_t EncodeBound(int64_t num_weights, int32_t dtype, int32_t rank) {
       static_cast<uint64_t>(num_weights) > kMaxWeights) {
     return 0;
   }
-  // Values as they are, and a header: magic, layout, coding and rank; a varint a
-  // dimension and for the counts; the sizes of all streams but one; the
+  // Values as they are, and a header: magic, layout, coding and rank; a varint
+  // a dimension and for the counts; the sizes of all streams but one; the
   // checksum. Other layouts are only taken when they are smaller, up to the few
   // bytes of their counts.
   constexpr size_t kVarintBytes = 5;

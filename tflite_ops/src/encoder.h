@@ -10,8 +10,8 @@
 namespace keras_dc {
 
 // Codes `values` (C order, `rank` dimensions) as the smallest blob among the
-// layouts that FORMAT.md allows: with gaps of 1 to 8 bits or without, by rows or
-// by columns, with a codebook or without.
+// layouts that FORMAT.md allows: with gaps of 1 to 8 bits or without, by rows
+// or by columns, with a codebook or without.
 kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
                   int32_t rank, std::vector<uint8_t>* blob);
 

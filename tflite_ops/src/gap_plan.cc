@@ -6,8 +6,8 @@
 namespace keras_dc {
 namespace {
 
-// How often each number of zeros stands before a kept weight. Long runs are rare
-// and listed one by one.
+// How often each number of zeros stands before a kept weight. Long runs are
+// rare and listed one by one.
 struct RunHistogram {
   static constexpr uint32_t kListedFrom = 1024;
   std::vector<uint64_t> counts = std::vector<uint64_t>(kListedFrom, 0);
@@ -43,9 +43,9 @@ std::vector<uint64_t> CountSymbols(const RunHistogram& runs, int gap_bits) {
   return histogram;
 }
 
-// Lengths for the geometric distribution with the histogram's mean. They ascend,
-// so that their table is short: better for small tensors, whose counts are
-// mostly noise.
+// Lengths for the geometric distribution with the histogram's mean. They
+// ascend, so that their table is short: better for small tensors, whose counts
+// are mostly noise.
 CodeLengths GeometricCodeLengths(const std::vector<uint64_t>& histogram) {
   const size_t filler = histogram.size() - 1;
   double kept = 0, zeros = 0;

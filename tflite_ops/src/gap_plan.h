@@ -15,7 +15,7 @@ namespace keras_dc {
 struct GapPlan {
   int gap_bits = 1;
   uint64_t num_fillers = 0;
-  CodeLengths lengths;  // empty if there is no gap symbol
+  CodeLengths lengths;     // empty if there is no gap symbol
   uint64_t size_bits = 0;  // of the table and the streams
 };
 

@@ -60,8 +60,8 @@ bool IsComplete(const CodeLengths& lengths) {
     if (length != 0) kraft += uint32_t{1} << (kMaxCodeLength - length);
   }
   if (kraft == uint32_t{1} << kMaxCodeLength) return true;
-  return CountPresent(lengths) == 1 &&
-         kraft == uint32_t{1} << (kMaxCodeLength - 1);
+  return CountPresent(lengths) == 1 && kraft == uint32_t{1}
+                                                    << (kMaxCodeLength - 1);
 }
 
 // An item of package-merge: a symbol, or a pair of items of the level before.

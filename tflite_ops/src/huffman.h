@@ -22,8 +22,8 @@ struct Code {
 };
 
 // The lengths of a code that is optimal among those of at most kMaxCodeLength
-// bits (package-merge: Larmore and Hirschberg 1990). `histogram` has at most 256
-// symbols.
+// bits (package-merge: Larmore and Hirschberg 1990). `histogram` has at most
+// 256 symbols.
 CodeLengths OptimalCodeLengths(const std::vector<uint64_t>& histogram);
 
 // Canonical codes: shorter ones first, then by symbol. All zero bits long for a

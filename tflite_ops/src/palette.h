@@ -12,8 +12,8 @@ namespace keras_dc {
 // are zero, so -0.0 is kept.
 struct Palette {
   std::vector<uint32_t> positions;  // flat, ascending
-  // Bit patterns that occur among the kept weights, the most frequent first, and
-  // how often; empty if there are more than kMaxCentroids.
+  // Bit patterns that occur among the kept weights, the most frequent first,
+  // and how often; empty if there are more than kMaxCentroids.
   std::vector<uint32_t> patterns;
   std::vector<uint64_t> counts;
   // The place of each kept weight's pattern in `patterns`; empty with it.

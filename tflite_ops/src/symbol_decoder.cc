@@ -13,8 +13,8 @@ namespace {
 constexpr size_t kTableSize = size_t{1} << kMaxCodeLength;
 constexpr uint64_t kTableMask = kTableSize - 1;
 
-// The fast loop reads 64 bits, of which at least 57 are new, makes four look-ups
-// of at most 12 bits in them, and each look-up writes two bytes.
+// The fast loop reads 64 bits, of which at least 57 are new, makes four
+// look-ups of at most 12 bits in them, and each look-up writes two bytes.
 constexpr size_t kLookupsPerRound = 4;
 constexpr size_t kMaxBytesPerRound = kLookupsPerRound * kMaxCodeLength / 8;
 constexpr size_t kMaxSymbolsPerRound = 2 * kLookupsPerRound;
@@ -22,7 +22,8 @@ constexpr size_t kMaxSymbolsPerRound = 2 * kLookupsPerRound;
 constexpr size_t kLockstep = 4;
 
 // One entry for each pattern of the next 12 bits: the first symbol, the second
-// one if its code lies wholly within the 12 bits, the bits and the count of both.
+// one if its code lies wholly within the 12 bits, the bits and the count of
+// both.
 struct Entry {
   uint8_t symbols[2];
   uint8_t num_bits;

@@ -59,7 +59,8 @@ def main():
             np.save(buffer, read_idx(arguments.folder / source))
             member = zipfile.ZipInfo(f"{name}.npy", DATE)
             archive.writestr(member, buffer.getvalue(), zipfile.ZIP_LZMA)
-    print(f"{target.stat().st_size} bytes, SHA-256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
+    content = target.read_bytes()
+    print(f"{len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}")
 
 
 if __name__ == "__main__":
