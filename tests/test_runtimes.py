@@ -116,6 +116,18 @@ def test_fully_connected_agrees_with_numpy(process, activation, with_bias):
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_bias_may_be_a_blob(process):
+    weights = sparse_weights((7, 30))
+    bias = random_input(7, seed=2).astype(np.float16).astype(np.float32)
+    feeds = [[random_input((batch, 30), seed=batch)] for batch in (1, 5)]
+    coded = coded_dense_model(weights, codec.encode(bias))
+    plain = coded_dense_model(weights, bias)
+    results = process(runtime_process.run, coded, *feeds)
+    expected = process(runtime_process.run, plain, *feeds)
+    for [y], [y_expected] in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(y, y_expected)
+
+
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "TANH"])
 def test_fully_connected_agrees_with_the_built_in_op(process, activation):
     weights, bias = sparse_weights((7, 30)), random_input(7, seed=2)
@@ -370,6 +382,10 @@ BAD_MODELS = {
     "fully_connected_bias": (
         lambda blob: coded_dense_model(blob, random_input(4), input_shape=[1, 12]),
         ["KerasDcFullyConnected 'dense'", "bias", "[4]", "[5, 12]"],
+    ),
+    "fully_connected_bias_blob": (
+        lambda blob: coded_dense_model(blob, blob, input_shape=[1, 12]),
+        ["KerasDcFullyConnected 'dense'", "bias", "[5, 12]"],
     ),
     "fully_connected_activation": (
         lambda blob: coded_dense_model(blob, input_shape=[1, 12], options=b"\5"),

@@ -22,7 +22,8 @@ struct FullyConnectedGraph {
   FullyConnectedGraph(const std::vector<uint8_t>& blob_bytes,
                       const std::vector<int>& input_dims = {1, 3},
                       const std::vector<uint8_t>& options = {},
-                      int bias_units = 0) {
+                      int bias_units = 0,
+                      const std::vector<uint8_t>& bias_blob = {}) {
     input = runtime.AddTensor(kTfLiteFloat32, input_dims, "input");
     blob = runtime.AddBlob(blob_bytes);
     std::vector<int> inputs = {input, blob};
@@ -30,6 +31,7 @@ struct FullyConnectedGraph {
       bias = runtime.AddTensor(kTfLiteFloat32, {bias_units}, "bias");
       inputs.push_back(bias);
     }
+    if (!bias_blob.empty()) inputs.push_back(runtime.AddBlob(bias_blob));
     output = runtime.AddTensor(kTfLiteFloat32, {1, 2}, "scores");
     const TfLiteRegistration op = MakeRegistration(kFullyConnectedName);
     runtime.AddNode(kFullyConnectedName, &op, inputs, {output}, options);
@@ -56,6 +58,16 @@ TEST(FullyConnectedOp, AddsBiasAndActivates) {
   ASSERT_EQ(graph.runtime.Invoke(), kTfLiteOk);
   EXPECT_EQ(graph.runtime.GetFloats(graph.output),
             (std::vector<float>{20.5f, 0}));
+}
+
+TEST(FullyConnectedOp, DecodesABiasBlob) {
+  FullyConnectedGraph graph(WeightsBlob(), {1, 3}, {}, 0,
+                            EncodeFloats({0.5f, -0.25f}, {2}));
+  ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk) << graph.runtime.errors();
+  graph.runtime.SetFloats(graph.input, {1, 10, 100});
+  ASSERT_EQ(graph.runtime.Invoke(), kTfLiteOk);
+  EXPECT_EQ(graph.runtime.GetFloats(graph.output),
+            (std::vector<float>{20.5f, -99.25f}));
 }
 
 TEST(FullyConnectedOp, ShapesTheOutputAsTheBuiltInOpDoes) {
@@ -129,6 +141,29 @@ TEST(FullyConnectedOp, RefusesShapesThatDisagree) {
   ExpectRefused({WeightsBlob(), {1, 3}, {}, 3}, "the bias shape [3]");
   ExpectRefused({EncodeFloats(kWeights, {6})}, "[units, input_size]");
   ExpectRefused({EncodeFloats({}, {2, 0})}, "[units, input_size]");
+}
+
+TEST(FullyConnectedOp, RefusesBiasBlobsThatDisagree) {
+  const auto refuse = [](const std::vector<uint8_t>& bias,
+                         const std::string& reason) {
+    ExpectRefused({WeightsBlob(), {1, 3}, {}, 0, bias}, reason);
+  };
+  refuse(EncodeFloats({1, 2, 3}, {3}), "the bias shape [3]");
+  refuse(EncodeFloats({1, 2}, {1, 2}), "the bias shape [1, 2]");
+  const std::vector<uint8_t> blob = EncodeFloats({1, 2}, {2});
+  for (size_t size = 1; size < blob.size(); ++size) {
+    refuse({blob.begin(), blob.begin() + static_cast<long>(size)},
+           "bias: cannot decode the blob");
+  }
+  const int8_t bytes[] = {1, 2};
+  const int64_t shape[] = {2};
+  std::vector<uint8_t> integers(kdc_encode_bound(2, KDC_INT8, 1));
+  size_t size = 0;
+  ASSERT_EQ(kdc_encode(bytes, KDC_INT8, shape, 1, integers.data(),
+                       integers.size(), &size),
+            KDC_OK);
+  integers.resize(size);
+  refuse(integers, "expected a bias of FLOAT32, the blob holds INT8");
 }
 
 TEST(FullyConnectedOp, RefusesOtherTypes) {

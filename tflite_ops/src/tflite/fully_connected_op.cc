@@ -1,14 +1,15 @@
 // KerasDcFullyConnected: FULLY_CONNECTED of float32 whose weights are a blob.
 //
-// Inputs: input, blob [, bias]. Output: output. Custom options, each a byte,
-// a missing one being 0: fused activation, flags, version of the operator that
-// was replaced.
+// Inputs: input, blob [, bias, float32 or a blob]. Output: output. Custom
+// options, each a byte, a missing one being 0: fused activation, flags, version
+// of the operator that was replaced.
 #include <climits>
 #include <cstdlib>
 #include <utility>
 
 #include "decoder.h"
 #include "kernels/fully_connected.h"
+#include "tflite/bias.h"
 #include "tflite/op.h"
 
 namespace keras_dc {
@@ -90,7 +91,6 @@ class FullyConnectedOp : public Op {
 
   Error Eval(TfLiteContext* context) override {
     const TfLiteTensor* input = Input(context, kInput);
-    const TfLiteTensor* bias = Input(context, kBias);
     TfLiteTensor* output = Output(context);
     // Shapes of dynamic tensors can change after Prepare; the memory must fit.
     if (weights_ == nullptr ||
@@ -99,9 +99,8 @@ class FullyConnectedOp : public Op {
       return "the shapes changed after AllocateTensors";
     }
     if (batch_ == 0) return "";
-    weights_->Run(input->data.f, batch_,
-                  bias == nullptr ? nullptr : bias->data.f, options_.activation,
-                  &scratch_, output->data.f);
+    weights_->Run(input->data.f, batch_, bias_.Values(Input(context, kBias)),
+                  options_.activation, &scratch_, output->data.f);
     return "";
   }
 
@@ -109,13 +108,10 @@ class FullyConnectedOp : public Op {
 
  private:
   Error CheckTypes(TfLiteContext* context) const {
-    const TfLiteTensor* bias = Input(context, kBias);
     const std::pair<const char*, const TfLiteTensor*> floats[] = {
-        {"input", Input(context, kInput)},
-        {"bias", bias},
-        {"output", Output(context)}};
+        {"input", Input(context, kInput)}, {"output", Output(context)}};
     for (const auto& [role, tensor] : floats) {
-      if (tensor != nullptr && tensor->type != kTfLiteFloat32) {
+      if (tensor->type != kTfLiteFloat32) {
         return std::string("expected the ") + role + " as FLOAT32, got " +
                TypeName(tensor->type);
       }
@@ -164,12 +160,8 @@ class FullyConnectedOp : public Op {
       return "the input shape " + ShapeString(dims) +
              " does not fit weights of shape " + weights;
     }
-    const TfLiteTensor* bias = Input(context, kBias);
-    if (bias != nullptr &&
-        bias->bytes != static_cast<size_t>(units) * sizeof(float)) {
-      return "the bias shape " + ShapeString(bias->dims) +
-             " does not fit weights of shape " + weights;
-    }
+    const Error error = bias_.Prepare(Input(context, kBias), units, weights);
+    if (!error.empty()) return error;
     batch_ = static_cast<size_t>(num_elements / input_size);
     if (options_.keep_num_dims) {
       output_shape->assign(dims->data, dims->data + dims->size);
@@ -216,6 +208,7 @@ class FullyConnectedOp : public Op {
   Error options_error_;
   std::shared_ptr<const FullyConnected> weights_;
   Blob blob_;
+  Bias bias_;
   size_t batch_ = 0;
   std::vector<float> scratch_;
 };

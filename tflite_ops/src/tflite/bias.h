@@ -1,0 +1,31 @@
+// The bias of a fused op: absent, a float32 tensor, or a blob of one.
+#ifndef KERAS_DC_SRC_TFLITE_BIAS_H_
+#define KERAS_DC_SRC_TFLITE_BIAS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "keras_dc/tflite_abi.h"
+#include "tflite/op.h"
+
+namespace keras_dc {
+
+class Bias {
+ public:
+  // Checks that `tensor`, which may be null, holds `units` numbers, and decodes
+  // it if it is a blob. `weights` describes the weights in errors.
+  Error Prepare(const TfLiteTensor* tensor, int64_t units,
+                const std::string& weights);
+
+  // The values, or null if there is no bias. To be called at each Eval: a float
+  // tensor may have moved, and may be computed.
+  const float* Values(const TfLiteTensor* tensor) const;
+
+ private:
+  std::vector<float> decoded_;
+};
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_TFLITE_BIAS_H_
