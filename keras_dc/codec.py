@@ -15,6 +15,7 @@ import numpy as np
 _LIBRARY_NAMES = {"darwin": "libkeras_dc.dylib", "win32": "keras_dc.dll"}
 _MAX_RANK = 8
 _NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8"}
+_AXIS_OF = {0: None, 1: 0, 2: -1}
 _CODE_OF = {name: code for code, name in _NAME_OF.items()}
 
 
@@ -39,6 +40,9 @@ class _BlobInfoStruct(ctypes.Structure):
         ("table_bytes", ctypes.c_int64),
         ("index_bytes", ctypes.c_int64),
         ("gap_bytes", ctypes.c_int64),
+        ("scale_axis", ctypes.c_int32),
+        ("wide", ctypes.c_int32),
+        ("scale_bytes", ctypes.c_int64),
     ]
 
 
@@ -60,6 +64,10 @@ class BlobInfo:
         table_bytes: both tables of code lengths.
         index_bytes: Huffman-coded cluster indices, or the values themselves.
         gap_bytes: Huffman-coded position gaps.
+        scale_axis: the axis that counts channels, 0 or -1, if each channel has the
+            codebook times a scale; None otherwise.
+        wide: whether codebook and scales are stored as float64.
+        scale_bytes: the scales.
     """
 
     dtype: str
@@ -75,6 +83,9 @@ class BlobInfo:
     table_bytes: int
     index_bytes: int
     gap_bytes: int
+    scale_axis: int | None
+    wide: bool
+    scale_bytes: int
 
 
 def op_library_path():
@@ -113,6 +124,19 @@ def _library():
         ctypes.c_void_p,
         ctypes.c_int32,
         shape_pointer,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        size_pointer,
+    ]
+    library.kdc_encode_scaled.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        shape_pointer,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        ctypes.c_void_p,
         ctypes.c_int32,
         ctypes.c_void_p,
         ctypes.c_size_t,
@@ -160,16 +184,63 @@ def encode(values, *, dtype=None):
             f"expected an array of {', '.join(_CODE_OF)} with at most {_MAX_RANK} dimensions. "
             f"Received: dtype={name!r}, an array of {values.dtype} shaped {values.shape}"
         )
-    library, code, rank = _library(), _CODE_OF[name], values.ndim
-    capacity = library.kdc_encode_bound(values.size, code, rank)
+    return _call_encoder(_library().kdc_encode, values, name)
+
+
+def encode_scaled(values, *, codebook, scales, axis):
+    """Code a tensor whose channels have one codebook times a scale each, losslessly.
+
+    Every weight that is not zero must equal `codebook[k] * scales[channel]` for some
+    k, the product being taken in float64 and rounded to float32 or, for int8, to the
+    nearest integer.
+
+    Args:
+        values: float32 or int8 array of 2 to 8 dimensions.
+        codebook: float array `(num_centroids,)`, 1 to 256 centroids. Stored in float64
+            unless it and `scales` are exact in float32.
+        scales: float array, one for each index of `axis`.
+        axis: 0 or -1, the dimension that counts channels.
+
+    Returns:
+        bytes, the blob.
+
+    Raises:
+        CodecError: if a weight is no such product, or an argument does not fit.
+    """
+    values = np.asarray(values, order="C")
+    codebook = np.asarray(codebook, np.float64, order="C")
+    scales = np.asarray(scales, np.float64, order="C")
+    if values.ndim < 2 or axis not in (0, -1) or scales.shape != (values.shape[axis],):
+        raise CodecError(
+            "expected an array of at least 2 dimensions, axis 0 or -1, and a scale for each index "
+            f"of it. Received: an array shaped {values.shape}, axis={axis}, scales shaped "
+            f"{scales.shape}"
+        )
+    if values.dtype.name not in _CODE_OF or not 1 <= codebook.size <= 256:
+        raise CodecError(
+            "expected float32 or int8 and 1 to 256 centroids. "
+            f"Received: {values.dtype}, {codebook.size} centroids"
+        )
+    return _call_encoder(
+        _library().kdc_encode_scaled,
+        values,
+        values.dtype.name,
+        codebook.ctypes.data,
+        codebook.size,
+        scales.ctypes.data,
+        1 if axis == 0 else 2,
+        extra_bytes=8 * (codebook.size + scales.size),
+    )
+
+
+def _call_encoder(function, values, dtype, *parameters, extra_bytes=0):
+    code, rank = _CODE_OF[dtype], values.ndim
+    capacity = _library().kdc_encode_bound(values.size, code, rank) + extra_bytes
     blob = np.empty(max(capacity, 1), np.uint8)
     size = ctypes.c_size_t()
     shape = (ctypes.c_int64 * max(rank, 1))(*values.shape)
-    _check(
-        library.kdc_encode(
-            values.ctypes.data, code, shape, rank, blob.ctypes.data, capacity, ctypes.byref(size)
-        )
-    )
+    arguments = [values.ctypes.data, code, shape, rank, *parameters]
+    _check(function(*arguments, blob.ctypes.data, capacity, ctypes.byref(size)))
     return blob[: size.value].tobytes()
 
 
@@ -192,6 +263,8 @@ def inspect(blob):
     fields["dtype"] = _NAME_OF[struct.dtype]
     fields["shape"] = tuple(struct.shape[: struct.rank])
     fields["column_major"] = bool(struct.column_major)
+    fields["wide"] = bool(struct.wide)
+    fields["scale_axis"] = _AXIS_OF[struct.scale_axis]
     return BlobInfo(**fields)
 
 

@@ -50,7 +50,14 @@ def bad_blobs():
         "8-bytes_behind_the_values": sealed(raw + b"\0"),
         "9-unknown_dtype": sealed(changed(body, 4, 0x27)),
         "9-gap_bits_9": sealed(changed(body, 4, 0x90)),
-        "9-reserved_bit": sealed(changed(body, 5, 0x13)),
+        "9-reserved_bit": sealed(changed(body, 5, 0x83)),
+        "9-wide_without_scales": sealed(changed(body, 5, 0x41)),
+        "9-wide_float16": sealed(changed(body, 5, 0x53)),
+        "9-scale_axis_3": sealed(changed(body, 5, 0x31)),
+        "9-scales_without_codebook": sealed(changed(body, 5, 0x10)),
+        "9-scales_of_float16": sealed(changed(changed(body, 4, 0x21), 5, 0x11)),
+        "9-scales_of_a_vector": sealed(body[:5] + b"\x13\x01\x10" + body[9:]),
+        "7-half_the_scales": sealed(changed(body, 5, 0x13)[:18]),
         "9-float16_storage_of_int8": sealed(changed(body, 4, 0x23)),
         "9-rank_9": sealed(changed(body, 6, 9)),
         "9-overlong_varint": sealed(body[:8] + b"\x88\x00" + body[9:]),
@@ -75,6 +82,15 @@ def main():
     tests = pathlib.Path(__file__).parent
     tensors = {f"v1-{name}": test_codec.ODD_TENSORS[name] for name in GOLDEN}
     blobs = {name: codec.encode(tensor) for name, tensor in tensors.items()}
+    for name, options in [
+        ("scaled_rows", {"axis": 0}),
+        ("scaled_last_axis", {"axis": -1}),
+        ("scaled_int8", {"axis": 0, "dtype": np.int8}),
+        ("scaled_wide", {"axis": 0, "precision": np.float64}),
+    ]:
+        tensor, parts = test_codec.scaled((12, 5, 5, 10), **options)
+        tensors[f"v1-{name}"] = tensor
+        blobs[f"v1-{name}"] = codec.encode_scaled(tensor, **parts)
     tensors["v1-by_hand"], blobs["v1-by_hand"] = test_codec.EXAMPLE, test_codec.EXAMPLE_BLOB
     for name, blob in blobs.items():
         (tests / "golden" / f"{name}.blob").write_bytes(blob)

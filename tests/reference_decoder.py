@@ -62,7 +62,8 @@ def decode(blob):
     assert reader.take(4) == b"KDC\x01"
     layout, coding = reader.byte(), reader.byte()
     dtype, by_columns, gap_bits = layout & 7, bool(layout & 8), layout >> 4
-    has_codebook, as_float16, num_streams = coding & 1, coding & 2, 1 << (coding >> 2)
+    has_codebook, as_float16, num_streams = coding & 1, coding & 2, 1 << (coding >> 2 & 3)
+    scale_axis, wide = (None, 0, -1)[coding >> 4 & 3], coding & 64
     shape = [0] * reader.byte()
     for i in range(len(shape)):
         shape[i] = reader.varint()
@@ -70,7 +71,10 @@ def decode(blob):
     kept, fillers = (reader.varint(), reader.varint()) if gap_bits else (size, 0)
     centroids = reader.byte() + 1 if has_codebook else 0
 
-    values = read_values(reader, centroids or kept, dtype, as_float16)
+    if scale_axis is None:
+        values = read_values(reader, centroids or kept, dtype, as_float16)
+    else:
+        values = read_scaled(reader, centroids, shape[scale_axis], dtype, as_float16, wide)
     index_lengths = read_table(reader, centroids) if centroids > 1 and kept else None
     gap_lengths = read_table(reader, 1 << gap_bits) if gap_bits and kept + fillers else None
     streams = read_streams(reader, num_streams, [index_lengths, gap_lengths])
@@ -79,13 +83,16 @@ def decode(blob):
     if not has_codebook:
         indices = range(kept)
 
-    scan = np.zeros(size, DTYPES[dtype])
+    tensor = np.zeros(size, DTYPES[dtype])
     places = positions(gaps, (1 << gap_bits) - 1) if gap_bits else range(size)
     for place, index in zip(places, indices, strict=True):
-        scan[place] = values[index]
-    if not by_columns or len(shape) < 2 or size == 0:
-        return scan.reshape(shape)
-    return scan.reshape(-1, shape[0]).T.reshape(shape)
+        if by_columns and len(shape) > 1:
+            place = place % shape[0] * (size // shape[0]) + place // shape[0]
+        if scale_axis is None:
+            tensor[place] = values[index]
+        else:
+            tensor[place] = values[np.unravel_index(place, shape)[scale_axis], index]
+    return tensor.reshape(shape)
 
 
 def read_values(reader, count, dtype, as_float16):
@@ -94,6 +101,18 @@ def read_values(reader, count, dtype, as_float16):
         halves = np.frombuffer(reader.take(2 * count), "<f2")
         return halves.astype(np.float32).view(np.uint32)
     return np.frombuffer(reader.take(ITEM_SIZES[dtype] * count), DTYPES[dtype])
+
+
+def read_scaled(reader, centroids, channels, dtype, as_float16, wide):
+    """Section 4: patterns by channel and centroid."""
+    precise = "<f8" if wide else "<f4"
+    stored = np.dtype("<f2" if as_float16 else precise)
+    codebook = np.frombuffer(reader.take(stored.itemsize * centroids), stored).astype(float)
+    scales = np.frombuffer(reader.take(np.dtype(precise).itemsize * channels), precise)
+    products = np.outer(scales.astype(float), codebook)
+    if dtype == 0:
+        return products.astype(np.float32).view(np.uint32)
+    return np.rint(np.clip(products, -128, 127)).astype(np.int8).view(np.uint8)
 
 
 def read_table(reader, alphabet):

@@ -118,6 +118,9 @@ def test_inspects_the_hand_made_blob():
         table_bytes=3,
         index_bytes=1,
         gap_bytes=2,
+        scale_axis=None,
+        wide=False,
+        scale_bytes=0,
     )
 
 
@@ -125,8 +128,71 @@ def test_inspects_the_hand_made_blob():
 def test_the_parts_add_up_to_the_blob(name):
     blob = codec.encode(ODD_TENSORS[name])
     info = codec.inspect(blob)
-    parts = ["header", "codebook", "table", "index", "gap"]
+    parts = ["header", "codebook", "scale", "table", "index", "gap"]
     assert sum(getattr(info, f"{part}_bytes") for part in parts) == len(blob)
+
+
+def scaled(shape, *, axis, dtype=np.float32, precision=np.float32, seed=4):
+    """A tensor as `encode_scaled` takes it: values, codebook, scales."""
+    rng = np.random.default_rng(seed)
+    codebook = rng.normal(size=15).astype(precision)
+    scales = rng.uniform(0.5, 2, size=shape[axis]).astype(precision)
+    scales *= 1 if dtype == np.float32 else 30
+    along = [1] * len(shape)
+    along[axis] = -1
+    products = codebook[rng.integers(0, 15, shape)].astype(float) * scales.reshape(along)
+    if dtype == np.int8:
+        products = np.rint(products)
+    values = np.where(rng.random(shape) < 0.2, products, 0).astype(dtype)
+    return values, {"codebook": codebook, "scales": scales, "axis": axis}
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((64, 300), 0), ((64, 3, 3, 9), 0), ((1, 5, 5, 70), -1), ((40, 80), -1)]
+)
+def test_scaled_tensors_round_trip(shape, axis, dtype, precision):
+    values, parts = scaled(shape, axis=axis, dtype=dtype, precision=precision)
+    blob = codec.encode_scaled(values, **parts)
+    info = codec.inspect(blob)
+    assert (info.scale_axis, info.wide) == (axis, precision == np.float64)
+    assert info.scale_bytes == shape[axis] * np.dtype(precision).itemsize
+    assert info.num_centroids <= 15
+    np.testing.assert_array_equal(codec.decode(blob), values, strict=True)
+    np.testing.assert_array_equal(reference_decoder.decode(blob), bits_of(values))
+
+
+def test_scales_beat_a_plain_code_where_channels_differ():
+    values, parts = scaled((64, 3, 3, 64), axis=0)
+    assert len(codec.encode_scaled(values, **parts)) < 0.4 * len(codec.encode(values))
+
+
+def test_negative_and_odd_scales_round_trip():
+    codebook = np.array([0.5, -3.0, 1e-3, 65504.0])
+    scales = np.array([-1.0, 1e30, 3e-42, 0.1], np.float32)
+    values = (scales[:, None].astype(float) * codebook).astype(np.float32)
+    blob = codec.encode_scaled(values, codebook=codebook, scales=scales, axis=0)
+    np.testing.assert_array_equal(codec.decode(blob), values)
+    np.testing.assert_array_equal(reference_decoder.decode(blob), bits_of(values))
+
+
+def test_a_weight_that_is_no_product_is_refused():
+    values, parts = scaled((8, 30), axis=0)
+    values[3, 4] = 0.123
+    with pytest.raises(codec.CodecError):
+        codec.encode_scaled(values, **parts)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"axis": 1}, {"scales": np.ones(7)}, {"codebook": np.ones(257)}, {"codebook": np.ones(0)}],
+    ids=str,
+)
+def test_scaled_arguments_must_fit(change):
+    values, parts = scaled((8, 30), axis=0)
+    with pytest.raises(codec.CodecError, match="expected .*Received: "):
+        codec.encode_scaled(values, **(parts | change))
 
 
 def test_all_zero_and_one_symbol_cost_a_header():

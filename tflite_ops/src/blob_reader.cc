@@ -43,6 +43,17 @@ kdc_status ReadShape(ByteReader* reader, kdc_blob_info* info) {
   return ReadStatus(*reader);
 }
 
+// FORMAT.md, 3: which dtypes may be scaled, and which forms values may take.
+bool IsStorageAllowed(const ParsedBlob& blob, uint8_t coding) {
+  const kdc_blob_info& info = blob.info;
+  if (info.scale_axis == KDC_NO_SCALE) {
+    return info.wide == 0 && (!blob.half_float || info.dtype == KDC_FLOAT32);
+  }
+  return info.scale_axis <= KDC_LAST_AXIS && (coding & kCodebookBit) != 0 &&
+         (info.dtype == KDC_FLOAT32 || info.dtype == KDC_INT8) &&
+         !(blob.half_float && info.wide != 0);
+}
+
 // FORMAT.md, 3: everything up to the codebook.
 kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   kdc_blob_info& info = blob->info;
@@ -53,14 +64,16 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   info.gap_bits = layout >> kGapBitsShift;
   blob->half_float = (coding & kHalfFloatBit) != 0;
   info.num_streams = 1 << ((coding & kStreamsMask) >> kStreamsShift);
+  info.scale_axis = (coding & kScaleAxisMask) >> kScaleAxisShift;
+  info.wide = (coding & kWideBit) != 0 ? 1 : 0;
   if (reader->truncated()) return KDC_TRUNCATED;
   if (ItemSize(info.dtype) == 0 || info.gap_bits > kMaxGapBits ||
-      (coding & kReservedMask) != 0 ||
-      (blob->half_float && info.dtype != KDC_FLOAT32)) {
+      (coding & kReservedMask) != 0 || !IsStorageAllowed(*blob, coding)) {
     return KDC_BAD_HEADER;
   }
   const kdc_status status = ReadShape(reader, &info);
   if (status != KDC_OK) return status;
+  if (info.scale_axis != KDC_NO_SCALE && info.rank < 2) return KDC_BAD_HEADER;
   uint64_t num_kept = static_cast<uint64_t>(info.num_weights);
   uint64_t num_fillers = 0;
   if (info.gap_bits != 0) {
@@ -111,6 +124,22 @@ kdc_status ReadStreams(ByteReader* reader, ParsedBlob* blob) {
   return KDC_OK;
 }
 
+// Bytes of a stored centroid or value.
+size_t StoredItemSize(const ParsedBlob& blob) {
+  if (blob.half_float) return ItemSize(KDC_FLOAT16);
+  if (blob.info.scale_axis == KDC_NO_SCALE) return ItemSize(blob.info.dtype);
+  return blob.info.wide != 0 ? sizeof(double) : sizeof(float);
+}
+
+// False if there are fewer. Divides where a product could overflow.
+bool ReadItems(ByteReader* reader, size_t count, size_t item_size,
+               ByteRange* range) {
+  if (count > reader->remaining() / item_size) return false;
+  range->size = count * item_size;
+  range->bytes = reader->ReadBytes(range->size);
+  return range->bytes != nullptr;
+}
+
 }  // namespace
 
 kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
@@ -124,15 +153,17 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
   if (status != KDC_OK) return status;
 
   const bool has_codebook = info.num_centroids != 0;
-  const size_t item_size =
-      blob->half_float ? ItemSize(KDC_FLOAT16) : ItemSize(info.dtype);
   const size_t num_stored = has_codebook
                                 ? static_cast<size_t>(info.num_centroids)
                                 : blob->num_entries();
-  const size_t stored_bytes = num_stored * item_size;
-  const uint8_t* stored = reader.ReadBytes(stored_bytes);
-  if (stored == nullptr) return KDC_TRUNCATED;
-  blob->stored_values = {stored, stored_bytes};
+  const size_t num_channels =
+      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
+  const size_t scale_size = info.wide != 0 ? sizeof(double) : sizeof(float);
+  if (!ReadItems(&reader, num_stored, StoredItemSize(*blob),
+                 &blob->stored_values) ||
+      !ReadItems(&reader, num_channels, scale_size, &blob->stored_scales)) {
+    return KDC_TRUNCATED;
+  }
 
   const size_t tables_begin = reader.position();
   if (has_codebook && info.num_centroids > 1 && info.num_kept > 0) {
@@ -146,10 +177,11 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
     if (status != KDC_OK) return status;
   }
   info.table_bytes = static_cast<int64_t>(reader.position() - tables_begin);
-  const auto stored_count = static_cast<int64_t>(stored_bytes);
-  (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_count;
-  info.header_bytes =
-      static_cast<int64_t>(kChecksumBytes) - stored_count - info.table_bytes;
+  const auto stored_bytes = static_cast<int64_t>(blob->stored_values.size);
+  (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_bytes;
+  info.scale_bytes = static_cast<int64_t>(blob->stored_scales.size);
+  info.header_bytes = static_cast<int64_t>(kChecksumBytes) - stored_bytes -
+                      info.scale_bytes - info.table_bytes;
   return ReadStreams(&reader, blob);
 }
 

@@ -17,6 +17,7 @@ namespace keras_dc {
 struct ParsedBlob {
   kdc_blob_info info = {};
   bool half_float = false;    // centroids or values are stored as float16
+  ByteRange stored_scales;    // float32 or float64, one for each channel
   ByteRange stored_values;    // the codebook, or all values if there is none
   CodeLengths index_lengths;  // empty if indices take no stream
   CodeLengths gap_lengths;    // empty if there are no gap symbols

@@ -8,6 +8,19 @@
 #include "blob_reader.h"
 #include "decoder.h"
 #include "encoder.h"
+#include "scaled_encoder.h"
+
+namespace {
+
+kdc_status CopyOut(const std::vector<uint8_t>& bytes, uint8_t* blob,
+                   size_t capacity, size_t* blob_size) {
+  if (bytes.size() > capacity) return KDC_WRONG_BUFFER_SIZE;
+  std::memcpy(blob, bytes.data(), bytes.size());
+  *blob_size = bytes.size();
+  return KDC_OK;
+}
+
+}  // namespace
 
 const char* kdc_status_message(int32_t status) {
   switch (status) {
@@ -56,10 +69,33 @@ int32_t kdc_encode(const void* values, int32_t dtype, const int64_t* shape,
   const kdc_status status =
       keras_dc::Encode(values, dtype, shape, rank, &bytes);
   if (status != KDC_OK) return status;
-  if (bytes.size() > blob_capacity) return KDC_WRONG_BUFFER_SIZE;
-  std::memcpy(blob, bytes.data(), bytes.size());
-  *blob_size = bytes.size();
-  return KDC_OK;
+  return CopyOut(bytes, blob, blob_capacity, blob_size);
+}
+
+int32_t kdc_encode_scaled(const void* values, int32_t dtype,
+                          const int64_t* shape, int32_t rank,
+                          const double* codebook, int32_t num_centroids,
+                          const double* scales, int32_t scale_axis,
+                          uint8_t* blob, size_t blob_capacity,
+                          size_t* blob_size) {
+  if (blob == nullptr || blob_size == nullptr || codebook == nullptr ||
+      scales == nullptr || shape == nullptr || num_centroids < 1 || rank < 2 ||
+      rank > KDC_MAX_RANK) {
+    return KDC_INVALID_ARGUMENT;
+  }
+  const int64_t num_channels =
+      shape[scale_axis == KDC_FIRST_AXIS ? 0 : rank - 1];
+  if (num_channels < 0) return KDC_INVALID_ARGUMENT;
+  std::vector<uint8_t> bytes;
+  try {
+    const kdc_status status = keras_dc::EncodeScaled(
+        values, dtype, shape, rank, {codebook, codebook + num_centroids},
+        {scales, scales + num_channels}, scale_axis, &bytes);
+    if (status != KDC_OK) return status;
+  } catch (const std::bad_alloc&) {
+    return KDC_OUT_OF_MEMORY;
+  }
+  return CopyOut(bytes, blob, blob_capacity, blob_size);
 }
 
 int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,

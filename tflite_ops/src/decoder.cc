@@ -12,6 +12,56 @@
 namespace keras_dc {
 namespace {
 
+// Numbers stored as float16, float32 or float64.
+std::vector<double> StoredNumbers(const ByteRange& range, size_t count) {
+  std::vector<double> numbers(count);
+  const size_t item_size = count == 0 ? 0 : range.size / count;
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t* item = range.bytes + item_size * i;
+    if (item_size == sizeof(double)) {
+      const uint64_t bits = LoadU64(item);
+      std::memcpy(&numbers[i], &bits, sizeof(bits));
+      continue;
+    }
+    const uint32_t bits =
+        item_size == sizeof(float)
+            ? LoadU32(item)
+            : HalfToFloatBits(static_cast<uint16_t>(item[0] | item[1] << 8));
+    float number;
+    std::memcpy(&number, &bits, sizeof(bits));
+    numbers[i] = number;
+  }
+  return numbers;
+}
+
+// FORMAT.md, 4: puts `values` in the place of `indices` and `codebook`, since
+// every channel has centroids of its own.
+void ApplyScales(const ParsedBlob& blob, SparseTensor* tensor) {
+  const kdc_blob_info& info = blob.info;
+  const auto num_channels =
+      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
+  const std::vector<double> scales =
+      StoredNumbers(blob.stored_scales, num_channels);
+  const std::vector<double> codebook = StoredNumbers(
+      blob.stored_values, static_cast<size_t>(info.num_centroids));
+  const size_t item_size = ItemSize(info.dtype);
+  tensor->values.resize(item_size * tensor->indices.size());
+  const auto num_rows = static_cast<size_t>(tensor->num_rows);
+  for (size_t row = 0; row < num_rows; ++row) {
+    const size_t end = tensor->row_begin[row + 1];
+    for (size_t i = tensor->row_begin[row]; i < end; ++i) {
+      const size_t channel = info.scale_axis == KDC_FIRST_AXIS
+                                 ? row
+                                 : tensor->columns[i] % num_channels;
+      const uint32_t pattern = ScaledPattern(codebook[tensor->indices[i]],
+                                             scales[channel], info.dtype);
+      std::memcpy(&tensor->values[item_size * i], &pattern, item_size);
+    }
+  }
+  tensor->indices.clear();
+  tensor->codebook.clear();
+}
+
 // The codebook or the values as elements of the tensor's dtype.
 std::vector<uint8_t> UnpackStored(const ParsedBlob& blob) {
   const ByteRange stored = blob.stored_values;
@@ -182,15 +232,36 @@ kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
   tensor->num_rows = static_cast<int64_t>(matrix.rows);
   tensor->num_columns = static_cast<int64_t>(matrix.columns);
   tensor->row_begin.assign(matrix.rows + 1, 0);
+  const bool is_scaled = blob.info.scale_axis != KDC_NO_SCALE;
   if (blob.info.num_centroids != 0) {
-    tensor->codebook = UnpackStored(blob);
+    if (!is_scaled) tensor->codebook = UnpackStored(blob);
     status = DecodeIndices(blob, &tensor->indices);
     if (status != KDC_OK) return status;
   } else {
     tensor->values = UnpackStored(blob);
   }
-  return blob.info.column_major != 0 ? DecodeColumnMajor(blob, matrix, tensor)
-                                     : DecodeRowMajor(blob, matrix, tensor);
+  status = blob.info.column_major != 0 ? DecodeColumnMajor(blob, matrix, tensor)
+                                       : DecodeRowMajor(blob, matrix, tensor);
+  if (status == KDC_OK && is_scaled) ApplyScales(blob, tensor);
+  return status;
+}
+
+// A scaled tensor takes the way over the sparse form, where channels are known.
+kdc_status DecodeScaledDense(const uint8_t* bytes, size_t size,
+                             size_t item_size, uint8_t* values) {
+  SparseTensor tensor;
+  const kdc_status status = DecodeSparseOrThrow(bytes, size, &tensor);
+  if (status != KDC_OK) return status;
+  const auto num_columns = static_cast<size_t>(tensor.num_columns);
+  for (size_t row = 0; row < static_cast<size_t>(tensor.num_rows); ++row) {
+    const size_t end = tensor.row_begin[row + 1];
+    for (size_t i = tensor.row_begin[row]; i < end; ++i) {
+      const size_t place = row * num_columns + tensor.columns[i];
+      std::memcpy(values + item_size * place, &tensor.values[item_size * i],
+                  item_size);
+    }
+  }
+  return KDC_OK;
 }
 
 kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
@@ -202,7 +273,15 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
   const size_t num_weights = static_cast<size_t>(blob.info.num_weights);
   if (num_weights == 0 && values_size == 0) return KDC_OK;
   if (values == nullptr) return KDC_INVALID_ARGUMENT;
-  if (values_size != num_weights * item_size) return KDC_WRONG_BUFFER_SIZE;
+  // A product could overflow where size_t has 32 bits.
+  if (values_size % item_size != 0 || values_size / item_size != num_weights) {
+    return KDC_WRONG_BUFFER_SIZE;
+  }
+  auto* out = static_cast<uint8_t*>(values);
+  std::memset(out, 0, values_size);
+  if (blob.info.scale_axis != KDC_NO_SCALE) {
+    return DecodeScaledDense(bytes, size, item_size, out);
+  }
   const std::vector<uint8_t> stored = UnpackStored(blob);
   std::vector<uint8_t> indices;
   if (blob.info.num_centroids != 0) {
@@ -211,8 +290,6 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
   }
   const uint8_t* indices_or_null =
       blob.info.num_centroids != 0 ? indices.data() : nullptr;
-  auto* out = static_cast<uint8_t*>(values);
-  std::memset(out, 0, values_size);
   switch (item_size) {
     case 1:
       return Scatter<1>(blob, stored, indices_or_null, out);

@@ -2,8 +2,10 @@
 #ifndef KERAS_DC_SRC_FORMAT_H_
 #define KERAS_DC_SRC_FORMAT_H_
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "keras_dc/codec.h"
 
@@ -25,7 +27,10 @@ inline constexpr uint8_t kCodebookBit = 0x01;
 inline constexpr uint8_t kHalfFloatBit = 0x02;
 inline constexpr int kStreamsShift = 2;
 inline constexpr uint8_t kStreamsMask = 0x0c;
-inline constexpr uint8_t kReservedMask = 0xf0;
+inline constexpr int kScaleAxisShift = 4;
+inline constexpr uint8_t kScaleAxisMask = 0x30;
+inline constexpr uint8_t kWideBit = 0x40;
+inline constexpr uint8_t kReservedMask = 0x80;
 
 inline constexpr int kMaxGapBits = 8;
 inline constexpr int kMaxCentroids = 256;
@@ -66,6 +71,30 @@ inline MatrixShape AsMatrix(const int64_t* shape, int rank,
   if (rank < 2) return {1, num_weights};
   const auto rows = static_cast<uint64_t>(shape[0]);
   return {rows, num_weights / rows};
+}
+
+// FORMAT.md, 4: the channels that have a scale each; 0 if there are none.
+inline uint64_t NumChannels(const int64_t* shape, int rank, int scale_axis) {
+  if (scale_axis == KDC_NO_SCALE || rank < 2) return 0;
+  return static_cast<uint64_t>(
+      shape[scale_axis == KDC_FIRST_AXIS ? 0 : rank - 1]);
+}
+
+// FORMAT.md, 4: a weight of a scaled tensor, as the bits of its dtype.
+inline uint32_t ScaledPattern(double centroid, double scale, int dtype) {
+  const double product = centroid * scale;
+  if (dtype == KDC_INT8) {
+    const double bounded = product < -128  ? -128
+                           : product > 127 ? 127
+                                           : product;
+    // A NaN compares with nothing, and has no integer.
+    const double rounded = bounded == bounded ? std::nearbyint(bounded) : 0;
+    return static_cast<uint8_t>(static_cast<int8_t>(rounded));
+  }
+  const auto value = static_cast<float>(product);
+  uint32_t pattern;
+  std::memcpy(&pattern, &value, sizeof(pattern));
+  return pattern;
 }
 
 // FORMAT.md, 6: symbols [begin, end) of `count` belong to stream `stream`.

@@ -65,9 +65,8 @@ void Collect(const uint8_t* values, size_t num_weights, Palette* palette) {
   }
 }
 
-// Frequent patterns first: code lengths then ascend, and a table of ascending
-// lengths takes the fewest bits. Equal counts go by pattern, so that a tensor
-// has one blob.
+}  // namespace
+
 void SortByFrequency(Palette* palette) {
   const size_t size = palette->patterns.size();
   std::vector<uint64_t> counts(size, 0);
@@ -89,8 +88,6 @@ void SortByFrequency(Palette* palette) {
   palette->patterns.swap(patterns);
   for (uint8_t& index : palette->indices) index = renamed[index];
 }
-
-}  // namespace
 
 Palette FindPalette(const void* values, size_t num_weights, size_t item_size) {
   Palette palette;

@@ -20,6 +20,11 @@ struct Palette {
   std::vector<uint8_t> indices;
 };
 
+// Renames the patterns so that the most frequent is first, and counts them.
+// Code lengths then ascend, and a table of ascending lengths takes the fewest
+// bits. Equal counts go by pattern, so that a tensor has one blob.
+void SortByFrequency(Palette* palette);
+
 // `values` holds `num_weights` elements of `item_size` bytes: 1, 2 or 4.
 Palette FindPalette(const void* values, size_t num_weights, size_t item_size);
 

@@ -46,6 +46,14 @@ typedef enum kdc_dtype {
   KDC_INT8 = 3,
 } kdc_dtype;
 
+// Which dimension counts the channels that have a scale each. The values stand
+// in blobs (FORMAT.md, 3).
+typedef enum kdc_scale_axis {
+  KDC_NO_SCALE = 0,
+  KDC_FIRST_AXIS = 1,
+  KDC_LAST_AXIS = 2,
+} kdc_scale_axis;
+
 enum { KDC_MAX_RANK = 8 };
 
 // What a blob holds, read from its header and tables.
@@ -65,6 +73,9 @@ typedef struct kdc_blob_info {
   int64_t table_bytes;  // both code-length tables
   int64_t index_bytes;  // Huffman-coded cluster indices, or raw values
   int64_t gap_bytes;    // Huffman-coded position gaps
+  int32_t scale_axis;   // a kdc_scale_axis
+  int32_t wide;         // 1: codebook and scales are stored as float64
+  int64_t scale_bytes;  // the scales of the channels
 } kdc_blob_info;
 
 // One English sentence for `status`, without a full stop; never null.
@@ -83,6 +94,19 @@ KDC_EXPORT size_t kdc_encode_bound(int64_t num_weights, int32_t dtype,
 KDC_EXPORT int32_t kdc_encode(const void* values, int32_t dtype,
                               const int64_t* shape, int32_t rank, uint8_t* blob,
                               size_t blob_capacity, size_t* blob_size);
+
+// As `kdc_encode`, for a tensor whose weights are centroids times a scale per
+// channel: each one that is not zero is `codebook[k] * scales[channel]` for
+// some k, rounded to float32 (or, for int8, to the nearest integer, halves to
+// even). KDC_INVALID_ARGUMENT if a weight is not, if `scale_axis` is
+// KDC_NO_SCALE or the rank is below 2, or if `dtype` is neither KDC_FLOAT32 nor
+// KDC_INT8. `num_centroids` is from 1 to 256; `scales` has an element for each
+// channel. The blob takes up to 8 bytes for each centroid and each scale beyond
+// `kdc_encode_bound`.
+KDC_EXPORT int32_t kdc_encode_scaled(
+    const void* values, int32_t dtype, const int64_t* shape, int32_t rank,
+    const double* codebook, int32_t num_centroids, const double* scales,
+    int32_t scale_axis, uint8_t* blob, size_t blob_capacity, size_t* blob_size);
 
 // Reads what a blob says of itself. Checks the checksum, the header and the
 // tables, not the streams.
