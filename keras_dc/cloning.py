@@ -20,8 +20,10 @@ def replace_layers(model, replacement):
         replacement: callable. Gets a layer that it may keep (a copy with the same
             weights, or the layer itself if the model is subclassed) and returns the
             layer to use, which may be the one it got.
+
     Returns:
         A new model, not compiled; or `model` itself, changed, if it is subclassed.
+
     Raises:
         ValueError: if `model` is not a built Keras model, or cannot be cloned.
     """
@@ -38,8 +40,7 @@ def check_model(model):
         raise ValueError(f"`model` must be a keras.Model. Received: model={model!r}")
     if not model.built:
         raise ValueError(
-            "`model` must be built: give it an Input, or call it once. "
-            f"Received: model={model}"
+            f"`model` must be built: give it an Input, or call it once. Received: model={model}"
         )
 
 
@@ -50,6 +51,7 @@ def selected_layers(model, filters):
         model: a built `keras.Model`.
         filters: None (all), a regular expression or a list of them, searched in the
             layer's name, or a callable `layer -> bool`.
+
     Raises:
         ValueError: if no layer is left; the message lists the names there are.
     """
@@ -80,7 +82,8 @@ def copy_layer(layer):
     with keras.saving.custom_object_scope({cls.__name__: cls for cls in classes}):
         copy = type(layer).from_config(layer.get_config())
         build_config = layer.get_build_config()
-        if build_config is not None and not copy.built:
+        has_build = type(layer).build is not keras.Layer.build
+        if has_build and build_config is not None and not copy.built:
             copy.build_from_config(build_config)
     if len(copy.weights) == len(layer.weights):
         copy.set_weights(layer.get_weights())
@@ -113,6 +116,9 @@ def _clone(model, replacement):
     copies = []
 
     def clone_layer(layer):
+        if not isinstance(layer, keras.Layer):
+            # An operation such as `x != 0`, which has no weights.
+            return type(layer).from_config(layer.get_config())
         copy = copy_layer(layer)
         copies.append((layer, copy))
         if isinstance(layer, keras.Model):
@@ -120,8 +126,7 @@ def _clone(model, replacement):
             return copy
         if len(copy.weights) != len(layer.weights) and find_kernels(layer):
             raise ValueError(
-                "A layer must make its weights in `build()` to be wrapped. "
-                f"Received: layer={layer}"
+                f"A layer must make its weights in `build()` to be wrapped. Received: layer={layer}"
             )
         return replacement(copy)
 
@@ -129,9 +134,7 @@ def _clone(model, replacement):
     # fails for losses that are plain functions. So it sees a model not compiled.
     compiled, model.compiled = model.compiled, False
     try:
-        clone = keras.models.clone_model(
-            model, clone_function=clone_layer, recursive=True
-        )
+        clone = keras.models.clone_model(model, clone_function=clone_layer, recursive=True)
     finally:
         model.compiled = compiled
     if type(clone) is not type(model):

@@ -15,8 +15,10 @@ def kmeans(values, num_clusters, *, initialization="linear", seed=0, max_iterati
     Args:
         values: float array, any shape, at least one value.
         num_clusters: int >= 1; fewer come back if there are fewer distinct values.
-        initialization, seed: see `initial_centroids`.
+        initialization: see `initial_centroids`.
+        seed: see `initial_centroids`.
         max_iterations: int, stops earlier once the clusters stand still.
+
     Returns:
         float64 array `(<= num_clusters,)`, strictly ascending.
     """
@@ -39,8 +41,10 @@ def initial_centroids(sorted_values, num_clusters, *, initialization="linear", s
             of density^(1/3), the optimum for many clusters (Panter & Dite 1951);
             "forgy", values drawn at random.
         seed: int, for "forgy".
+
     Returns:
         float64 array `(<= num_clusters,)`, strictly ascending.
+
     Raises:
         ValueError: if `initialization` is none of these, or `num_clusters` < 1.
     """
@@ -82,6 +86,7 @@ def assign(weights, boundaries):
     Args:
         weights: float array, any shape.
         boundaries: float array `(k - 1,)`, ascending.
+
     Returns:
         int32 array shaped like `weights`, values in `[0, k)`.
     """
@@ -93,6 +98,7 @@ def code_lengths_bits(counts):
 
     Args:
         counts: int array `(k,)`, not all zero.
+
     Returns:
         float64 array `(k,)`, bits.
     """
@@ -109,6 +115,7 @@ def cheapest_intervals(centroids, costs):
     Args:
         centroids: float array `(k,)`, strictly ascending.
         costs: float array `(k,)`, at least one of them finite.
+
     Returns:
         (int array `(m,)` of the centroids that have an interval, ascending;
         float64 array `(m - 1,)` of the boundaries between them).
@@ -150,18 +157,20 @@ def share(
     Args:
         weights: float array, any shape.
         num_clusters: int >= 1, clusters besides the zero.
-        initialization, seed, max_iterations: see `kmeans`.
+        initialization: see `initial_centroids`.
         rate_weight: float >= 0, squared error that a bit is worth.
+        seed: see `initial_centroids`.
+        max_iterations: int, stops earlier once the clusters stand still.
+
     Returns:
         (float32 codebook `(num_clusters,)`, ascending, padded with zeros at its end;
         int32 array shaped like `weights`, 0 for zero, i for `codebook[i - 1]`).
+
     Raises:
         ValueError: if `rate_weight` is negative.
     """
     if rate_weight < 0.0:
-        raise ValueError(
-            f"`rate_weight` must not be negative. Received: rate_weight={rate_weight}"
-        )
+        raise ValueError(f"`rate_weight` must not be negative. Received: rate_weight={rate_weight}")
     weights = np.asarray(weights)
     codebook = np.zeros(num_clusters, dtype=np.float32)
     nonzero = weights[weights != 0.0]

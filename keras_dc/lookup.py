@@ -12,6 +12,7 @@ def lookup(table, index):
     Args:
         table: float tensor `(size,)`.
         index: int32 tensor, any shape, values in `[0, size)`.
+
     Returns:
         Tensor shaped like `index`, dtype of `table`.
     """

@@ -11,6 +11,7 @@ def magnitude_mask(weights, sparsity):
     Args:
         weights: float array, any shape, at least one element.
         sparsity: float in [0, 1), fraction of zeros.
+
     Returns:
         float32 array shaped like `weights`.
     """
@@ -28,8 +29,10 @@ def global_magnitude_masks(weights, sparsity, *, min_density):
         weights: list of float arrays, any shapes.
         sparsity: float in [0, 1), fraction of zeros over all arrays.
         min_density: float in [0, 1], fraction kept of each array at the least.
+
     Returns:
         List of float32 arrays shaped like those of `weights`.
+
     Raises:
         ValueError: if the floors together are more than may be kept.
     """

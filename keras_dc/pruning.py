@@ -57,8 +57,10 @@ def prune(
             settles the weights that stay.
         filters: None, a regular expression or a list of them searched in the names
             of the layers, or a callable `layer -> bool`: which layers to prune.
+
     Returns:
         A `keras.Model`, to be compiled.
+
     Raises:
         ValueError: if an argument is out of its range, no layer is selected, or
             `model` is pruned already.
@@ -132,36 +134,66 @@ class PrunedLayer(DrivenLayer):
 
     def create_state(self):
         super().create_state()
-        self.masks = [
-            self.add_weight(
-                shape=kernel.variable.shape,
-                dtype=kernel.variable.dtype,
-                initializer="ones",
-                trainable=False,
-                name=f"mask_{i}",
+        self.masks, self.thresholds = [], []
+        for i, kernel in enumerate(self.kernels):
+            options = {"dtype": kernel.variable.dtype, "trainable": False}
+            self.masks.append(
+                self.add_weight(
+                    shape=kernel.variable.shape, initializer="ones", name=f"mask_{i}", **options
+                )
             )
-            for i, kernel in enumerate(self.kernels)
-        ]
+            if self.straight_through:
+                self.thresholds.append(
+                    self.add_weight(shape=(), initializer="zeros", name=f"threshold_{i}", **options)
+                )
 
     def derived(self):
         tensors = []
-        for kernel, mask in zip(self.kernels, self.masks, strict=True):
-            masked = kernel.variable * mask
+        for i, (kernel, mask) in enumerate(zip(self.kernels, self.masks, strict=True)):
+            weights = kernel.variable.value
             if self.straight_through:
-                # Exactly `masked` forward, the identity backward.
-                masked = kernel.variable + ops.stop_gradient(masked - kernel.variable)
-            tensors.append(masked)
+                live = ops.cast(ops.abs(weights) >= self.thresholds[i], weights.dtype)
+                # Forward exactly `weights * live`, backward the identity.
+                weights = weights + ops.stop_gradient(weights * live - weights)
+            tensors.append(weights * mask)
         return self.kernels, tensors
+
+    def current_masks(self):
+        """What the forward pass multiplies each kernel by: list of float arrays."""
+        masks = [_numpy(mask) for mask in self.masks]
+        for i, threshold in enumerate(self.thresholds):
+            masks[i] = masks[i] * (np.abs(_numpy(self.kernels[i].variable)) >= _numpy(threshold))
+        return masks
 
     def stripped(self):
         """The wrapped layer with the zeros written into its kernels."""
-        for kernel, mask in zip(self.kernels, self.masks, strict=True):
-            masked = _numpy(kernel.variable) * _numpy(mask)
+        for kernel, mask in zip(self.kernels, self.current_masks(), strict=True):
+            masked = _numpy(kernel.variable) * mask
             kernel.variable.assign(masked + 0.0)  # -0.0 becomes 0.0
         return self.layer
 
     def next_update(self, step):
+        if self.straight_through and step >= self.freeze_step:
+            return self.freeze_step
         return last_update_step(self.schedule, step, end_step=self.freeze_step)
+
+    def set_masks(self, masks, *, step):
+        """Apply new masks: arrays of 0 and 1, shaped like the kernels.
+
+        With `straight_through`, before `freeze_step`, their smallest kept magnitudes
+        become the thresholds instead, which the forward pass compares the moving
+        weights with.
+        """
+        for i, (kernel, new_mask) in enumerate(zip(self.kernels, masks, strict=True)):
+            weights = _numpy(kernel.variable)
+            if self.straight_through and step < self.freeze_step:
+                self.thresholds[i].assign(np.abs(weights[new_mask > 0]).min())
+                continue
+            if self.straight_through:
+                self.thresholds[i].assign(0.0)
+            # A pruned weight must not come back later by a stale value.
+            kernel.variable.assign(weights * new_mask)
+            self.masks[i].assign(new_mask)
 
     def get_config(self):
         return {
@@ -216,32 +248,28 @@ def update_masks(layers, step):
 
 def sparsity_of(layers):
     """Fraction of zeros in the masks of the pruned `layers` together."""
-    masks = [_numpy(mask) for layer in layers for mask in layer.masks]
+    masks = [mask for layer in layers for mask in layer.current_masks()]
     kept = sum(np.count_nonzero(mask) for mask in masks)
     return 1.0 - kept / sum(mask.size for mask in masks)
 
 
 def _update_group(layers, step):
     sparsity = layers[0].schedule(layers[0].next_update(step))
-    pairs = [
-        (layer, kernel.variable, mask)
+    # `masks` of straight-through layers are all ones until they are frozen.
+    weights = [
+        _numpy(kernel.variable) * _numpy(mask)
         for layer in layers
         for kernel, mask in zip(layer.kernels, layer.masks, strict=True)
-    ]
-    # Where pruned weights do not learn, none of them must return by a stale value.
-    weights = [
-        _numpy(kernel) if layer.straight_through else _numpy(kernel) * _numpy(mask)
-        for layer, kernel, mask in pairs
     ]
     if layers[0].global_threshold:
         min_density = layers[0].min_density
         masks = global_magnitude_masks(weights, sparsity, min_density=min_density)
     else:
         masks = [magnitude_mask(w, sparsity) for w in weights]
-    for (layer, kernel, mask), w, new_mask in zip(pairs, weights, masks, strict=True):
-        mask.assign(new_mask)
-        if not layer.straight_through:
-            kernel.assign(w)
+    for layer in layers:
+        count = len(layer.kernels)
+        layer.set_masks(masks[:count], step=step)
+        masks = masks[count:]
 
 
 def _numpy(variable):

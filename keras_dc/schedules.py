@@ -16,6 +16,7 @@ class Schedule:
         begin_step: int >= 0, the first step with an update.
         end_step: int >= `begin_step`, the last step that may have one, or -1.
         frequency: int >= 1, steps between two updates.
+
     Raises:
         ValueError: if an argument is out of its range.
     """
@@ -31,17 +32,13 @@ class Schedule:
                 f"Received: begin_step={begin_step}, end_step={end_step}"
             )
         if frequency < 1:
-            raise ValueError(
-                f"`frequency` must be at least 1. Received: frequency={frequency}"
-            )
+            raise ValueError(f"`frequency` must be at least 1. Received: frequency={frequency}")
         self.begin_step = begin_step
         self.end_step = end_step
         self.frequency = frequency
 
     def __call__(self, step):
-        raise NotImplementedError(
-            f"{type(self).__name__} must implement `__call__(step)`."
-        )
+        raise NotImplementedError(f"{type(self).__name__} must implement `__call__(step)`.")
 
     def get_config(self):
         return {
@@ -61,6 +58,7 @@ class ConstantSparsity(Schedule):
     Args:
         target_sparsity: float in [0, 1), fraction of zeros.
         begin_step, end_step, frequency: see `Schedule`.
+
     Raises:
         ValueError: if an argument is out of its range.
     """
@@ -88,6 +86,7 @@ class PolynomialDecay(Schedule):
         begin_step, end_step: ints, `0 <= begin_step < end_step`.
         power: float, exponent; 3 is the paper's.
         frequency: int >= 1, steps between two updates.
+
     Raises:
         ValueError: if an argument is out of its range.
     """

@@ -19,8 +19,10 @@ def strip(model, *, float16_exact=False):
         float16_exact: if True, kernels and biases of the wrapped layers are rounded
             to the nearest float16 number. They stay float32, but a compressed file
             holds their values in half the bytes; outputs change by about 0.05 %.
+
     Returns:
         A `keras.Model`, to be compiled.
+
     Raises:
         ValueError: if `model` is not a built Keras model, or a value is too large
             for float16.

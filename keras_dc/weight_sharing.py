@@ -43,16 +43,17 @@ def share_weights(
         seed: int, for "forgy".
         filters: None, a regular expression or a list of them searched in the names
             of the layers, or a callable `layer -> bool`: which layers to share.
+
     Returns:
         A `keras.Model`, to be compiled; it needs no callback.
+
     Raises:
         ValueError: if an argument is out of its range, no layer is selected, or a
             selected layer shares weights already.
     """
     if not 1 <= num_clusters <= 65535:
         raise ValueError(
-            "`num_clusters` must lie in [1, 65535]. "
-            f"Received: num_clusters={num_clusters}"
+            f"`num_clusters` must lie in [1, 65535]. Received: num_clusters={num_clusters}"
         )
     names = selected_layers(model, filters)
 
@@ -80,6 +81,7 @@ class SharedLayer(KernelWrapper):
     Args:
         layer: a `keras.Layer` with a kernel.
         num_clusters: int, values per kernel besides the zero.
+
     Attributes:
         codebooks: one float variable `(num_clusters,)` per kernel, trained.
         indices: one int32 variable per kernel, shaped like it: 0 for zero, i for
@@ -114,9 +116,7 @@ class SharedLayer(KernelWrapper):
 
     def cluster(self, *, initialization, rate_weight, seed):
         """Set codebooks and indices from the kernels; see `share_weights`."""
-        for kernel, codebook, index in zip(
-            self.kernels, self.codebooks, self.indices, strict=True
-        ):
+        for kernel, codebook, index in zip(self.kernels, self.codebooks, self.indices, strict=True):
             values, members = clustering.share(
                 ops.convert_to_numpy(kernel.variable),
                 self.num_clusters,
@@ -129,9 +129,7 @@ class SharedLayer(KernelWrapper):
 
     def derived(self):
         tensors = []
-        for kernel, codebook, index in zip(
-            self.kernels, self.codebooks, self.indices, strict=True
-        ):
+        for kernel, codebook, index in zip(self.kernels, self.codebooks, self.indices, strict=True):
             table = ops.concatenate([ops.zeros((1,), codebook.dtype), codebook])
             tensors.append(lookup(table, index.value))
             if kernel.variable.regularizer is not None:
@@ -141,9 +139,7 @@ class SharedLayer(KernelWrapper):
 
     def stripped(self):
         """The wrapped layer with the shared values written into its kernels."""
-        for kernel, codebook, index in zip(
-            self.kernels, self.codebooks, self.indices, strict=True
-        ):
+        for kernel, codebook, index in zip(self.kernels, self.codebooks, self.indices, strict=True):
             table = np.append(0.0, ops.convert_to_numpy(codebook)).astype(codebook.dtype)
             kernel.variable.assign(table[ops.convert_to_numpy(index)])
             kernel.variable.trainable = True

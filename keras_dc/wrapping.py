@@ -81,12 +81,13 @@ def swapped(weights, tensors):
 class KernelWrapper(keras.layers.Wrapper):
     """Calls the wrapped layer with derived tensors in place of its kernels.
 
-    It keeps the layer's name, call signature, dtype policy and masking, so that a
+    It keeps the layer's name, call signature and masking, so that a
     model built round it does not notice. Subclasses implement `create_state` and
     `derived`. After `build`, `kernels` is the list of `Weight` of the layer.
 
     Args:
         layer: a `keras.Layer` that has at least one kernel once it is built.
+
     Raises:
         ValueError: when built, if the layer has no kernel.
     """
@@ -97,8 +98,9 @@ class KernelWrapper(keras.layers.Wrapper):
         vars(self)["call"] = _with_signature_of(layer, self._call_layer)
         self.build.__signature__ = inspect.signature(layer.build)
         kwargs.setdefault("name", layer.name)
-        kwargs.setdefault("dtype", layer.dtype_policy)
-        # The derived tensors are computed in the variables' own dtype.
+        # The derived tensors are computed in the variables' own dtype, whatever the
+        # layer computes in: thresholds and sums of gradients need it.
+        kwargs.setdefault("dtype", layer.variable_dtype)
         super().__init__(layer, autocast=False, **kwargs)
         self.supports_masking = layer.supports_masking
         if layer.built:
@@ -160,12 +162,8 @@ def _with_signature_of(layer, function):
     signature = inspect.signature(layer.call)
     parameters = list(signature.parameters.values())
     if "training" not in signature.parameters:
-        ends_in_kwargs = (
-            parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
-        )
-        training = inspect.Parameter(
-            "training", inspect.Parameter.KEYWORD_ONLY, default=None
-        )
+        ends_in_kwargs = parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+        training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
         parameters.insert(len(parameters) - bool(ends_in_kwargs), training)
     call.__signature__ = signature.replace(parameters=parameters)
     return call

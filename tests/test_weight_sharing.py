@@ -1,0 +1,207 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_dc as dc
+from keras_dc.weight_sharing import SharedLayer
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 6)).astype(np.float32)
+Y = RNG.normal(size=(64, 2)).astype(np.float32)
+
+
+def dense_model(**head_options):
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(10, activation="relu", name="hidden"),
+            layers.Dense(2, name="head", **head_options),
+        ]
+    )
+
+
+def fit(model, *, epochs=1, **compile_options):
+    if compile_options or not model.compiled:
+        model.compile(**{"optimizer": keras.optimizers.Adam(0.01), "loss": "mse"} | compile_options)
+    return model.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, shuffle=False).history
+
+
+def kernels(model):
+    return [layer.get_weights()[0] for layer in dc.strip(model).layers]
+
+
+def test_share_weights_returns_a_new_model_with_few_values():
+    model = dense_model()
+    before = model.get_weights()
+    shared = dc.share_weights(model, 4)
+    assert all(isinstance(layer, SharedLayer) for layer in shared.layers)
+    assert [np.unique(kernel).size for kernel in kernels(shared)] == [4, 4]
+    for old, new in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_enough_clusters_change_nothing():
+    model = dense_model()
+    for layer in model.layers:
+        kernel, bias = layer.get_weights()
+        layer.set_weights([np.round(kernel * 4) / 4, bias])
+    np.testing.assert_array_equal(dc.share_weights(model, 16)(X), model(X))
+
+
+def test_weights_of_a_cluster_move_together():
+    shared = dc.share_weights(dense_model(), 3)
+    indices = [np.array(layer.indices[0]) for layer in shared.layers]
+    before = kernels(shared)
+    fit(shared, epochs=2)
+    for kernel, old, index in zip(kernels(shared), before, indices):
+        assert np.unique(kernel).size == 3
+        assert not np.array_equal(kernel, old)
+        for i in range(1, 4):
+            assert np.unique(kernel[index == i]).size == 1
+
+
+def test_zeros_stay_zero():
+    model = dense_model()
+    kernel, bias = model.layers[0].get_weights()
+    kernel[kernel < 0] = 0.0
+    model.layers[0].set_weights([kernel, bias])
+    shared = dc.share_weights(model, 3)
+    fit(shared)
+    np.testing.assert_array_equal(kernels(shared)[0] == 0, kernel == 0)
+
+
+def test_a_kernel_of_zeros_can_be_shared_and_trained():
+    shared = dc.share_weights(dense_model(kernel_initializer="zeros"), 3)
+    fit(shared)
+    assert not kernels(shared)[1].any()
+
+
+def test_one_cluster():
+    shared = dc.share_weights(dense_model(), num_clusters=1)
+    fit(shared)
+    assert [np.unique(kernel).size for kernel in kernels(shared)] == [1, 1]
+
+
+def test_gradient_of_a_centroid_is_the_sum_over_its_members():
+    import tensorflow as tf
+
+    layer = dc.share_weights(dense_model(), 3).get_layer("hidden")
+    features = tf.constant(X)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(features) ** 2)
+    gradient = tape.gradient(loss, layer.codebooks[0].value)
+
+    plain = layers.Dense(10, activation="relu")
+    plain.build((None, 6))
+    table = np.append(0, layer.codebooks[0].numpy())
+    plain.kernel.assign(table[layer.indices[0].numpy()])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(plain(features) ** 2)
+    of_kernel = tape.gradient(loss, plain.kernel.value).numpy()
+    expected = [of_kernel[layer.indices[0].numpy() == i].sum() for i in (1, 2, 3)]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4)
+
+
+def test_only_codebooks_and_biases_are_trained():
+    shared = dc.share_weights(dense_model(), 3)
+    assert [tuple(v.shape) for v in shared.trainable_variables] == [(3,), (10,), (3,), (2,)]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_training_lowers_the_loss(jit_compile):
+    losses = fit(
+        dc.share_weights(dense_model(), 8),
+        epochs=8,
+        optimizer=keras.optimizers.Adam(0.01),
+        loss="mse",
+        jit_compile=jit_compile,
+    )["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_a_regularizer_counts_the_shared_kernel():
+    regularized = dense_model(kernel_regularizer=keras.regularizers.L2(0.5))
+    shared = dc.share_weights(regularized, 3)
+    shared(X)
+    np.testing.assert_allclose(sum(shared.losses), 0.5 * np.sum(kernels(shared)[1] ** 2), rtol=1e-5)
+
+
+def test_rate_weight_saves_clusters():
+    plain = dc.share_weights(dense_model(), 16)
+    aware = dc.share_weights(dense_model(), 16, rate_weight=0.1)
+    assert np.unique(kernels(aware)[0]).size < np.unique(kernels(plain)[0]).size
+
+
+def test_a_pruned_model_is_shared_as_it_is():
+    pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.5, 0))
+    pruned.compile("adam", "mse")
+    pruned.fit(X, Y, verbose=0, callbacks=[dc.PruningCallback()])
+    shared = dc.share_weights(pruned, 4)
+    fit(shared)
+    for kernel, pruned_kernel in zip(kernels(shared), kernels(pruned)):
+        np.testing.assert_array_equal(kernel == 0, pruned_kernel == 0)
+        assert np.mean(kernel == 0) == 0.5
+
+
+def test_filters_leave_pruned_layers_pruned():
+    pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.5, 0))
+    shared = dc.share_weights(pruned, 4, filters="head")
+    assert [type(layer).__name__ for layer in shared.layers] == ["PrunedLayer", "SharedLayer"]
+
+
+def test_forgy_repeats_with_its_seed():
+    options = {"initialization": "forgy"}
+    first, same, other = (
+        kernels(dc.share_weights(dense_model(), 6, seed=seed, **options))[0] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
+    shared = dc.share_weights(dense_model(), 4)
+    fit(shared, epochs=2)
+    shared.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert [layer.num_clusters for layer in loaded.layers] == [4, 4]
+    fit(shared, epochs=2)
+    fit(loaded, epochs=2)
+    for one, other in zip(shared.get_weights(), loaded.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_mixed_precision_sums_the_gradient_in_float32():
+    import tensorflow as tf
+
+    layer = layers.Dense(512, use_bias=False, dtype="mixed_float16", name="wide")
+    model = keras.Sequential([keras.Input((256,)), layer])
+    shared = dc.share_weights(model, 1).layers[0]
+    with tf.GradientTape() as tape:
+        outputs = shared(tf.ones((1, 256)))
+        loss = tf.reduce_sum(tf.cast(outputs, tf.float32))
+    assert outputs.dtype == tf.float16
+    # 131,072 ones: above the largest float16.
+    gradient = tape.gradient(loss, shared.codebooks[0].value)
+    assert gradient.numpy().tolist() == [256 * 512]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_clusters": 0}, "Received: num_clusters=0"),
+        ({"num_clusters": 65536}, "Received: num_clusters=65536"),
+        ({"initialization": "none"}, "Received: initialization='none'"),
+        ({"rate_weight": -0.1}, "Received: rate_weight=-0.1"),
+        ({"filters": "conv"}, r"\['hidden', 'head'\].*Received: filters='conv'"),
+    ],
+)
+def test_bad_arguments_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        dc.share_weights(dense_model(), **options)
+
+
+def test_share_twice_is_refused():
+    with pytest.raises(ValueError, match="must be stripped first"):
+        dc.share_weights(dc.share_weights(dense_model(), 4), 4)
