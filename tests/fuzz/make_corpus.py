@@ -1,0 +1,74 @@
+"""Write the seeds of the fuzz targets: small blobs of every kind, right and wrong.
+
+    python tests/fuzz/make_corpus.py
+
+What the fuzzers themselves found worth keeping stands beside the seeds, named by its
+hash; `-merge=1` of libFuzzer adds to it.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+import make_golden
+import test_codec
+
+from keras_dc import codec
+
+CORPUS = pathlib.Path(__file__).with_name("corpus")
+SMALL_BYTES = 600
+DECODE, FULLY_CONNECTED, CONV_2D = range(3)
+
+
+def op_seed(op, dims, blob, *, bias=0, options=b""):
+    """An input of op_fuzzer.cc: its header, then the blob."""
+    lengths_and_bias = 32 * len(options) + bias
+    return bytes([op, *dims, lengths_and_bias]) + options.ljust(7, b"\0") + blob
+
+
+def decoder_seeds():
+    for name, tensor in test_codec.ODD_TENSORS.items():
+        blob = codec.encode(tensor)
+        if len(blob) <= SMALL_BYTES:
+            yield name, blob
+    for axis, dtype in [(0, np.float32), (-1, np.float32), (0, np.int8)]:
+        tensor, parts = test_codec.scaled((6, 3, 3, 5), axis=axis, dtype=dtype)
+        yield f"scaled_{axis}_{dtype.__name__}", codec.encode_scaled(tensor, **parts)
+    yield "by_hand", test_codec.EXAMPLE_BLOB
+    for name, blob in make_golden.bad_blobs().items():
+        yield name, blob
+
+
+def op_seeds():
+    weights = codec.encode(test_codec.sparse((5, 7), density=0.4, num_centroids=5))
+    kernel = codec.encode(test_codec.sparse((3, 2, 2, 4), density=0.4, num_centroids=5))
+    vector = codec.encode(np.array([0.5, -0.25, 1, 2, 3], np.float32))
+    quantized = codec.encode(
+        test_codec.sparse((3, 2, 2, 4), density=0.4, num_centroids=5, dtype=np.int8)
+    )
+    yield "decode", op_seed(DECODE, (3, 2, 2, 4), kernel, options=b"\4")
+    yield "decode_int8", op_seed(DECODE, (3, 2, 2, 4), quantized, bias=1, options=b"\4")
+    yield "decode_wrong_shape", op_seed(DECODE, (3, 2, 2, 4), weights)
+    for bias in (0, 1, 3):
+        yield (
+            f"dense_{bias}",
+            op_seed(FULLY_CONNECTED, (2, 7, 0, 5), weights, bias=bias, options=bytes([bias])),
+        )
+    yield "dense_vector", op_seed(FULLY_CONNECTED, (2, 5, 0, 5), vector, bias=3)
+    for options in (b"", b"\1", b"\3\1", b"\0\0\0\1\0\1\1"):
+        yield f"conv_{options.hex()}", op_seed(CONV_2D, (2, 6, 5, 4), kernel, options=options)
+
+
+def main():
+    for target, seeds in [("decoder", decoder_seeds()), ("op", op_seeds())]:
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, seed in seeds:
+            (folder / name).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()
