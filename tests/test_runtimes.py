@@ -233,6 +233,77 @@ def test_decoded_convolution_under_other_interpreter_options(process, options):
         np.testing.assert_array_equal(y, y_expected)
 
 
+def fused_convolution_model(kernel, bias, *, coded, input_shape, options):
+    """One KerasDcConv2D, or the CONV_2D of the same `options` (a Conv2DOptionsT)."""
+    model = runtime_models.Model()
+    graph = model.graph()
+    x, y = graph.tensor(input_shape), graph.tensor([1, 1, 1, kernel.shape[0]], name="conv")
+    if coded:
+        o = options
+        strides = [o.strideH - 1, o.strideW - 1, o.dilationHFactor - 1, o.dilationWFactor - 1]
+        custom = bytes([o.fusedActivationFunction, o.padding, 0, *strides])
+        inputs = [x, graph.constant(codec.encode(kernel)), graph.constant(codec.encode(bias))]
+        graph.op("KerasDcConv2D", inputs, [y], custom.rstrip(b"\0"))
+    else:
+        graph.op(builtin.CONV_2D, [x, graph.constant(kernel), graph.constant(bias)], [y], options)
+    graph.ends([x], [y])
+    return model.pack()
+
+
+def convolution_options(padding="SAME", stride=(1, 1), dilation=(1, 1), activation="NONE"):
+    options = schema.Conv2DOptionsT()
+    options.padding = getattr(schema.Padding, padding)
+    options.fusedActivationFunction = getattr(schema.ActivationFunctionType, activation)
+    options.strideH, options.strideW = stride
+    options.dilationHFactor, options.dilationWFactor = dilation
+    return options
+
+
+FUSED_CONVOLUTIONS = [
+    ((6, 1, 1, 5), {}),
+    ((6, 1, 1, 5), {"stride": (2, 3)}),
+    ((6, 3, 3, 5), {"activation": "RELU"}),
+    ((6, 3, 3, 5), {"padding": "VALID", "activation": "RELU6"}),
+    ((6, 3, 2, 5), {"stride": (2, 1), "activation": "RELU_N1_TO_1"}),
+    ((6, 5, 5, 5), {"padding": "VALID", "stride": (2, 2)}),
+    ((6, 3, 3, 5), {"dilation": (2, 3)}),
+    ((33, 7, 7, 3), {"stride": (2, 2)}),
+]
+
+
+@pytest.mark.parametrize(("shape", "options"), FUSED_CONVOLUTIONS, ids=str)
+def test_convolution_agrees_with_the_built_in_op(process, shape, options):
+    kernel, bias = sparse_weights(shape, density=0.3), random_input(shape[0], seed=2)
+    coded, plain = (
+        fused_convolution_model(
+            kernel,
+            bias,
+            coded=coded,
+            input_shape=[1, 13, 15, shape[3]],
+            options=convolution_options(**options),
+        )
+        for coded in (True, False)
+    )
+    feeds = [[random_input((n, h, 15, shape[3]), seed=n)] for n, h in ((1, 13), (3, 22), (1, 13))]
+    results = process(runtime_process.run, coded, *feeds)
+    expected = process(runtime_process.run_plain, plain, *feeds)
+    for [y], [y_expected] in zip(results, expected, strict=True):
+        np.testing.assert_allclose(y, y_expected, rtol=1e-4, atol=1e-5)
+
+
+def test_grouped_convolution_is_refused(process):
+    model = fused_convolution_model(
+        sparse_weights((6, 3, 3, 2)),
+        random_input(6),
+        coded=True,
+        input_shape=[1, 8, 8, 4],
+        options=convolution_options(),
+    )
+    message = process(runtime_process.allocation_error, model)
+    assert "KerasDcConv2D 'conv'" in message
+    assert "grouped" in message
+
+
 def test_decoded_int8_convolution_gives_the_bits_of_the_plain_one(process):
     rng = np.random.default_rng(0)
     kernel = np.where(rng.random((6, 3, 3, 4)) < 0.4, rng.integers(-9, 10, (6, 3, 3, 4)), 0)

@@ -172,6 +172,7 @@ class FakeRuntime {
   }
 
   void SetFloats(int index, const std::vector<float>& values) {
+    if (values.empty()) return;
     std::memcpy(tensor(index).data.raw, values.data(),
                 values.size() * sizeof(float));
   }

@@ -23,8 +23,9 @@ class FakeResolver {
 TEST(RegisterOps, AddsEveryOpWithItsCallbacks) {
   FakeResolver resolver;
   RegisterOps(&resolver);
-  ASSERT_EQ(resolver.ops.size(), 2u);
-  for (const char* name : {"KerasDcFullyConnected", "KerasDcDecode"}) {
+  ASSERT_EQ(resolver.ops.size(), 3u);
+  for (const char* name :
+       {"KerasDcFullyConnected", "KerasDcConv2D", "KerasDcDecode"}) {
     ASSERT_EQ(resolver.ops.count(name), 1u) << name;
     const TfLiteRegistration& op = resolver.ops[name];
     EXPECT_STREQ(op.custom_name, name);

@@ -15,6 +15,7 @@ extern "C" {
 
 // The registrations live as long as the library; the runtime copies them.
 KDC_EXPORT TfLiteRegistration* kdc_register_fully_connected(void);
+KDC_EXPORT TfLiteRegistration* kdc_register_conv_2d(void);
 KDC_EXPORT TfLiteRegistration* kdc_register_decode(void);
 
 }  // extern "C"
@@ -25,6 +26,7 @@ namespace keras_dc {
 template <typename Resolver>
 void RegisterOps(Resolver* resolver) {
   resolver->AddCustom("KerasDcFullyConnected", kdc_register_fully_connected());
+  resolver->AddCustom("KerasDcConv2D", kdc_register_conv_2d());
   resolver->AddCustom("KerasDcDecode", kdc_register_decode());
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/conv_2d.h"
 #include "kernels/fully_connected.h"
 
 namespace keras_dc {
@@ -99,10 +100,12 @@ class DenseWeights {
 
 struct WeightCaches {
   BlobCache<FullyConnected> fully_connected;
+  BlobCache<Conv2D> conv_2d;
   BlobCache<DenseWeights> dense;
 
   void DropUnused() {
     fully_connected.DropUnused();
+    conv_2d.DropUnused();
     dense.DropUnused();
   }
 };

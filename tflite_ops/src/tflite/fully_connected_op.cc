@@ -4,7 +4,6 @@
 // options, each a byte, a missing one being 0: fused activation, flags, version
 // of the operator that was replaced.
 #include <climits>
-#include <cstdlib>
 #include <utility>
 
 #include "decoder.h"
@@ -63,7 +62,9 @@ class FullyConnectedOp : public Op {
     if (!options_error_.empty()) return options_error_;
     Error error = CheckArity(*context, 2, 3);
     if (!error.empty()) return error;
-    error = CheckTypes(context);
+    error = CheckFloat32("input", *Input(context, kInput));
+    if (!error.empty()) return error;
+    error = CheckFloat32("output", *Output(context));
     if (!error.empty()) return error;
 
     Blob blob;
@@ -86,7 +87,7 @@ class FullyConnectedOp : public Op {
       error = Pack(blob);
       if (!error.empty()) return error;
     }
-    return Resize(context, output_shape);
+    return ResizeOutput(context, output_shape);
   }
 
   Error Eval(TfLiteContext* context) override {
@@ -107,18 +108,6 @@ class FullyConnectedOp : public Op {
   void Detach(TfLiteContext*) override {}
 
  private:
-  Error CheckTypes(TfLiteContext* context) const {
-    const std::pair<const char*, const TfLiteTensor*> floats[] = {
-        {"input", Input(context, kInput)}, {"output", Output(context)}};
-    for (const auto& [role, tensor] : floats) {
-      if (tensor->type != kTfLiteFloat32) {
-        return std::string("expected the ") + role + " as FLOAT32, got " +
-               TypeName(tensor->type);
-      }
-    }
-    return "";
-  }
-
   static Error ReadShape(const Blob& blob, int64_t* units,
                          int64_t* input_size) {
     kdc_blob_info info;
@@ -187,19 +176,6 @@ class FullyConnectedOp : public Op {
       caches_->fully_connected.Insert(key, weights_);
     }
     blob_ = blob;
-    return "";
-  }
-
-  Error Resize(TfLiteContext* context, const std::vector<int>& shape) const {
-    // The runtime frees the array, with free().
-    auto* dims = static_cast<TfLiteIntArray*>(
-        std::malloc(sizeof(TfLiteIntArray) + shape.size() * sizeof(int)));
-    if (dims == nullptr) return kdc_status_message(KDC_OUT_OF_MEMORY);
-    dims->size = static_cast<int>(shape.size());
-    for (size_t i = 0; i < shape.size(); ++i) dims->data[i] = shape[i];
-    if (context->ResizeTensor(context, Output(context), dims) != kTfLiteOk) {
-      return "the runtime cannot resize the output tensor";
-    }
     return "";
   }
 

@@ -1,5 +1,7 @@
 #include "tflite/op.h"
 
+#include <cstdlib>
+
 namespace keras_dc {
 namespace {
 
@@ -65,6 +67,20 @@ TfLiteTensor* Op::Output(TfLiteContext* context) const {
   return &context->tensors[outputs_[0]];
 }
 
+Error Op::ResizeOutput(TfLiteContext* context,
+                       const std::vector<int>& shape) const {
+  // The runtime frees the array, with free().
+  auto* dims = static_cast<TfLiteIntArray*>(
+      std::malloc(sizeof(TfLiteIntArray) + shape.size() * sizeof(int)));
+  if (dims == nullptr) return kdc_status_message(KDC_OUT_OF_MEMORY);
+  dims->size = static_cast<int>(shape.size());
+  for (size_t i = 0; i < shape.size(); ++i) dims->data[i] = shape[i];
+  if (context->ResizeTensor(context, Output(context), dims) != kTfLiteOk) {
+    return "the runtime cannot resize the output tensor";
+  }
+  return "";
+}
+
 Error GetBlob(const TfLiteTensor& tensor, Blob* blob) {
   if (tensor.type != kTfLiteUInt8) {
     return "expected the blob as UINT8, got " + TypeName(tensor.type);
@@ -78,6 +94,12 @@ Error GetBlob(const TfLiteTensor& tensor, Blob* blob) {
 
 Error BlobError(kdc_status status) {
   return std::string("cannot decode the blob: ") + kdc_status_message(status);
+}
+
+Error CheckFloat32(const char* role, const TfLiteTensor& tensor) {
+  if (tensor.type == kTfLiteFloat32) return "";
+  return std::string("expected the ") + role + " as FLOAT32, got " +
+         TypeName(tensor.type);
 }
 
 std::string TypeName(int tflite_type) {

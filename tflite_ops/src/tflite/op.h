@@ -46,6 +46,8 @@ class Op {
   // Null for an optional input that is absent.
   TfLiteTensor* Input(TfLiteContext* context, size_t index) const;
   TfLiteTensor* Output(TfLiteContext* context) const;
+  Error ResizeOutput(TfLiteContext* context,
+                     const std::vector<int>& shape) const;
 
  private:
   const char* name_;
@@ -57,6 +59,9 @@ class Op {
 Error GetBlob(const TfLiteTensor& tensor, Blob* blob);
 Error BlobError(kdc_status status);
 
+// `role` is what the op takes the tensor for: "input".
+Error CheckFloat32(const char* role, const TfLiteTensor& tensor);
+
 std::string TypeName(int tflite_type);
 int TfLiteTypeOf(int32_t kdc_dtype);
 std::string ShapeString(const int64_t* shape, size_t rank);
@@ -65,6 +70,8 @@ std::string ShapeString(const TfLiteIntArray* dims);
 std::unique_ptr<Op> MakeFullyConnected(const uint8_t* options,
                                        size_t options_size,
                                        std::shared_ptr<WeightCaches> caches);
+std::unique_ptr<Op> MakeConv2D(const uint8_t* options, size_t options_size,
+                               std::shared_ptr<WeightCaches> caches);
 std::unique_ptr<Op> MakeDecode(std::shared_ptr<WeightCaches> caches);
 
 }  // namespace keras_dc

@@ -14,11 +14,14 @@ constexpr int kBuiltinCustom = 32;
 std::unique_ptr<Op> MakeOp(const char* op_name, const void* options,
                            size_t options_size,
                            std::shared_ptr<WeightCaches> caches) {
+  const auto* bytes = static_cast<const uint8_t*>(options);
   if (std::strcmp(op_name, kDecodeName) == 0) {
     return MakeDecode(std::move(caches));
   }
-  return MakeFullyConnected(static_cast<const uint8_t*>(options), options_size,
-                            std::move(caches));
+  if (std::strcmp(op_name, kConv2DName) == 0) {
+    return MakeConv2D(bytes, options_size, std::move(caches));
+  }
+  return MakeFullyConnected(bytes, options_size, std::move(caches));
 }
 
 // No exception may reach the runtime; a null `user_data` is an error in
@@ -114,7 +117,7 @@ const char* FindOpName(const TfLiteRegistration& registration) {
       registration.custom_name == nullptr) {
     return nullptr;
   }
-  for (const char* name : {kFullyConnectedName, kDecodeName}) {
+  for (const char* name : {kFullyConnectedName, kConv2DName, kDecodeName}) {
     if (std::strcmp(registration.custom_name, name) == 0) return name;
   }
   return nullptr;
@@ -122,8 +125,9 @@ const char* FindOpName(const TfLiteRegistration& registration) {
 
 TfLiteRegistration MakeRegistration(const char* op_name) {
   TfLiteRegistration registration = {};
-  registration.init = std::strcmp(op_name, kDecodeName) == 0
-                          ? Init<kDecodeName>
+  registration.init = std::strcmp(op_name, kDecodeName) == 0 ? Init<kDecodeName>
+                      : std::strcmp(op_name, kConv2DName) == 0
+                          ? Init<kConv2DName>
                           : Init<kFullyConnectedName>;
   registration.free = Free;
   registration.prepare = PrepareBound;

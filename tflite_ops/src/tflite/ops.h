@@ -10,6 +10,7 @@
 namespace keras_dc {
 
 inline constexpr char kFullyConnectedName[] = "KerasDcFullyConnected";
+inline constexpr char kConv2DName[] = "KerasDcConv2D";
 inline constexpr char kDecodeName[] = "KerasDcDecode";
 
 // The op's name as this library spells it, or null if it is not one of ours.

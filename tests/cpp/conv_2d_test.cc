@@ -1,0 +1,260 @@
+#include "kernels/conv_2d.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <ostream>
+#include <random>
+
+namespace keras_dc {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+struct Case {
+  int64_t batch, height, width, channels, filters;
+  int64_t kernel_height, kernel_width;
+  int64_t stride = 1, dilation = 1;
+  bool is_same = true;
+  double density = 0.3;
+  size_t num_centroids = 31;  // 0: raw values
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.batch << "x" << c.height << "x" << c.width << "x"
+             << c.channels << "->" << c.filters << " kernel " << c.kernel_height
+             << "x" << c.kernel_width << " stride " << c.stride << " dilation "
+             << c.dilation << " same " << c.is_same << " density " << c.density;
+}
+
+ConvAxis MakeAxis(const Case& c, int64_t input, int64_t kernel) {
+  ConvAxis axis;
+  axis.input = input;
+  axis.kernel = kernel;
+  axis.stride = c.stride;
+  axis.dilation = c.dilation;
+  const int64_t reach = (kernel - 1) * c.dilation + 1;
+  if (c.is_same) {
+    axis.output = (input + c.stride - 1) / c.stride;
+    axis.padding =
+        std::max<int64_t>((axis.output - 1) * c.stride + reach - input, 0) / 2;
+  } else {
+    axis.output = (input - reach) / c.stride + 1;
+  }
+  return axis;
+}
+
+ConvShape MakeShape(const Case& c) {
+  ConvShape shape;
+  shape.batch = static_cast<size_t>(c.batch);
+  shape.height = MakeAxis(c, c.height, c.kernel_height);
+  shape.width = MakeAxis(c, c.width, c.kernel_width);
+  return shape;
+}
+
+std::vector<uint8_t> BytesOf(const std::vector<float>& floats) {
+  std::vector<uint8_t> bytes(floats.size() * sizeof(float));
+  if (!bytes.empty()) std::memcpy(bytes.data(), floats.data(), bytes.size());
+  return bytes;
+}
+
+// A random kernel in both forms.
+struct Kernel {
+  explicit Kernel(const Case& c) {
+    std::mt19937 random(17);
+    std::normal_distribution<float> normal;
+    std::uniform_real_distribution<double> uniform;
+    std::vector<float> codebook(c.num_centroids), values;
+    for (float& centroid : codebook) centroid = normal(random);
+    sparse.num_rows = c.filters;
+    sparse.num_columns = c.kernel_height * c.kernel_width * c.channels;
+    sparse.shape = {c.filters, c.kernel_height, c.kernel_width, c.channels};
+    sparse.row_begin.push_back(0);
+    for (int64_t row = 0; row < sparse.num_rows; ++row) {
+      for (int64_t column = 0; column < sparse.num_columns; ++column) {
+        dense.push_back(0.0f);
+        if (uniform(random) >= c.density) continue;
+        dense.back() = normal(random);
+        if (codebook.empty()) {
+          values.push_back(dense.back());
+        } else {
+          const size_t index = random() % codebook.size();
+          sparse.indices.push_back(static_cast<uint8_t>(index));
+          dense.back() = codebook[index];
+        }
+        sparse.columns.push_back(static_cast<uint32_t>(column));
+      }
+      sparse.row_begin.push_back(static_cast<uint32_t>(sparse.columns.size()));
+    }
+    sparse.codebook = BytesOf(codebook);
+    sparse.values = BytesOf(values);
+  }
+
+  Conv2D Pack() const {
+    Conv2D packed;
+    EXPECT_EQ(Conv2D::Pack(sparse, &packed), KDC_OK);
+    return packed;
+  }
+
+  SparseTensor sparse;
+  std::vector<float> dense;
+};
+
+std::vector<float> RandomVector(int64_t size, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<size_t>(size));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+// The oracle: the definition of a convolution, in double precision.
+std::vector<float> Reference(const Case& c, const Kernel& kernel,
+                             const std::vector<float>& input,
+                             const float* bias) {
+  const ConvShape shape = MakeShape(c);
+  std::vector<float> output;
+  for (int64_t b = 0; b < c.batch; ++b)
+    for (int64_t y = 0; y < shape.height.output; ++y)
+      for (int64_t x = 0; x < shape.width.output; ++x)
+        for (int64_t f = 0; f < c.filters; ++f) {
+          double sum = bias == nullptr ? 0.0 : bias[f];
+          size_t column = 0;
+          for (int64_t ky = 0; ky < c.kernel_height; ++ky)
+            for (int64_t kx = 0; kx < c.kernel_width; ++kx)
+              for (int64_t i = 0; i < c.channels; ++i, ++column) {
+                const int64_t in_y =
+                    y * c.stride + ky * c.dilation - shape.height.padding;
+                const int64_t in_x =
+                    x * c.stride + kx * c.dilation - shape.width.padding;
+                if (in_y < 0 || in_y >= c.height || in_x < 0 ||
+                    in_x >= c.width) {
+                  continue;
+                }
+                const int64_t at =
+                    ((b * c.height + in_y) * c.width + in_x) * c.channels + i;
+                sum += double{kernel.dense[static_cast<size_t>(
+                                               f * kernel.sparse.num_columns) +
+                                           column]} *
+                       double{input[static_cast<size_t>(at)]};
+              }
+          output.push_back(static_cast<float>(sum));
+        }
+  return output;
+}
+
+void ExpectClose(const std::vector<float>& actual,
+                 const std::vector<float>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    if (std::isnan(expected[i])) {
+      ASSERT_TRUE(std::isnan(actual[i])) << "at " << i << ": " << actual[i];
+    } else if (std::isinf(expected[i])) {
+      ASSERT_EQ(actual[i], expected[i]) << "at " << i;
+    } else {
+      ASSERT_NEAR(actual[i], expected[i], 1e-4f * (1 + std::fabs(expected[i])))
+          << "at " << i;
+    }
+  }
+}
+
+std::vector<float> Compute(const Case& c, const Conv2D& packed,
+                           const std::vector<float>& input, const float* bias,
+                           Activation activation = Activation::kNone) {
+  const ConvShape shape = MakeShape(c);
+  std::vector<float> scratch;
+  std::vector<float> output(static_cast<size_t>(c.batch * shape.height.output *
+                                                shape.width.output * c.filters),
+                            kNaN);
+  packed.Run(shape, input.data(), bias, activation, &scratch, output.data());
+  return output;
+}
+
+std::vector<float> RandomInput(const Case& c) {
+  return RandomVector(c.batch * c.height * c.width * c.channels, 2);
+}
+
+class Conv2DTest : public testing::TestWithParam<Case> {};
+
+TEST_P(Conv2DTest, AgreesWithReference) {
+  const Case& c = GetParam();
+  const Kernel kernel(c);
+  const Conv2D packed = kernel.Pack();
+  const std::vector<float> bias = RandomVector(c.filters, 1);
+  const std::vector<float> input = RandomInput(c);
+  for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
+    ExpectClose(Compute(c, packed, input, b), Reference(c, kernel, input, b));
+  }
+}
+
+TEST_P(Conv2DTest, NonFiniteInputsGiveWhatTheDenseLayerGives) {
+  const Case& c = GetParam();
+  const Kernel kernel(c);
+  const Conv2D packed = kernel.Pack();
+  std::vector<float> input = RandomInput(c);
+  if (input.empty()) return;
+  input[0] = kInf;
+  input[input.size() / 2] = kNaN;
+  input[input.size() - 1] = -kInf;
+  ExpectClose(Compute(c, packed, input, nullptr),
+              Reference(c, kernel, input, nullptr));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Conv2DTest,
+    testing::Values(Case{1, 1, 1, 1, 1, 1, 1}, Case{1, 1, 1, 3, 5, 3, 3},
+                    Case{2, 14, 14, 20, 33, 1, 1}, Case{3, 7, 7, 17, 9, 1, 1},
+                    Case{1, 13, 13, 5, 7, 3, 3}, Case{2, 16, 17, 3, 8, 3, 3},
+                    Case{1, 56, 56, 4, 6, 3, 3}, Case{1, 28, 30, 40, 12, 3, 3},
+                    Case{1, 9, 11, 4, 6, 5, 3}, Case{1, 9, 11, 4, 6, 2, 4},
+                    Case{1, 1, 40, 4, 6, 1, 5}, Case{1, 40, 1, 4, 6, 5, 1},
+                    Case{2, 15, 15, 4, 6, 3, 3, 2},
+                    Case{1, 15, 15, 4, 6, 3, 3, 3},
+                    Case{1, 16, 16, 4, 6, 1, 1, 2},
+                    Case{1, 15, 15, 4, 6, 3, 3, 1, 2},
+                    Case{1, 23, 31, 3, 10, 5, 5, 2, 3},
+                    Case{1, 15, 15, 4, 6, 3, 3, 1, 1, false},
+                    Case{1, 16, 23, 4, 6, 3, 3, 2, 2, false},
+                    Case{1, 47, 47, 3, 16, 11, 11, 4, 1, false},
+                    Case{1, 3, 3, 4, 6, 3, 3, 1, 1, false},
+                    Case{1, 13, 13, 5, 7, 3, 3, 1, 1, true, 0.0},
+                    Case{1, 13, 13, 5, 7, 3, 3, 1, 1, true, 1.0},
+                    Case{1, 13, 13, 5, 7, 3, 3, 1, 1, true, 0.9, 0},
+                    Case{1, 13, 13, 5, 7, 3, 3, 1, 1, true, 0.2, 0},
+                    Case{1, 13, 13, 5, 7, 3, 3, 1, 1, true, 0.2, 256},
+                    Case{1, 6, 6, 700, 3, 1, 1, 1, 1, true, 0.1},
+                    Case{1, 4, 4, 512, 3, 3, 3, 1, 1, true, 0.1},
+                    Case{0, 4, 4, 2, 3, 3, 3}));
+
+TEST(Conv2D, AppliesEachActivation) {
+  const Case c = {1, 9, 9, 4, 6, 3, 3};
+  const Kernel kernel(c);
+  const Conv2D packed = kernel.Pack();
+  const std::vector<float> input = RandomInput(c);
+  for (uint8_t i = 0; i < kNumActivations; ++i) {
+    SCOPED_TRACE(int{i});
+    const auto activation = static_cast<Activation>(i);
+    std::vector<float> expected = Reference(c, kernel, input, nullptr);
+    ApplyActivation(activation, expected.size(), expected.data());
+    ExpectClose(Compute(c, packed, input, nullptr, activation), expected);
+  }
+}
+
+TEST(Conv2D, RefusesOtherTypesAndRanks) {
+  Conv2D packed;
+  SparseTensor half;
+  half.dtype = KDC_FLOAT16;
+  half.shape = {1, 1, 1, 1};
+  half.row_begin = {0};
+  EXPECT_EQ(Conv2D::Pack(half, &packed), KDC_INVALID_ARGUMENT);
+  SparseTensor matrix;
+  matrix.shape = {1, 1};
+  matrix.row_begin = {0};
+  EXPECT_EQ(Conv2D::Pack(matrix, &packed), KDC_INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace keras_dc
