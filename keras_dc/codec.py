@@ -147,6 +147,13 @@ def _library():
         ctypes.c_size_t,
         ctypes.POINTER(_BlobInfoStruct),
     ]
+    library.kdc_decode_entries.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+    ]
     library.kdc_decode.argtypes = [
         ctypes.c_char_p,
         ctypes.c_size_t,
@@ -285,3 +292,47 @@ def decode(blob):
     values = np.empty(info.shape, np.uint16 if info.dtype == "bfloat16" else info.dtype)
     _check(_library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
     return values
+
+
+@dataclasses.dataclass(frozen=True)
+class Entries:
+    """The weights that a blob codes one by one, as a matrix in compressed sparse row form.
+
+    The first dimension is the row, all others together are the column; a vector is one
+    row (FORMAT.md, 2).
+
+    Attributes:
+        row_begin: uint32 array `(rows + 1,)`; row r has entries `row_begin[r]` to
+            `row_begin[r + 1] - 1`.
+        columns: uint32 array `(num_kept,)`, ascending within a row.
+        indices: uint8 array `(num_kept,)`, the centroid of each entry.
+    """
+
+    row_begin: np.ndarray
+    columns: np.ndarray
+    indices: np.ndarray
+
+
+def decode_entries(blob, *, out=None):
+    """Decode a blob to positions and cluster indices.
+
+    Args:
+        blob: bytes of a blob with a codebook.
+        out: Entries of an earlier call for a blob of the same shape and number of kept
+            weights, to be written over; new arrays if None.
+
+    Returns:
+        Entries.
+
+    Raises:
+        CodecError: if the blob is malformed or has no codebook.
+    """
+    if out is None:
+        info = inspect(blob)
+        rows = info.shape[0] if len(info.shape) > 1 and 0 not in info.shape else 1
+        # The library writes one column more than there are.
+        columns = np.empty(info.num_kept + 1, np.uint32)[: info.num_kept]
+        out = Entries(np.zeros(rows + 1, np.uint32), columns, np.empty(info.num_kept, np.uint8))
+    arrays = (out.row_begin, out.columns, out.indices)
+    _check(_library().kdc_decode_entries(blob, len(blob), *(array.ctypes.data for array in arrays)))
+    return out

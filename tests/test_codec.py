@@ -163,6 +163,31 @@ def test_scaled_tensors_round_trip(shape, axis, dtype, precision):
     np.testing.assert_array_equal(reference_decoder.decode(blob), bits_of(values))
 
 
+@pytest.mark.parametrize(
+    "name", ["many_streams", "empty_columns", "conv_kernel", "vector", "256_values_with_zero"]
+)
+def test_entries_are_the_kept_weights(name):
+    tensor = ODD_TENSORS[name]
+    matrix = tensor.reshape(tensor.shape[0] if tensor.ndim > 1 else 1, -1)
+    blob = codec.encode(tensor)
+    entries = codec.decode_entries(blob)
+    again = codec.decode_entries(blob, out=entries)
+    rows = np.repeat(np.arange(len(matrix)), np.diff(again.row_begin.astype(int)))
+    kept = matrix[rows, again.columns]
+    if codec.inspect(blob).gap_bits:
+        np.testing.assert_array_equal(kept, matrix[matrix != 0])
+    else:
+        np.testing.assert_array_equal(kept, matrix.ravel())
+    # One value for each centroid.
+    pairs = set(zip(entries.indices.tolist(), kept.tolist()))
+    assert len(pairs) == len({index for index, _ in pairs}) == codec.inspect(blob).num_centroids
+
+
+def test_entries_need_a_codebook():
+    with pytest.raises(codec.CodecError):
+        codec.decode_entries(codec.encode(ODD_TENSORS["dense_noise"]))
+
+
 def test_scales_beat_a_plain_code_where_channels_differ():
     values, parts = scaled((64, 3, 3, 64), axis=0)
     assert len(codec.encode_scaled(values, **parts)) < 0.4 * len(codec.encode(values))

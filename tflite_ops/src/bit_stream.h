@@ -23,6 +23,10 @@ inline uint64_t LoadU64(const uint8_t* bytes) {
          static_cast<uint64_t>(LoadU32(bytes + 4)) << 32;
 }
 
+inline void StoreU32(uint32_t value, uint8_t* bytes) {
+  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(value >> (8 * i));
+}
+
 // Appends bits to a byte vector; a whole byte is written as soon as it is full.
 class BitWriter {
  public:

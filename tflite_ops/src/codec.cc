@@ -115,3 +115,12 @@ int32_t kdc_decode(const uint8_t* blob, size_t blob_size, void* values,
                    size_t values_size) {
   return keras_dc::DecodeDense(blob, blob_size, values, values_size);
 }
+
+int32_t kdc_decode_entries(const uint8_t* blob, size_t blob_size,
+                           uint32_t* row_begin, uint32_t* columns,
+                           uint8_t* indices) {
+  if (row_begin == nullptr || columns == nullptr || indices == nullptr) {
+    return KDC_INVALID_ARGUMENT;
+  }
+  return keras_dc::DecodeEntries(blob, blob_size, row_begin, columns, indices);
+}

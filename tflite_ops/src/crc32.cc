@@ -8,8 +8,8 @@ namespace keras_dc {
 namespace {
 
 constexpr uint32_t kPolynomial = 0xedb88320;
-// Eight bytes a step: kTables[k][b] is the CRC of byte b followed by k zeros.
-constexpr int kSlices = 8;
+// Sixteen bytes a step: kTables[k][b] is the CRC of byte b followed by k zeros.
+constexpr int kSlices = 16;
 
 using Tables = std::array<std::array<uint32_t, 256>, kSlices>;
 
@@ -37,15 +37,20 @@ constexpr Tables kTables = MakeTables();
 
 uint32_t Crc32(const uint8_t* bytes, size_t size) {
   uint32_t crc = 0xffffffff;
-  while (size >= 8) {
-    const uint32_t low = crc ^ LoadU32(bytes);
-    const uint32_t high = LoadU32(bytes + 4);
-    crc = kTables[7][low & 0xff] ^ kTables[6][(low >> 8) & 0xff] ^
-          kTables[5][(low >> 16) & 0xff] ^ kTables[4][low >> 24] ^
-          kTables[3][high & 0xff] ^ kTables[2][(high >> 8) & 0xff] ^
-          kTables[1][(high >> 16) & 0xff] ^ kTables[0][high >> 24];
-    bytes += 8;
-    size -= 8;
+  while (size >= kSlices) {
+    uint32_t words[4];
+    for (size_t i = 0; i < 4; ++i) words[i] = LoadU32(bytes + 4 * i);
+    words[0] ^= crc;
+    crc = 0;
+    for (size_t i = 0; i < 4; ++i) {
+      const size_t slice = kSlices - 1 - 4 * i;
+      crc ^= kTables[slice][words[i] & 0xff] ^
+             kTables[slice - 1][(words[i] >> 8) & 0xff] ^
+             kTables[slice - 2][(words[i] >> 16) & 0xff] ^
+             kTables[slice - 3][words[i] >> 24];
+    }
+    bytes += kSlices;
+    size -= kSlices;
   }
   while (size > 0) {
     crc = (crc >> 8) ^ kTables[0][(crc ^ *bytes) & 0xff];

@@ -1,5 +1,6 @@
 #include "decoder.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -7,6 +8,7 @@
 #include "blob_reader.h"
 #include "format.h"
 #include "half_float.h"
+#include "position_decoder.h"
 #include "symbol_decoder.h"
 
 namespace keras_dc {
@@ -76,87 +78,18 @@ std::vector<uint8_t> UnpackStored(const ParsedBlob& blob) {
   return values;
 }
 
-kdc_status DecodeIndices(const ParsedBlob& blob,
-                         std::vector<uint8_t>* indices) {
-  indices->assign(blob.num_entries(), 0);
-  if (blob.index_lengths.empty()) return KDC_OK;
-  return DecodeSymbols(blob.index_lengths, blob.index_streams, indices->size(),
-                       indices->data());
-}
-
-kdc_status DecodeGaps(const ParsedBlob& blob, std::vector<uint8_t>* gaps) {
-  gaps->resize(blob.num_gap_symbols());
-  if (gaps->empty()) return KDC_OK;
-  return DecodeSymbols(blob.gap_lengths, blob.gap_streams, gaps->size(),
-                       gaps->data());
-}
-
-// FORMAT.md, 4: calls `visit(line, offset)` for each kept weight in scan order,
-// `line` being the row (or the column, in a column-major scan) of the weight
-// and `offset` its place therein.
-template <typename Visit>
-kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
-                         Visit visit) {
-  const uint64_t num_weights = static_cast<uint64_t>(blob.info.num_weights);
-  const size_t num_kept = blob.num_entries();
-  if (blob.info.gap_bits == 0) {
-    uint64_t line = 0, offset = 0;
-    for (size_t i = 0; i < num_kept; ++i) {
-      visit(line, offset);
-      if (++offset == line_length) {
-        offset = 0;
-        ++line;
-      }
-    }
+kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
+  if (blob.index_lengths.empty()) {
+    std::fill_n(indices, blob.num_entries(), uint8_t{0});
     return KDC_OK;
   }
-  std::vector<uint8_t> gaps;
-  const kdc_status status = DecodeGaps(blob, &gaps);
-  if (status != KDC_OK) return status;
-  const uint32_t filler = FillerSymbol(blob.info.gap_bits);
-  uint64_t line = 0, offset = 0, line_begin = 0;
-  size_t visited = 0;
-  for (const uint8_t gap : gaps) {
-    offset += gap;
-    if (gap == filler) continue;
-    while (offset >= line_length) {
-      offset -= line_length;
-      line_begin += line_length;
-      ++line;
-    }
-    if (visited == num_kept || line_begin + offset >= num_weights) {
-      return KDC_BAD_POSITION;
-    }
-    visit(line, offset);
-    ++visited;
-    ++offset;
-  }
-  // A filler zero is a weight too, so the last ones must lie inside as well.
-  if (visited != num_kept || line_begin + offset > num_weights) {
-    return KDC_BAD_POSITION;
-  }
-  return KDC_OK;
+  return DecodeSymbols(blob.index_lengths, blob.index_streams,
+                       blob.num_entries(), indices);
 }
 
 MatrixShape ShapeOf(const ParsedBlob& blob) {
   return AsMatrix(blob.info.shape, blob.info.rank,
                   static_cast<uint64_t>(blob.info.num_weights));
-}
-
-kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
-                          SparseTensor* tensor) {
-  tensor->columns.resize(blob.num_entries());
-  uint32_t* columns = tensor->columns.data();
-  uint32_t* row_begin = tensor->row_begin.data();
-  uint32_t entry = 0;
-  uint64_t row = 0;
-  const kdc_status status =
-      WalkPositions(blob, matrix.columns, [&](uint64_t line, uint64_t offset) {
-        while (row < line) row_begin[++row] = entry;
-        columns[entry++] = static_cast<uint32_t>(offset);
-      });
-  while (row < matrix.rows) row_begin[++row] = entry;
-  return status;
 }
 
 // Moves `items` of `item_size` bytes to the places in `target`.
@@ -235,13 +168,20 @@ kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
   const bool is_scaled = blob.info.scale_axis != KDC_NO_SCALE;
   if (blob.info.num_centroids != 0) {
     if (!is_scaled) tensor->codebook = UnpackStored(blob);
-    status = DecodeIndices(blob, &tensor->indices);
+    tensor->indices.resize(blob.num_entries());
+    status = DecodeIndices(blob, tensor->indices.data());
     if (status != KDC_OK) return status;
   } else {
     tensor->values = UnpackStored(blob);
   }
-  status = blob.info.column_major != 0 ? DecodeColumnMajor(blob, matrix, tensor)
-                                       : DecodeRowMajor(blob, matrix, tensor);
+  if (blob.info.column_major != 0) {
+    status = DecodeColumnMajor(blob, matrix, tensor);
+  } else {
+    tensor->columns.resize(blob.num_entries() + 1);
+    status = DecodeRowMajor(blob, matrix, tensor->row_begin.data(),
+                            tensor->columns.data());
+    tensor->columns.pop_back();
+  }
   if (status == KDC_OK && is_scaled) ApplyScales(blob, tensor);
   return status;
 }
@@ -285,7 +225,8 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
   const std::vector<uint8_t> stored = UnpackStored(blob);
   std::vector<uint8_t> indices;
   if (blob.info.num_centroids != 0) {
-    status = DecodeIndices(blob, &indices);
+    indices.resize(blob.num_entries());
+    status = DecodeIndices(blob, indices.data());
     if (status != KDC_OK) return status;
   }
   const uint8_t* indices_or_null =
@@ -298,6 +239,30 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
     default:
       return Scatter<4>(blob, stored, indices_or_null, out);
   }
+}
+
+kdc_status DecodeEntriesOrThrow(const uint8_t* bytes, size_t size,
+                                uint32_t* row_begin, uint32_t* columns,
+                                uint8_t* indices) {
+  ParsedBlob blob;
+  kdc_status status = ReadBlob(bytes, size, &blob);
+  if (status != KDC_OK) return status;
+  if (blob.info.num_centroids == 0) return KDC_INVALID_ARGUMENT;
+  status = DecodeIndices(blob, indices);
+  if (status != KDC_OK) return status;
+  const MatrixShape matrix = ShapeOf(blob);
+  if (blob.info.column_major == 0) {
+    return DecodeRowMajor(blob, matrix, row_begin, columns);
+  }
+  SparseTensor tensor;
+  tensor.row_begin.assign(matrix.rows + 1, 0);
+  tensor.indices.assign(indices, indices + blob.num_entries());
+  status = DecodeColumnMajor(blob, matrix, &tensor);
+  if (status != KDC_OK) return status;
+  std::copy(tensor.row_begin.begin(), tensor.row_begin.end(), row_begin);
+  std::copy(tensor.columns.begin(), tensor.columns.end(), columns);
+  std::copy(tensor.indices.begin(), tensor.indices.end(), indices);
+  return KDC_OK;
 }
 
 }  // namespace
@@ -315,6 +280,16 @@ kdc_status DecodeDense(const uint8_t* blob, size_t blob_size, void* values,
                        size_t values_size) {
   try {
     return DecodeDenseOrThrow(blob, blob_size, values, values_size);
+  } catch (const std::bad_alloc&) {
+    return KDC_OUT_OF_MEMORY;
+  }
+}
+
+kdc_status DecodeEntries(const uint8_t* blob, size_t blob_size,
+                         uint32_t* row_begin, uint32_t* columns,
+                         uint8_t* indices) {
+  try {
+    return DecodeEntriesOrThrow(blob, blob_size, row_begin, columns, indices);
   } catch (const std::bad_alloc&) {
     return KDC_OUT_OF_MEMORY;
   }

@@ -34,6 +34,13 @@ struct SparseTensor {
 kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,
                         SparseTensor* tensor);
 
+// Decodes to the caller's memory: a row start for each row and one more, and a
+// column and a cluster index for each entry; `columns` has room for one more.
+// KDC_INVALID_ARGUMENT for a blob without a codebook.
+kdc_status DecodeEntries(const uint8_t* blob, size_t blob_size,
+                         uint32_t* row_begin, uint32_t* columns,
+                         uint8_t* indices);
+
 // Decodes to `values_size` bytes of dense values, C order.
 kdc_status DecodeDense(const uint8_t* blob, size_t blob_size, void* values,
                        size_t values_size);

@@ -10,27 +10,55 @@
 namespace keras_dc {
 namespace {
 
-constexpr size_t kTableSize = size_t{1} << kMaxCodeLength;
+// One bit more than the longest code, so that three short codes fit more often;
+// the table takes 32 KB.
+constexpr int kTableBits = kMaxCodeLength + 1;
+constexpr size_t kTableSize = size_t{1} << kTableBits;
 constexpr uint64_t kTableMask = kTableSize - 1;
 
 // The fast loop reads 64 bits, of which at least 57 are new, makes four
-// look-ups of at most 12 bits in them, and each look-up writes two bytes.
+// look-ups in them, and each look-up writes four bytes, of which up to three
+// count.
 constexpr size_t kLookupsPerRound = 4;
-constexpr size_t kMaxBytesPerRound = kLookupsPerRound * kMaxCodeLength / 8;
-constexpr size_t kMaxSymbolsPerRound = 2 * kLookupsPerRound;
+constexpr size_t kMaxBytesPerRound = (kLookupsPerRound * kTableBits + 7) / 8;
+constexpr size_t kMaxSymbolsPerLookup = 3;
+constexpr size_t kMaxSymbolsPerRound =
+    kMaxSymbolsPerLookup * kLookupsPerRound + 1;
 // Streams in lock-step hide the latency of one another's look-ups.
 constexpr size_t kLockstep = 4;
 
-// One entry for each pattern of the next 12 bits: the first symbol, the second
-// one if its code lies wholly within the 12 bits, the bits and the count of
-// both.
-struct Entry {
-  uint8_t symbols[2];
-  uint8_t num_bits;
-  uint8_t num_symbols;
-};
-
+// An entry for each pattern of the next bits: up to three symbols, the first
+// lowest, whose codes lie wholly within them; above, how many bits and symbols
+// these are.
+using Entry = uint32_t;
 using Table = std::array<Entry, kTableSize>;
+
+constexpr int kBitsShift = 24;
+constexpr int kCountShift = 28;
+
+constexpr Entry MakeEntry(uint32_t symbols, uint32_t num_bits,
+                          uint32_t num_symbols) {
+  return symbols | num_bits << kBitsShift | num_symbols << kCountShift;
+}
+constexpr uint32_t NumBits(Entry entry) { return (entry >> kBitsShift) & 0xf; }
+constexpr uint32_t NumSymbols(Entry entry) { return entry >> kCountShift; }
+constexpr uint8_t FirstSymbol(Entry entry) {
+  return static_cast<uint8_t>(entry);
+}
+
+// Adds one more symbol to each entry that has room for the next code.
+void AddSymbols(const Table& single, Table* table) {
+  for (size_t bits = 0; bits < kTableSize; ++bits) {
+    const Entry entry = (*table)[bits];
+    const Entry next = single[bits >> NumBits(entry)];
+    const uint32_t num_bits = NumBits(entry) + NumBits(next);
+    if (num_bits > static_cast<uint32_t>(kTableBits)) continue;
+    const uint32_t count = NumSymbols(entry);
+    const uint32_t symbols = (entry & 0xffffff) | uint32_t{FirstSymbol(next)}
+                                                      << (8 * count);
+    (*table)[bits] = MakeEntry(symbols, num_bits, count + 1);
+  }
+}
 
 void BuildTable(const CodeLengths& lengths, Table* table) {
   const std::vector<Code> codes = CanonicalCodes(lengths);
@@ -39,19 +67,11 @@ void BuildTable(const CodeLengths& lengths, Table* table) {
     if (code.length == 0) continue;
     for (size_t bits = code.bits; bits < kTableSize;
          bits += size_t{1} << code.length) {
-      (*table)[bits] = {{static_cast<uint8_t>(symbol), 0}, code.length, 1};
+      (*table)[bits] = MakeEntry(static_cast<uint32_t>(symbol), code.length, 1);
     }
   }
-  // Downwards, since the second symbol is looked up at a lower index (bits >>
-  // length), or at index 0 itself, which must still be single.
-  for (size_t bits = kTableSize; bits-- > 0;) {
-    Entry& entry = (*table)[bits];
-    const Entry second = (*table)[bits >> entry.num_bits];
-    if (entry.num_bits + second.num_bits > kMaxCodeLength) continue;
-    entry.symbols[1] = second.symbols[0];
-    entry.num_bits = static_cast<uint8_t>(entry.num_bits + second.num_bits);
-    entry.num_symbols = 2;
-  }
+  const Table single = *table;
+  for (size_t i = 1; i < kMaxSymbolsPerLookup; ++i) AddSymbols(single, table);
 }
 
 // Where one stream stands.
@@ -79,10 +99,10 @@ inline void DecodeRound(const Table& table, const uint8_t* bytes, size_t* bit,
   uint64_t word = loaded >> (*bit & 7);
   for (size_t i = 0; i < kLookupsPerRound; ++i) {
     const Entry entry = table[word & kTableMask];
-    std::memcpy(*out, entry.symbols, 2);
-    *out += entry.num_symbols;
-    word >>= entry.num_bits;
-    *bit += entry.num_bits;
+    StoreU32(entry, *out);
+    *out += NumSymbols(entry);
+    word >>= NumBits(entry);
+    *bit += NumBits(entry);
   }
 }
 
@@ -126,7 +146,7 @@ kdc_status DecodeTail(const Table& table, const CodeLengths& lengths,
   BitReader reader(cursor->bytes, cursor->size);
   reader.Seek(cursor->bit);
   while (cursor->out < cursor->out_end) {
-    const uint8_t symbol = table[reader.Peek(kMaxCodeLength)].symbols[0];
+    const uint8_t symbol = FirstSymbol(table[reader.Peek(kTableBits)]);
     reader.Skip(lengths[symbol]);
     if (reader.overrun()) return KDC_BAD_STREAM;
     *cursor->out++ = symbol;

@@ -118,6 +118,15 @@ KDC_EXPORT int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,
 KDC_EXPORT int32_t kdc_decode(const uint8_t* blob, size_t blob_size,
                               void* values, size_t values_size);
 
+// Decodes a blob with a codebook to where its entries are and which centroid
+// each one has, as a matrix in compressed sparse row form (FORMAT.md, 2):
+// entries `row_begin[r]` to `row_begin[r + 1] - 1` are those of row r. The
+// caller gives room for the rows and one more, for `num_kept` columns and one
+// more, and for `num_kept` indices; `kdc_inspect` tells the numbers.
+KDC_EXPORT int32_t kdc_decode_entries(const uint8_t* blob, size_t blob_size,
+                                      uint32_t* row_begin, uint32_t* columns,
+                                      uint8_t* indices);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif

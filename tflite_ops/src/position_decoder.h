@@ -1,0 +1,68 @@
+// From gap symbols to positions (FORMAT.md, 4).
+#ifndef KERAS_DC_SRC_POSITION_DECODER_H_
+#define KERAS_DC_SRC_POSITION_DECODER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "blob_reader.h"
+#include "format.h"
+
+namespace keras_dc {
+
+// Gap symbols. Not a vector, which would write all of them twice: zeros first.
+struct Gaps {
+  std::unique_ptr<uint8_t[]> symbols;
+  size_t size = 0;
+
+  const uint8_t* begin() const { return symbols.get(); }
+  const uint8_t* end() const { return symbols.get() + size; }
+};
+
+// Decodes the gap symbols and checks that they keep as many weights as the
+// header says and stay inside the tensor, so that a walk needs no checks.
+kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps);
+
+// Decodes a scan by rows to `matrix.rows + 1` row starts and the columns of the
+// entries; `columns` has room for one more than there are.
+kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
+                          uint32_t* row_begin, uint32_t* columns);
+
+// Calls `visit(line, offset)` for each entry in scan order: `line` is its row
+// (or its column, in a scan by columns), of `line_length` weights, and `offset`
+// its place therein.
+template <typename Visit>
+kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
+                         Visit visit) {
+  uint64_t line = 0, offset = 0;
+  if (blob.info.gap_bits == 0) {
+    for (size_t i = 0; i < blob.num_entries(); ++i) {
+      visit(line, offset);
+      if (++offset == line_length) {
+        offset = 0;
+        ++line;
+      }
+    }
+    return KDC_OK;
+  }
+  Gaps gaps;
+  const kdc_status status = DecodeGaps(blob, &gaps);
+  if (status != KDC_OK) return status;
+  const uint32_t filler = FillerSymbol(blob.info.gap_bits);
+  for (const uint8_t gap : gaps) {
+    offset += gap;
+    if (gap == filler) continue;
+    while (offset >= line_length) {
+      offset -= line_length;
+      ++line;
+    }
+    visit(line, offset);
+    ++offset;
+  }
+  return KDC_OK;
+}
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_POSITION_DECODER_H_
