@@ -6,57 +6,25 @@ both.
 """
 
 import collections
-import concurrent.futures
-import dataclasses
 import os
 
 import numpy as np
 
 from keras_dc import codec, ops, tflite_model
-from keras_dc.tflite_model import schema
-
-_DTYPE_OF = {
-    schema.TensorType.FLOAT32: "float32",
-    schema.TensorType.FLOAT16: "float16",
-    schema.TensorType.BFLOAT16: "bfloat16",
-    schema.TensorType.INT8: "int8",
-}
-_TYPE_OF = {name: number for number, name in _DTYPE_OF.items()}
-_NUMPY_OF = {"float32": np.float32, "float16": np.float16, "bfloat16": np.uint16, "int8": np.int8}
+from keras_dc.constants import TYPE_OF, encode_all, find_constants
+from keras_dc.tflite_model import schema, tensor_name
 
 # What coding a constant adds to the flatbuffer around the blob: for a fused op its
 # options, otherwise a tensor and an operator of their own.
 _FUSED_OVERHEAD_BYTES = 16
 _DECODE_OVERHEAD_BYTES = 96
-_SMALLEST_CODED_BYTES = 64
 
 # What TensorFlow's converter notes of itself; no runtime reads it.
 _CONVERTER_METADATA = b"CONVERSION_METADATA"
 
 
 class CompressionError(ValueError):
-    """A model could not be compressed or expanded."""
-
-
-@dataclasses.dataclass
-class _Constant:
-    """A buffer that holds a tensor's values, and all who read it.
-
-    Attributes:
-        buffer: index of the buffer.
-        tensors: `(subgraph index, tensor index)` of each tensor that has this buffer.
-        readers: `(operator, input position)` of each use.
-        values: array, as the tensor has them.
-        dtype: the codec's name of the element type.
-        blob: bytes, once coded.
-    """
-
-    buffer: int
-    tensors: list
-    readers: list
-    values: np.ndarray
-    dtype: str
-    blob: bytes = b""
+    """A compressed model could not be expanded."""
 
 
 def compress(tflite, *, strip_names=True):
@@ -76,13 +44,13 @@ def compress(tflite, *, strip_names=True):
         bytes of the compressed `.tflite` model; `Interpreter` runs it.
 
     Raises:
-        ModelFormatError: if `tflite` is not a TFLite model.
-        CompressionError: if a constant contradicts its tensor.
+        ModelFormatError: if `tflite` is not a TFLite model, or a buffer contradicts its
+            tensor.
     """
     model = tflite_model.parse(read(tflite))
     forms = _fused_forms(model)
-    constants = _find_constants(model)
-    _encode_all(constants)
+    constants = find_constants(model)
+    encode_all(constants)
     coded, fused = _choose(constants, forms)
     for constant in coded:
         model.buffers[constant.buffer].data = np.frombuffer(constant.blob, np.uint8)
@@ -103,6 +71,7 @@ def compress(tflite, *, strip_names=True):
     _drop_unused_codes(model)
     if strip_names:
         _strip_names(model)
+    _drop_empty_buffers(model)
     return _serialize(model)
 
 
@@ -190,61 +159,6 @@ def _fused_forms(model):
     return forms
 
 
-def _find_constants(model):
-    """The buffers that can be coded: tensors of one shape and dtype, read by ops only."""
-    tensors_of = collections.defaultdict(list)
-    readers_of = collections.defaultdict(list)
-    excluded = {0} | {entry.buffer for entry in model.metadata or ()}
-    for subgraph_index, subgraph in enumerate(model.subgraphs):
-        for tensor_index, tensor in enumerate(subgraph.tensors):
-            tensors_of[tensor.buffer].append((subgraph_index, tensor_index))
-        for operator in subgraph.operators:
-            for position, tensor_index in enumerate(operator.inputs):
-                if tensor_index >= 0:
-                    buffer = subgraph.tensors[tensor_index].buffer
-                    readers_of[buffer].append((operator, position))
-        for tensor_index in [*subgraph.inputs, *subgraph.outputs]:
-            excluded.add(subgraph.tensors[tensor_index].buffer)
-    constants = []
-    for index, buffer in enumerate(model.buffers):
-        if index in excluded or not readers_of[index] or buffer.data is None:
-            continue
-        constant = _as_constant(model, index, tensors_of[index], readers_of[index])
-        if constant is not None:
-            constants.append(constant)
-    return constants
-
-
-def _as_constant(model, index, tensors, readers):
-    data = model.buffers[index].data
-    users = [model.subgraphs[subgraph].tensors[tensor] for subgraph, tensor in tensors]
-    first = users[0]
-    dtype = _DTYPE_OF.get(first.type)
-    if dtype is None or len(data) < _SMALLEST_CODED_BYTES:
-        return None
-    for user in users:
-        alike = user.type == first.type and np.array_equal(user.shape, first.shape)
-        if not alike or user.isVariable or user.sparsity is not None or user.externalBuffer:
-            return None
-    shape = () if first.shape is None else tuple(first.shape)
-    item_type = np.dtype(_NUMPY_OF[dtype])
-    if len(data) != item_type.itemsize * np.prod(shape, dtype=np.int64):
-        raise CompressionError(
-            f"the buffer of tensor {_name(first)!r} must hold {dtype} values shaped {shape}. "
-            f"Received: {len(data)} bytes"
-        )
-    values = np.frombuffer(data, item_type)
-    return _Constant(index, tensors, readers, values.reshape(shape), dtype)
-
-
-def _encode_all(constants):
-    def encode(constant):
-        constant.blob = codec.encode(constant.values, dtype=constant.dtype)
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(encode, constants))
-
-
 def _choose(constants, forms):
     """The constants that are coded, and the operators that are fused for them."""
     coded, fused, later = [], {}, []
@@ -316,17 +230,17 @@ def _restore_input(model, subgraph, operator, position, name, decoded):
         try:
             decoded[buffer] = codec.decode(b"" if data is None else data.tobytes())
         except codec.CodecError as error:
-            raise CompressionError(f"{name}, tensor {_name(tensor)!r}: {error}") from error
+            raise CompressionError(f"{name}, tensor {tensor_name(tensor)!r}: {error}") from error
     values = decoded[buffer]
     shape = () if tensor.shape is None else tuple(tensor.shape)
     if name == ops.DECODE and shape != values.shape:
         raise CompressionError(
-            f"{name}, tensor {_name(tensor)!r}: the blob must hold a tensor shaped {shape}. "
+            f"{name}, tensor {tensor_name(tensor)!r}: the blob must hold a tensor shaped {shape}. "
             f"Received: {values.shape}"
         )
     tensor.buffer = buffer
     dtype = "bfloat16" if values.dtype == np.uint16 else values.dtype.name
-    tensor.type = _TYPE_OF[dtype]
+    tensor.type = TYPE_OF[dtype]
     tensor.shape = np.array(values.shape, np.int32)
 
 
@@ -369,6 +283,22 @@ def _drop_unused_codes(model):
     model.operatorCodes = [model.operatorCodes[index] for index in used]
 
 
+def _drop_empty_buffers(model):
+    """Let all tensors without values share buffer 0, which is empty by definition."""
+    kept = [
+        index
+        for index, buffer in enumerate(model.buffers)
+        if index == 0 or (buffer.data is not None and len(buffer.data))
+    ]
+    renamed = {old: new for new, old in enumerate(kept)}
+    users = [tensor for subgraph in model.subgraphs for tensor in subgraph.tensors]
+    for user in [*users, *(model.metadata or ())]:
+        user.buffer = renamed.get(user.buffer, 0)
+    model.buffers = [model.buffers[index] for index in kept]
+    if model.metadataBuffer is not None:
+        model.metadataBuffer = [renamed.get(int(index), 0) for index in model.metadataBuffer]
+
+
 def _strip_names(model):
     for entry in model.metadata or ():
         if entry.name == _CONVERTER_METADATA:
@@ -385,7 +315,3 @@ def _strip_names(model):
         for tensor_index, tensor in enumerate(subgraph.tensors):
             if tensor_index not in named[index]:
                 tensor.name = None
-
-
-def _name(tensor):
-    return (tensor.name or b"").decode(errors="replace")

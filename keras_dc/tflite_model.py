@@ -110,6 +110,11 @@ def operator_name(code):
     return _BUILTIN_NAMES.get(builtin, str(builtin))
 
 
+def tensor_name(tensor):
+    """The name of a tensor as str, "" if it has none."""
+    return (tensor.name or b"").decode(errors="replace")
+
+
 def builtin_code(code):
     """The schema's number of an operator; old files have only the 8-bit field."""
     return max(code.builtinCode, code.deprecatedBuiltinCode)

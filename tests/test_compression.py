@@ -221,7 +221,7 @@ def test_compress_refuses_what_is_no_model():
 def test_a_buffer_that_contradicts_its_tensor_is_refused():
     graph = mlp()
     graph.model.buffers[1].data = graph.model.buffers[1].data[:-4]
-    with pytest.raises(compression.CompressionError, match=r"tensor 'w0' .*\(300, 784\)"):
+    with pytest.raises(tflite_model.ModelFormatError, match=r"tensor 'w0' .*\(300, 784\)"):
         compression.compress(graph.serialize())
 
 
@@ -251,3 +251,24 @@ def test_expanding_an_ordinary_model_changes_nothing():
     content = mlp().serialize()
     expanded = tflite_model.parse(compression.expand(content))
     assert tflite_diff.differences(mlp().model, expanded, names=True) == []
+
+
+def test_a_kernel_with_folded_batch_norm_keeps_its_codebook():
+    graph = conv_net()
+    kernel = sparse((32, 3, 3, 4), density=0.5)
+    scales = np.random.default_rng(1).uniform(0.5, 2, size=(32, 1, 1, 1)).astype(np.float32)
+    for number, values in enumerate([kernel, kernel * scales]):
+        graph = Graph()
+        x = graph.input((-1, 8, 8, 4))
+        constant = graph.constant(values, "kernel")
+        bias = graph.constant(np.ones(32, np.float32), "bias")
+        graph.output(graph.conv_2d(x, constant, bias, shape=(-1, 8, 8, 32)))
+        original = graph.serialize()
+        compressed = compression.compress(original)
+        expanded = tflite_model.parse(compression.expand(compressed))
+        assert tflite_diff.differences(tflite_model.parse(original), expanded) == []
+        model = tflite_model.parse(compressed)
+        (*_, index), *_ = compression.blob_tensors(model)
+        blob = model.buffers[model.subgraphs[0].tensors[index].buffer].data.tobytes()
+        assert codec.inspect(blob).num_centroids <= 15
+        assert (codec.inspect(blob).scale_axis is not None) == (number == 1)

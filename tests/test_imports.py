@@ -27,7 +27,17 @@ TRAINING = [
     "registration",
     "stripping",
 ]
-TFLITE = ["tflite_model", "tflite_diff", "ops", "codec", "compression", "report", "runtime"]
+TFLITE = [
+    "tflite_model",
+    "tflite_diff",
+    "ops",
+    "codec",
+    "channel_scales",
+    "constants",
+    "compression",
+    "report",
+    "runtime",
+]
 
 
 def imports_of(path):
