@@ -62,8 +62,8 @@ def prune(
         A `keras.Model`, to be compiled.
 
     Raises:
-        ValueError: if an argument is out of its range, no layer is selected, or
-            `model` is pruned already.
+        ValueError: if an argument is out of its range, no layer is selected, or a
+            selected layer is pruned already.
     """
     options = {
         "schedule": as_schedule(schedule),
@@ -73,14 +73,16 @@ def prune(
         "freeze_step": freeze_step,
     }
     names = selected_layers(model, filters)
-    if wrappers_of(model, KernelWrapper):
-        raise ValueError(
-            "`model` has layers that are pruned or shared already; `strip` it first. "
-            f"Received: model={model}"
-        )
 
     def pruned(layer):
-        return PrunedLayer(layer, **options) if layer.name in names else layer
+        if layer.name not in names:
+            return layer
+        if isinstance(layer, KernelWrapper):
+            raise ValueError(
+                "A layer that is pruned or shared already must be stripped first. "
+                f"Received: layer={layer}"
+            )
+        return PrunedLayer(layer, **options)
 
     return replace_layers(model, pruned)
 
@@ -195,15 +197,18 @@ class PrunedLayer(DrivenLayer):
             kernel.variable.assign(weights * new_mask)
             self.masks[i].assign(new_mask)
 
-    def get_config(self):
+    def get_options(self):
+        """The arguments of the constructor, but the layer, serialised."""
         return {
-            **super().get_config(),
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "global_threshold": self.global_threshold,
             "min_density": self.min_density,
             "straight_through": self.straight_through,
             "freeze_step": self.freeze_step,
         }
+
+    def get_config(self):
+        return {**super().get_config(), **self.get_options()}
 
     @classmethod
     def from_config(cls, config):
@@ -238,12 +243,12 @@ def update_masks(layers, step):
         layers: list of built `PrunedLayer`.
         step: int, optimizer updates made so far.
     """
-    jointly = [layer for layer in layers if layer.global_threshold]
-    alone = [layer for layer in layers if not layer.global_threshold]
-    if jointly:
-        _update_group(jointly, step)
-    for layer in alone:
-        _update_group([layer], step)
+    groups = {}
+    for layer in layers:
+        key = str(layer.get_options()) if layer.global_threshold else id(layer)
+        groups.setdefault(key, []).append(layer)
+    for group in groups.values():
+        _update_group(group, step)
 
 
 def sparsity_of(layers):

@@ -147,7 +147,17 @@ class CallableSchedule(Schedule):
         return _checked_sparsity(f"schedule({step})", float(answer))
 
     def get_config(self):
-        return {"function": self.function, **super().get_config()}
+        import keras  # only for models that are saved
+
+        function = keras.saving.serialize_keras_object(self.function)
+        return {"function": function, **super().get_config()}
+
+    @classmethod
+    def from_config(cls, config):
+        import keras
+
+        function = keras.saving.deserialize_keras_object(config["function"])
+        return cls(**{**config, "function": function})
 
 
 def as_schedule(schedule):

@@ -183,8 +183,17 @@ def test_bad_arguments_are_refused(options, message):
 
 def test_prune_twice_is_refused():
     pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.5, 0))
-    with pytest.raises(ValueError, match="`strip` it first"):
+    with pytest.raises(ValueError, match="must be stripped first"):
         dc.prune(pruned, dc.ConstantSparsity(0.5, 0))
+
+
+@pytest.mark.parametrize("global_threshold", [False, True])
+def test_layers_can_be_pruned_by_different_schedules(global_threshold):
+    options = {"global_threshold": global_threshold}
+    pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.8, 0), filters="hidden", **options)
+    pruned = dc.prune(pruned, dc.ConstantSparsity(0.4, 0), filters="head", **options)
+    fit(pruned)
+    assert [int(mask.sum()) for mask in masks(pruned)] == [12, 12]
 
 
 def test_prune_refuses_what_is_no_built_model():
@@ -357,6 +366,18 @@ def test_config_keeps_the_options():
     assert again.schedule.get_config() == layer.schedule.get_config()
     assert (again.straight_through, again.freeze_step) == (True, 30)
     assert (again.global_threshold, again.min_density) == (True, 0.02)
+
+
+@keras.saving.register_keras_serializable("test_pruning")
+def a_third(step):
+    return 0.3
+
+
+def test_a_registered_function_is_saved_as_a_schedule(tmp_path):
+    pruned = dc.prune(dense_model(), a_third)
+    pruned.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert fit(loaded)["sparsity"] == [pytest.approx(0.3)]
 
 
 def test_a_new_optimizer_starts_the_schedule_again():
