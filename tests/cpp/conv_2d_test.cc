@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -93,12 +94,6 @@ struct Kernel {
     sparse.values = BytesOf(values);
   }
 
-  Conv2D Pack() const {
-    Conv2D packed;
-    EXPECT_EQ(Conv2D::Pack(sparse, &packed), KDC_OK);
-    return packed;
-  }
-
   SparseTensor sparse;
   std::vector<float> dense;
 };
@@ -161,15 +156,23 @@ void ExpectClose(const std::vector<float>& actual,
   }
 }
 
-std::vector<float> Compute(const Case& c, const Conv2D& packed,
+std::vector<float> Compute(const Case& c, Isa isa, const Kernel& kernel,
                            const std::vector<float>& input, const float* bias,
-                           Activation activation = Activation::kNone) {
+                           Activation activation = Activation::kNone,
+                           size_t num_threads = 1) {
   const ConvShape shape = MakeShape(c);
-  std::vector<float> scratch;
+  const ConvPlan plan(shape, static_cast<size_t>(c.filters),
+                      static_cast<size_t>(c.channels), isa, num_threads);
+  Conv2D packed;
+  EXPECT_EQ(Conv2D::Pack(kernel.sparse, plan, &packed), KDC_OK);
+  EXPECT_TRUE(packed.Fits(plan));
+  ConvScratch scratch;
+  ThreadPool pool;
   std::vector<float> output(static_cast<size_t>(c.batch * shape.height.output *
                                                 shape.width.output * c.filters),
                             kNaN);
-  packed.Run(shape, input.data(), bias, activation, &scratch, output.data());
+  packed.Run(plan, input.data(), bias, activation, &pool, &scratch,
+             output.data());
   return output;
 }
 
@@ -182,25 +185,41 @@ class Conv2DTest : public testing::TestWithParam<Case> {};
 TEST_P(Conv2DTest, AgreesWithReference) {
   const Case& c = GetParam();
   const Kernel kernel(c);
-  const Conv2D packed = kernel.Pack();
   const std::vector<float> bias = RandomVector(c.filters, 1);
   const std::vector<float> input = RandomInput(c);
-  for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
-    ExpectClose(Compute(c, packed, input, b), Reference(c, kernel, input, b));
+  for (const Isa isa : SupportedIsas()) {
+    SCOPED_TRACE(IsaName(isa));
+    for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
+      ExpectClose(Compute(c, isa, kernel, input, b),
+                  Reference(c, kernel, input, b));
+    }
   }
 }
 
 TEST_P(Conv2DTest, NonFiniteInputsGiveWhatTheDenseLayerGives) {
   const Case& c = GetParam();
   const Kernel kernel(c);
-  const Conv2D packed = kernel.Pack();
   std::vector<float> input = RandomInput(c);
   if (input.empty()) return;
   input[0] = kInf;
   input[input.size() / 2] = kNaN;
   input[input.size() - 1] = -kInf;
-  ExpectClose(Compute(c, packed, input, nullptr),
-              Reference(c, kernel, input, nullptr));
+  for (const Isa isa : SupportedIsas()) {
+    SCOPED_TRACE(IsaName(isa));
+    ExpectClose(Compute(c, isa, kernel, input, nullptr),
+                Reference(c, kernel, input, nullptr));
+  }
+}
+
+TEST_P(Conv2DTest, ThreadsChangeNothing) {
+  const Case& c = GetParam();
+  const Kernel kernel(c);
+  const std::vector<float> input = RandomInput(c);
+  for (const Isa isa : SupportedIsas()) {
+    SCOPED_TRACE(IsaName(isa));
+    ExpectClose(Compute(c, isa, kernel, input, nullptr, Activation::kNone, 3),
+                Compute(c, isa, kernel, input, nullptr));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -226,34 +245,34 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{1, 13, 13, 5, 7, 3, 3, 1, 1, true, 0.2, 0},
                     Case{1, 13, 13, 5, 7, 3, 3, 1, 1, true, 0.2, 256},
                     Case{1, 6, 6, 700, 3, 1, 1, 1, 1, true, 0.1},
+                    Case{1, 20, 20, 2, 3, 17, 17, 1, 1, true, 0.1},
+                    Case{1, 5, 5, 2, 2100, 1, 1, 1, 1, true, 0.5},
                     Case{1, 4, 4, 512, 3, 3, 3, 1, 1, true, 0.1},
                     Case{0, 4, 4, 2, 3, 3, 3}));
 
 TEST(Conv2D, AppliesEachActivation) {
   const Case c = {1, 9, 9, 4, 6, 3, 3};
   const Kernel kernel(c);
-  const Conv2D packed = kernel.Pack();
   const std::vector<float> input = RandomInput(c);
   for (uint8_t i = 0; i < kNumActivations; ++i) {
     SCOPED_TRACE(int{i});
     const auto activation = static_cast<Activation>(i);
     std::vector<float> expected = Reference(c, kernel, input, nullptr);
     ApplyActivation(activation, expected.size(), expected.data());
-    ExpectClose(Compute(c, packed, input, nullptr, activation), expected);
+    for (const Isa isa : SupportedIsas()) {
+      ExpectClose(Compute(c, isa, kernel, input, nullptr, activation),
+                  expected);
+    }
   }
 }
 
-TEST(Conv2D, RefusesOtherTypesAndRanks) {
+TEST(Conv2D, RefusesOtherTypesThanFloat32) {
   Conv2D packed;
   SparseTensor half;
   half.dtype = KDC_FLOAT16;
   half.shape = {1, 1, 1, 1};
   half.row_begin = {0};
-  EXPECT_EQ(Conv2D::Pack(half, &packed), KDC_INVALID_ARGUMENT);
-  SparseTensor matrix;
-  matrix.shape = {1, 1};
-  matrix.row_begin = {0};
-  EXPECT_EQ(Conv2D::Pack(matrix, &packed), KDC_INVALID_ARGUMENT);
+  EXPECT_EQ(Conv2D::Pack(half, ConvPlan(), &packed), KDC_INVALID_ARGUMENT);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <string>
 #include <utility>
 
 namespace keras_dc {
@@ -61,9 +62,16 @@ class Weights {
     sparse.values = BytesOf(values);
   }
 
-  FullyConnected Pack() const {
+  FullyConnectedPlan Plan(Isa isa, size_t batch, size_t num_threads = 1) const {
+    return FullyConnectedPlan(static_cast<size_t>(sparse.num_rows),
+                              static_cast<size_t>(sparse.num_columns), batch,
+                              isa, num_threads);
+  }
+
+  FullyConnected Pack(const FullyConnectedPlan& plan) const {
     FullyConnected packed;
-    EXPECT_EQ(FullyConnected::Pack(sparse, &packed), KDC_OK);
+    EXPECT_EQ(FullyConnected::Pack(sparse, plan, &packed), KDC_OK);
+    EXPECT_TRUE(packed.Fits(plan));
     return packed;
   }
 
@@ -129,28 +137,67 @@ void ExpectClose(const std::vector<float>& actual,
   }
 }
 
-std::vector<float> Compute(const FullyConnected& packed,
+std::vector<float> Compute(const Weights& weights, Isa isa,
                            const std::vector<float>& input, size_t batch,
-                           const float* bias, Activation activation) {
-  std::vector<float> scratch;
+                           const float* bias = nullptr,
+                           Activation activation = Activation::kNone,
+                           size_t num_threads = 1) {
+  const FullyConnectedPlan plan = weights.Plan(isa, batch, num_threads);
+  const FullyConnected packed = weights.Pack(plan);
+  FullyConnectedScratch scratch;
+  ThreadPool pool;
   std::vector<float> output(batch * packed.num_rows(), kNaN);
-  packed.Run(input.data(), batch, bias, activation, &scratch, output.data());
+  packed.Run(plan, input.data(), bias, activation, &pool, &scratch,
+             output.data());
   return output;
 }
 
 class FullyConnectedTest : public testing::TestWithParam<Case> {};
 
 TEST_P(FullyConnectedTest, AgreesWithReferenceAtEveryBatchSize) {
-  const Weights weights(GetParam());
-  const FullyConnected packed = weights.Pack();
-  const std::vector<float> bias = RandomVector(packed.num_rows(), 1);
+  const Case& c = GetParam();
+  const Weights weights(c);
+  const std::vector<float> bias = RandomVector(c.num_rows, 1);
   for (const size_t batch : std::vector<size_t>{0, 1, 2, 3, 7, 8, 9, 33}) {
-    SCOPED_TRACE(batch);
-    const auto input = RandomVector(batch * packed.num_columns(), 2);
+    const auto input = RandomVector(batch * c.num_columns, 2);
     for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
-      ExpectClose(Compute(packed, input, batch, b, Activation::kNone),
-                  Reference(weights, input, batch, b, Activation::kNone),
-                  5e-3f);
+      const auto expected =
+          Reference(weights, input, batch, b, Activation::kNone);
+      for (const Isa isa : SupportedIsas()) {
+        SCOPED_TRACE(std::string(IsaName(isa)) + " " + std::to_string(batch));
+        ExpectClose(Compute(weights, isa, input, batch, b), expected, 5e-3f);
+      }
+    }
+  }
+}
+
+TEST_P(FullyConnectedTest, NonFiniteInputsGiveWhatTheDenseLayerGives) {
+  const Case& c = GetParam();
+  const Weights weights(c);
+  for (const size_t batch : std::vector<size_t>{1, 10}) {
+    auto input = RandomVector(batch * c.num_columns, 4);
+    input[0] = kInf;
+    input[input.size() / 2] = kNaN;
+    input[input.size() - 1] = -kInf;
+    const auto expected =
+        Reference(weights, input, batch, nullptr, Activation::kNone);
+    for (const Isa isa : SupportedIsas()) {
+      SCOPED_TRACE(std::string(IsaName(isa)) + " " + std::to_string(batch));
+      ExpectClose(Compute(weights, isa, input, batch), expected, 5e-3f);
+    }
+  }
+}
+
+TEST_P(FullyConnectedTest, ThreadsChangeNothing) {
+  const Case& c = GetParam();
+  const Weights weights(c);
+  for (const size_t batch : std::vector<size_t>{1, 10}) {
+    const auto input = RandomVector(batch * c.num_columns, 4);
+    for (const Isa isa : SupportedIsas()) {
+      SCOPED_TRACE(IsaName(isa));
+      EXPECT_EQ(
+          Compute(weights, isa, input, batch, nullptr, Activation::kNone, 3),
+          Compute(weights, isa, input, batch));
     }
   }
 }
@@ -163,17 +210,23 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{31, 77, 0.2, 0}, Case{31, 77, 1.0, 31},
                     Case{31, 77, 0.6, 0}, Case{2, 65536, 0.05, 31},
                     Case{2, 65537, 0.05, 31}, Case{2, 70000, 0.05, 0},
-                    Case{2, 70000, 0.5, 31}));
+                    Case{2, 70000, 0.5, 31}, Case{100, 20000, 0.04, 31},
+                    Case{40, 9000, 0.25, 32}, Case{40, 9000, 0.5, 16},
+                    Case{2200, 40, 0.2, 31}));
 
 TEST(FullyConnected, AppliesEachActivation) {
   const Weights weights({31, 77, 0.2, 15});
-  const FullyConnected packed = weights.Pack();
-  const auto input = RandomVector(9 * 77, 3);
-  for (uint8_t i = 0; i < kNumActivations; ++i) {
-    SCOPED_TRACE(int{i});
-    const auto activation = static_cast<Activation>(i);
-    ExpectClose(Compute(packed, input, 9, nullptr, activation),
-                Reference(weights, input, 9, nullptr, activation), 1e-4f);
+  for (const size_t batch : std::vector<size_t>{1, 9}) {
+    const auto input = RandomVector(batch * 77, 3);
+    for (uint8_t i = 0; i < kNumActivations; ++i) {
+      const auto activation = static_cast<Activation>(i);
+      for (const Isa isa : SupportedIsas()) {
+        SCOPED_TRACE(std::string(IsaName(isa)) + " " + std::to_string(i));
+        ExpectClose(Compute(weights, isa, input, batch, nullptr, activation),
+                    Reference(weights, input, batch, nullptr, activation),
+                    1e-4f);
+      }
+    }
   }
 }
 
@@ -189,45 +242,53 @@ TEST(FullyConnected, ActivationsKeepNaNsAndBoundInfinities) {
   }
 }
 
-TEST(FullyConnected, NonFiniteInputsGiveWhatTheDenseLayerGives) {
-  for (const double density : {0.0, 0.1, 0.3, 0.9}) {
-    const Weights weights({31, 20, density, 15});
-    const FullyConnected packed = weights.Pack();
-    auto input = RandomVector(10 * 20, 4);
-    input[0 * 20 + 7] = kInf;
-    input[3 * 20 + 0] = kNaN;
-    input[9 * 20 + 19] = -kInf;
-    ExpectClose(Compute(packed, input, 10, nullptr, Activation::kNone),
-                Reference(weights, input, 10, nullptr, Activation::kNone),
-                1e-4f);
+TEST(FullyConnected, NonFiniteWeightsGiveWhatTheDenseLayerGives) {
+  Weights weights({16, 2000, 0.2, 3});
+  const float codebook[] = {kInf, 1.0f, kNaN};
+  std::memcpy(weights.sparse.codebook.data(), codebook, sizeof(codebook));
+  for (size_t row = 0, e = 0; row < 16; ++row) {
+    for (; e < weights.sparse.row_begin[row + 1]; ++e) {
+      // NaN in the first rows only.
+      uint8_t& index = weights.sparse.indices[e];
+      if (row >= 8 && index == 2) index = 1;
+      weights.dense[row * 2000 + weights.sparse.columns[e]] = codebook[index];
+    }
+  }
+  for (const size_t batch : std::vector<size_t>{1, 5}) {
+    auto input = RandomVector(batch * 2000, 4);
+    for (float& x : input) x = std::fabs(x) + 1;
+    for (const Isa isa : SupportedIsas()) {
+      SCOPED_TRACE(IsaName(isa));
+      ExpectClose(Compute(weights, isa, input, batch),
+                  Reference(weights, input, batch, nullptr, Activation::kNone),
+                  1e-4f);
+    }
   }
 }
 
-TEST(FullyConnected, SparseResultDoesNotDependOnTheBatch) {
-  const Weights weights({31, 77, 0.2, 15});
-  const FullyConnected packed = weights.Pack();
-  ASSERT_FALSE(packed.is_dense());
-  const auto input = RandomVector(33 * 77, 5);
-  const auto together = Compute(packed, input, 33, nullptr, Activation::kNone);
-  for (size_t b = 0; b < 33; ++b) {
-    const std::vector<float> row(input.begin() + static_cast<long>(b) * 77,
-                                 input.begin() + static_cast<long>(b + 1) * 77);
-    const auto alone = Compute(packed, row, 1, nullptr, Activation::kNone);
-    for (size_t r = 0; r < 31; ++r) EXPECT_EQ(alone[r], together[b * 31 + r]);
+TEST(FullyConnected, TakesTheFormThatSuits) {
+  const Weights shared({64, 9000, 0.1, 31});
+  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kPortable, 1)).Is<CentroidSums>());
+  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kAvx2, 2)).Is<CentroidSums>());
+  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kAvx512, 1)).Is<LockstepWeights>());
+  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kPortable, 3)).Is<Conv2D>());
+  const Weights short_rows({64, 100, 0.1, 31});
+  EXPECT_TRUE(
+      short_rows.Pack(short_rows.Plan(Isa::kPortable, 1)).Is<SparseRows>());
+  const Weights raw({64, 100, 0.6, 0});
+  EXPECT_TRUE(raw.Pack(raw.Plan(Isa::kAvx512, 1)).Is<DenseRows>());
+}
+
+TEST(FullyConnected, FormsAreCompact) {
+  const Weights weights({512, 8192, 0.09, 31});
+  const auto num_kept = static_cast<double>(weights.sparse.columns.size());
+  for (const Isa isa : {Isa::kPortable, Isa::kAvx512}) {
+    for (const size_t batch : std::vector<size_t>{1, 32}) {
+      const FullyConnected packed = weights.Pack(weights.Plan(isa, batch));
+      EXPECT_LT(static_cast<double>(packed.size_bytes()), 3.4 * num_kept)
+          << IsaName(isa) << " " << batch;
+    }
   }
-}
-
-TEST(FullyConnected, SparseFormIsCompact) {
-  const Weights weights({300, 784, 0.08, 31});
-  const FullyConnected packed = weights.Pack();
-  const size_t num_kept = weights.sparse.columns.size();
-  const size_t rows_and_codebook = 301 * sizeof(uint32_t) + 256 * sizeof(float);
-  EXPECT_EQ(packed.size_bytes(), 3 * num_kept + rows_and_codebook);
-}
-
-TEST(FullyConnected, DenseFormIsTakenAboveItsDensityOnly) {
-  EXPECT_FALSE(Weights({100, 100, 0.3, 31}).Pack().is_dense());
-  EXPECT_TRUE(Weights({100, 100, 0.4, 31}).Pack().is_dense());
 }
 
 TEST(FullyConnected, RefusesOtherTypesThanFloat32) {
@@ -235,7 +296,8 @@ TEST(FullyConnected, RefusesOtherTypesThanFloat32) {
   half.dtype = KDC_FLOAT16;
   half.row_begin = {0};
   FullyConnected packed;
-  EXPECT_EQ(FullyConnected::Pack(half, &packed), KDC_INVALID_ARGUMENT);
+  EXPECT_EQ(FullyConnected::Pack(half, FullyConnectedPlan(), &packed),
+            KDC_INVALID_ARGUMENT);
 }
 
 }  // namespace

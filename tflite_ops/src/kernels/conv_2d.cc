@@ -1,72 +1,257 @@
 #include "kernels/conv_2d.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
+
+#include "kernels/non_finite.h"
 
 namespace keras_dc {
 namespace {
 
-constexpr size_t kPixelsTogether = 32;
+// The inputs of a block should stay in the first-level cache, the sums of all
+// rows in the second-level one.
+constexpr size_t kPanelBytes = 40 * 1024;
+constexpr size_t kSumsBytes = 768 * 1024;
+// Rows beyond are computed in a second pass.
+constexpr size_t kMaxPanelRows = 2048;
+constexpr size_t kMinOutputs = 2;
+// Channels that are transposed at once.
+constexpr size_t kTransposed = 8;
+// Vectors per tile where the input has no use for neighbours: more channels fit
+// into a block then.
+constexpr size_t kMaxPointwiseOutputs = 8;
+
+size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
+
+float Lowest(Activation activation) {
+  switch (activation) {
+    case Activation::kRelu:
+    case Activation::kRelu6:
+      return 0.0f;
+    case Activation::kReluN1To1:
+      return -1.0f;
+    default:
+      return -std::numeric_limits<float>::infinity();
+  }
+}
+
+float Highest(Activation activation) {
+  switch (activation) {
+    case Activation::kRelu6:
+      return 6.0f;
+    case Activation::kReluN1To1:
+      return 1.0f;
+    default:
+      return std::numeric_limits<float>::infinity();
+  }
+}
+
+size_t NumPixels(size_t batch, int64_t height, int64_t width) {
+  return batch * static_cast<size_t>(height) * static_cast<size_t>(width);
+}
 
 }  // namespace
 
-kdc_status Conv2D::Pack(SparseTensor kernel, Conv2D* packed) {
-  if (kernel.shape.size() != 4) return KDC_INVALID_ARGUMENT;
-  Conv2D result;
-  result.kernel_height_ = static_cast<size_t>(kernel.shape[1]);
-  result.kernel_width_ = static_cast<size_t>(kernel.shape[2]);
-  result.channels_ = static_cast<size_t>(kernel.shape[3]);
-  const kdc_status status =
-      FullyConnected::Pack(std::move(kernel), &result.matrix_);
-  if (status == KDC_OK) *packed = std::move(result);
-  return status;
+ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
+                   Isa isa, size_t threads)
+    : shape(conv_shape),
+      num_threads(std::max<size_t>(threads, 1)),
+      kernel(TileKernelOf(isa)) {
+  const size_t vector_bytes = kernel.lanes * sizeof(float);
+  blocking.num_channels = channels;
+  blocking.num_taps =
+      static_cast<size_t>(shape.height.kernel * shape.width.kernel);
+  panel_rows = std::min(std::max<size_t>(filters, 1), kMaxPanelRows);
+  size_t max_outputs =
+      std::min(kernel.max_outputs,
+               std::max(kMinOutputs, kSumsBytes / (panel_rows * vector_bytes)));
+  if (blocking.num_taps == 1) {
+    max_outputs = std::min(max_outputs, kMaxPointwiseOutputs);
+  }
+  // The widest tile of which enough channels fit the cache.
+  size_t fitting_channels;
+  do {
+    grid = PixelGrid(shape, kernel.lanes, max_outputs);
+    fitting_channels = kPanelBytes / (grid.num_inputs() * vector_bytes);
+    max_outputs = std::min(max_outputs, grid.max_outputs()) - 1;
+  } while (fitting_channels < std::min(channels, kTransposed) &&
+           max_outputs >= kMinOutputs);
+  if (grid.num_tiles() < num_threads) {
+    panel_rows = std::min(panel_rows,
+                          DivideUp(std::max<size_t>(filters, 1), num_threads));
+  }
+  size_t block_channels = std::min(
+      {channels, Blocking::kMaxColumns / blocking.num_taps, fitting_channels});
+  if (block_channels >= kTransposed) {
+    block_channels -= block_channels % kTransposed;
+  }
+  blocking.block_channels = std::max<size_t>(block_channels, 1);
+  const std::vector<uint32_t> taps = grid.TapVectors();
+  for (size_t c = 0; c < blocking.block_channels; ++c) {
+    for (const uint32_t tap : taps) {
+      offsets.push_back(
+          static_cast<uint32_t>((c * grid.num_inputs() + tap) * kernel.lanes));
+    }
+  }
 }
 
-void Conv2D::CopyPatch(const ConvShape& shape, const float* image, int64_t y,
-                       int64_t x, float* patch) const {
+kdc_status Conv2D::Pack(const SparseTensor& kernel, const ConvPlan& plan,
+                        Conv2D* packed) {
+  if (kernel.dtype != KDC_FLOAT32) return KDC_INVALID_ARGUMENT;
+  Conv2D result;
+  result.shape_ = kernel.shape;
+  result.filters_ = static_cast<size_t>(kernel.num_rows);
+  result.blocking_ = plan.blocking;
+  result.panel_rows_ = plan.panel_rows;
+  for (size_t row = 0; row < result.filters_; row += plan.panel_rows) {
+    result.panels_.push_back(
+        BlockedWeights::Pack(kernel, plan.blocking, row,
+                             std::min(row + plan.panel_rows, result.filters_)));
+  }
+  *packed = std::move(result);
+  return KDC_OK;
+}
+
+void Conv2D::Run(const ConvPlan& plan, const float* input, const float* bias,
+                 Activation activation, ThreadPool* pool, ConvScratch* scratch,
+                 float* output) const {
+  const ConvShape& shape = plan.shape;
+  const size_t input_size =
+      NumPixels(shape.batch, shape.height.input, shape.width.input) *
+      blocking_.num_channels;
+  const size_t output_size =
+      NumPixels(shape.batch, shape.height.output, shape.width.output) *
+      filters_;
+  if (!plan.kernel.has_non_finite(input, input_size)) {
+    RunTiles(plan, input, bias, activation, pool, scratch, output);
+    if (activation == Activation::kTanh) {
+      ApplyActivation(activation, output_size, output);
+    }
+    return;
+  }
+  const std::vector<float> finite = FiniteOnly(input, input_size);
+  RunTiles(plan, finite.data(), bias, Activation::kNone, pool, scratch, output);
+  AddNonFinite(shape, input, output);
+  ApplyActivation(activation, output_size, output);
+}
+
+void Conv2D::RunTiles(const ConvPlan& plan, const float* input,
+                      const float* bias, Activation activation,
+                      ThreadPool* pool, ConvScratch* scratch,
+                      float* output) const {
+  const size_t num_items = plan.grid.num_tiles() * panels_.size();
+  const size_t num_workers = std::min(plan.num_threads, num_items);
+  if (num_items == 0) return;
+  const size_t lanes = plan.kernel.lanes;
+  scratch->zeros.resize(blocking_.num_channels);
+  scratch->workers.resize(std::max(num_workers, scratch->workers.size()));
+  for (size_t i = 0; i < num_workers; ++i) {
+    ConvScratch::Worker& worker = scratch->workers[i];
+    const size_t num_inputs = plan.grid.num_inputs();
+    const size_t num_outputs = plan.grid.max_outputs();
+    worker.inputs.resize(num_inputs * lanes);
+    worker.outputs.resize(num_outputs * lanes);
+    worker.pixels.resize(std::max(num_inputs, num_outputs) * lanes);
+    worker.panel.resize(kPanelTables +
+                        blocking_.block_channels * num_inputs * lanes);
+    worker.sums.resize(panel_rows_ * num_outputs * lanes);
+  }
+  const float* zeros = scratch->zeros.data();
+  if (num_workers == 1) {
+    for (size_t item = 0; item < num_items; ++item) {
+      RunItem(plan, item, input, bias, activation, zeros, &scratch->workers[0],
+              output);
+    }
+    return;
+  }
+  pool->ParallelFor(num_items, num_workers, [&](size_t item, size_t worker) {
+    RunItem(plan, item, input, bias, activation, zeros,
+            &scratch->workers[worker], output);
+  });
+}
+
+void Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
+                     const float* bias, Activation activation,
+                     const float* zeros, ConvScratch::Worker* worker,
+                     float* output) const {
+  const size_t tile = item / panels_.size();
+  const BlockedWeights& panel = panels_[item % panels_.size()];
+  plan.grid.InputPixels(tile, worker->pixels.data());
+  for (size_t i = 0; i < worker->inputs.size(); ++i) {
+    const int64_t pixel = worker->pixels[i];
+    worker->inputs[i] =
+        pixel < 0 ? zeros
+                  : input + static_cast<size_t>(pixel) * blocking_.num_channels;
+  }
+  plan.grid.OutputPixels(tile, worker->pixels.data());
+  const size_t num_outputs = plan.grid.NumOutputs(tile);
+  for (size_t i = 0; i < num_outputs * plan.kernel.lanes; ++i) {
+    const int64_t pixel = worker->pixels[i];
+    worker->outputs[i] =
+        pixel < 0
+            ? nullptr
+            : output + static_cast<size_t>(pixel) * filters_ + panel.first_row;
+  }
+  const TileWeights weights(panel);
+  TileJob job;
+  job.weights = &weights;
+  job.bias = bias == nullptr ? nullptr : bias + panel.first_row;
+  job.is_clamped = activation == Activation::kRelu ||
+                   activation == Activation::kRelu6 ||
+                   activation == Activation::kReluN1To1;
+  job.lowest = Lowest(activation);
+  job.highest = Highest(activation);
+  job.num_inputs = plan.grid.num_inputs();
+  job.inputs = worker->inputs.data();
+  job.offsets = plan.offsets.data();
+  job.num_offsets = plan.offsets.size();
+  job.num_outputs = num_outputs;
+  job.outputs = worker->outputs.data();
+  job.panel = worker->panel.data() + kPanelTables;
+  job.sums = worker->sums.data();
+  plan.kernel.run(job);
+}
+
+void Conv2D::AddNonFinite(const ConvShape& shape, const float* input,
+                          float* output) const {
+  const size_t channels = blocking_.num_channels;
+  ColumnLists columns(filters_, channels * blocking_.num_taps,
+                      [this](auto visit) { ForEach(visit); });
   const ConvAxis& height = shape.height;
   const ConvAxis& width = shape.width;
-  for (int64_t ky = 0; ky < height.kernel; ++ky) {
-    const int64_t in_y =
-        y * height.stride + ky * height.dilation - height.padding;
-    for (int64_t kx = 0; kx < width.kernel; ++kx) {
-      const int64_t in_x =
-          x * width.stride + kx * width.dilation - width.padding;
-      if (in_y < 0 || in_y >= height.input || in_x < 0 || in_x >= width.input) {
-        std::fill_n(patch, channels_, 0.0f);
-      } else {
-        const int64_t pixel = in_y * width.input + in_x;
-        std::copy_n(image + static_cast<size_t>(pixel) * channels_, channels_,
-                    patch);
+  for (size_t b = 0; b < shape.batch; ++b) {
+    for (int64_t y = 0; y < height.output; ++y) {
+      for (int64_t x = 0; x < width.output; ++x, output += filters_) {
+        for (int64_t tap = 0; tap < height.kernel * width.kernel; ++tap) {
+          const int64_t in_y = y * height.stride - height.padding +
+                               tap / width.kernel * height.dilation;
+          const int64_t in_x = x * width.stride - width.padding +
+                               tap % width.kernel * width.dilation;
+          if (in_y < 0 || in_y >= height.input || in_x < 0 ||
+              in_x >= width.input) {
+            continue;
+          }
+          const float* pixel =
+              input + (NumPixels(b, height.input, width.input) +
+                       static_cast<size_t>(in_y * width.input + in_x)) *
+                          channels;
+          for (size_t c = 0; c < channels; ++c) {
+            if (std::isfinite(pixel[c])) continue;
+            columns.AddColumn(static_cast<size_t>(tap) * channels + c, pixel[c],
+                              output);
+          }
+        }
       }
-      patch += channels_;
     }
   }
 }
 
-void Conv2D::Run(const ConvShape& shape, const float* input, const float* bias,
-                 Activation activation, std::vector<float>* scratch,
-                 float* output) const {
-  const size_t patch_size = matrix_.num_columns();
-  const size_t image_size =
-      static_cast<size_t>(shape.height.input * shape.width.input) * channels_;
-  std::vector<float> patches(kPixelsTogether * patch_size);
-  size_t num_pixels = 0;
-  const auto flush = [&] {
-    matrix_.Run(patches.data(), num_pixels, bias, activation, scratch, output);
-    output += num_pixels * matrix_.num_rows();
-    num_pixels = 0;
-  };
-  for (size_t b = 0; b < shape.batch; ++b) {
-    for (int64_t y = 0; y < shape.height.output; ++y) {
-      for (int64_t x = 0; x < shape.width.output; ++x) {
-        CopyPatch(shape, input + b * image_size, y, x,
-                  patches.data() + num_pixels * patch_size);
-        if (++num_pixels == kPixelsTogether) flush();
-      }
-    }
-  }
-  flush();
+size_t Conv2D::size_bytes() const {
+  size_t size = 0;
+  for (const BlockedWeights& panel : panels_) size += panel.size_bytes();
+  return size;
 }
 
 }  // namespace keras_dc

@@ -1,4 +1,7 @@
 // output = activation(conv(input, kernel) + bias), kernel pruned and shared.
+//
+// The kernel is packed once and then only read, so one Conv2D may serve several
+// threads, each with its own ConvScratch.
 #ifndef KERAS_DC_SRC_KERNELS_CONV_2D_H_
 #define KERAS_DC_SRC_KERNELS_CONV_2D_H_
 
@@ -9,62 +12,101 @@
 #include "decoder.h"
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
-#include "kernels/fully_connected.h"
+#include "kernels/aligned_vector.h"
+#include "kernels/blocked_weights.h"
+#include "kernels/pixel_grid.h"
+#include "kernels/thread_pool.h"
+#include "kernels/tile.h"
 
 namespace keras_dc {
 
-// One spatial dimension of a convolution: output position `o` reads input
-// positions `o * stride + k * dilation - padding`, for k from 0 to kernel - 1.
-// Positions outside the input read zeros.
-struct ConvAxis {
-  int64_t input = 0;
-  int64_t output = 0;
-  int64_t kernel = 1;
-  int64_t stride = 1;
-  int64_t dilation = 1;
-  int64_t padding = 0;
+// How a convolution of one shape is computed; to be made anew when the shape
+// changes. A kernel fits all plans of equal `blocking` and `panel_rows`.
+struct ConvPlan {
+  ConvPlan() = default;
+  // `filters` and `channels` are those of the kernel.
+  ConvPlan(const ConvShape& shape, size_t filters, size_t channels, Isa isa,
+           size_t num_threads);
+
+  ConvShape shape;
+  size_t num_threads = 1;
+  TileKernel kernel;
+  PixelGrid grid;
+  Blocking blocking;
+  // Rows of the kernel that are computed together.
+  size_t panel_rows = 1;
+  // TileJob::offsets.
+  std::vector<uint32_t> offsets;
 };
 
-struct ConvShape {
-  ConvAxis height;
-  ConvAxis width;
-  size_t batch = 0;
+// Memory that is kept between runs, so that none allocates.
+struct ConvScratch {
+  struct Worker {
+    std::vector<int64_t> pixels;
+    std::vector<const float*> inputs;
+    std::vector<float*> outputs;
+    AlignedVector<float> panel;
+    AlignedVector<float> sums;
+  };
+  std::vector<Worker> workers;
+  // One pixel of padding.
+  std::vector<float> zeros;
 };
 
 class Conv2D {
  public:
-  // Packs a float32 kernel of shape [filters, height, width, channels]; any
-  // other dtype or rank is refused with KDC_INVALID_ARGUMENT.
-  static kdc_status Pack(SparseTensor kernel, Conv2D* packed);
+  // Packs a float32 kernel of shape [filters, height, width, channels] as
+  // `plan` wants it; any other dtype is refused with KDC_INVALID_ARGUMENT.
+  static kdc_status Pack(const SparseTensor& kernel, const ConvPlan& plan,
+                         Conv2D* packed);
+
+  bool Fits(const ConvPlan& plan) const {
+    return plan.blocking == blocking_ && plan.panel_rows == panel_rows_;
+  }
 
   // Inputs that are Inf or NaN give what IEEE arithmetic gives for the dense
   // layer, pruned weights and padding being zeros.
   //
   // Args:
+  //   plan: a plan that the kernel fits.
   //   input: (batch, height, width, channels), C order.
   //   bias: (filters) or null.
-  //   scratch: kept by the caller between calls, so that none allocates.
+  //   pool: may be null if plan.num_threads is 1.
   //   output: (batch, height, width, filters), C order.
-  void Run(const ConvShape& shape, const float* input, const float* bias,
-           Activation activation, std::vector<float>* scratch,
+  void Run(const ConvPlan& plan, const float* input, const float* bias,
+           Activation activation, ThreadPool* pool, ConvScratch* scratch,
            float* output) const;
 
-  size_t filters() const { return matrix_.num_rows(); }
-  size_t kernel_height() const { return kernel_height_; }
-  size_t kernel_width() const { return kernel_width_; }
-  size_t channels() const { return channels_; }
-  size_t size_bytes() const { return matrix_.size_bytes(); }
+  // [filters, height, width, channels].
+  const std::vector<int64_t>& shape() const { return shape_; }
+  size_t size_bytes() const;
+
+  // Calls `visit(row, column, value)` for each weight, the column being that of
+  // the kernel: tap * channels + channel.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const BlockedWeights& panel : panels_) {
+      panel.ForEach([&](size_t row, size_t channel, size_t tap, float value) {
+        visit(row, tap * blocking_.num_channels + channel, value);
+      });
+    }
+  }
 
  private:
-  // Copies what output pixel (y, x) of an image reads: (height, width,
-  // channels) of the kernel.
-  void CopyPatch(const ConvShape& shape, const float* image, int64_t y,
-                 int64_t x, float* patch) const;
+  void RunTiles(const ConvPlan& plan, const float* input, const float* bias,
+                Activation activation, ThreadPool* pool, ConvScratch* scratch,
+                float* output) const;
+  void RunItem(const ConvPlan& plan, size_t item, const float* input,
+               const float* bias, Activation activation, const float* zeros,
+               ConvScratch::Worker* worker, float* output) const;
+  void AddNonFinite(const ConvShape& shape, const float* input,
+                    float* output) const;
 
-  size_t kernel_height_ = 0;
-  size_t kernel_width_ = 0;
-  size_t channels_ = 0;
-  FullyConnected matrix_;
+  std::vector<int64_t> shape_;
+  size_t filters_ = 0;
+  Blocking blocking_;
+  size_t panel_rows_ = 1;
+  std::vector<BlockedWeights> panels_;
 };
 
 }  // namespace keras_dc

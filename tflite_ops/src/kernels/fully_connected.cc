@@ -3,271 +3,231 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <utility>
+
+#include "kernels/non_finite.h"
 
 namespace keras_dc {
 namespace {
 
-// Rows of the batch that are computed together: the compiler makes SIMD
-// registers of them.
-constexpr size_t kLanes = 8;
-// Independent sums per output: enough to hide the latency of an addition.
-constexpr size_t kSums = 4;
-// A batch remainder up to this size costs less row by row than padded.
-constexpr size_t kMaxSingleRows = 2;
-constexpr size_t kCodebookSize = 256;
+// Above this density the dense loop beats SparseRows.
+constexpr double kMaxSparseRowsDensity = 0.45;
+// Parts of a layer that threads share; more than one for each, since one of
+// them may begin late.
+constexpr size_t kPartsPerThread = 8;
+// Weights below which a thread costs more than it brings.
+constexpr size_t kMinWeightsPerThread = 32 * 1024;
 
-struct CodebookValues {
-  const float* codebook;
-  const uint8_t* indices;
-  float operator()(size_t entry) const { return codebook[indices[entry]]; }
-};
-
-struct RawValues {
-  const float* values;
-  float operator()(size_t entry) const { return values[entry]; }
-};
-
-// Sum over the entries [begin, end) of one row of weights.
-template <typename Column, typename Values>
-float DotOne(const Column* columns, const Values& value, size_t begin,
-             size_t end, const float* input) {
-  float sums[kSums] = {};
-  size_t e = begin;
-  for (; e + kSums <= end; e += kSums) {
-    for (size_t k = 0; k < kSums; ++k) {
-      sums[k] += value(e + k) * input[columns[e + k]];
-    }
-  }
-  for (size_t k = 0; e + k < end; ++k) {
-    sums[k] += value(e + k) * input[columns[e + k]];
-  }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+ConvShape BatchAsImage(size_t batch) {
+  ConvShape shape;
+  shape.batch = 1;
+  shape.height.input = shape.height.output = 1;
+  shape.width.input = shape.width.output = static_cast<int64_t>(batch);
+  return shape;
 }
 
-// The same sum for kLanes inputs at once; `block` is (num_columns, kLanes).
-template <typename Column, typename Values>
-void DotLanes(const Column* columns, const Values& value, size_t begin,
-              size_t end, const float* block, float* result) {
-  float sums[kSums][kLanes] = {};
-  size_t e = begin;
-  for (; e + kSums <= end; e += kSums) {
-    for (size_t k = 0; k < kSums; ++k) {
-      const float weight = value(e + k);
-      const float* lanes = block + size_t{columns[e + k]} * kLanes;
-      for (size_t l = 0; l < kLanes; ++l) sums[k][l] += weight * lanes[l];
-    }
-  }
-  for (size_t k = 0; e + k < end; ++k) {
-    const float weight = value(e + k);
-    const float* lanes = block + size_t{columns[e + k]} * kLanes;
-    for (size_t l = 0; l < kLanes; ++l) sums[k][l] += weight * lanes[l];
-  }
-  for (size_t l = 0; l < kLanes; ++l) {
-    result[l] = (sums[0][l] + sums[1][l]) + (sums[2][l] + sums[3][l]);
-  }
+double DensityOf(const SparseTensor& weights) {
+  const double num_weights = static_cast<double>(weights.num_rows) *
+                             static_cast<double>(weights.num_columns);
+  return static_cast<double>(weights.columns.size()) /
+         std::max(num_weights, 1.0);
 }
 
-// Copies `num_lanes` rows of `input` to (num_columns, kLanes), zero-padded.
-void TransposeToLanes(const float* input, size_t num_lanes, size_t num_columns,
-                      float* block) {
+// Adds what the finite part of the input leaves out.
+template <typename Form>
+void AddNonFinite(const Form& form, size_t num_rows, size_t num_columns,
+                  const float* input, float* output) {
+  ColumnLists columns(num_rows, num_columns,
+                      [&form](auto visit) { form.ForEach(visit); });
   for (size_t c = 0; c < num_columns; ++c) {
-    float* lanes = block + c * kLanes;
-    for (size_t l = 0; l < num_lanes; ++l)
-      lanes[l] = input[l * num_columns + c];
-    for (size_t l = num_lanes; l < kLanes; ++l) lanes[l] = 0.0f;
+    if (!std::isfinite(input[c])) columns.AddColumn(c, input[c], output);
   }
 }
 
-template <typename Column, typename Values>
-void RunRows(const std::vector<uint32_t>& row_begin, const Column* columns,
-             const Values& value, size_t num_columns, const float* input,
-             size_t batch, const float* bias, std::vector<float>* scratch,
-             float* output) {
-  const size_t num_rows = row_begin.size() - 1;
-  size_t done = 0;
-  while (batch - done > kMaxSingleRows) {
-    const size_t num_lanes = std::min(batch - done, kLanes);
-    scratch->resize(num_columns * kLanes);
-    TransposeToLanes(input + done * num_columns, num_lanes, num_columns,
-                     scratch->data());
-    for (size_t r = 0; r < num_rows; ++r) {
-      float result[kLanes];
-      DotLanes(columns, value, row_begin[r], row_begin[r + 1], scratch->data(),
-               result);
-      const float offset = bias == nullptr ? 0.0f : bias[r];
-      for (size_t l = 0; l < num_lanes; ++l) {
-        output[(done + l) * num_rows + r] = result[l] + offset;
-      }
-    }
-    done += num_lanes;
-  }
-  for (; done < batch; ++done) {
-    for (size_t r = 0; r < num_rows; ++r) {
-      const float sum = DotOne(columns, value, row_begin[r], row_begin[r + 1],
-                               input + done * num_columns);
-      output[done * num_rows + r] = sum + (bias == nullptr ? 0.0f : bias[r]);
-    }
-  }
-}
-
-bool HasNonFinite(const float* values, size_t size) {
-  constexpr uint32_t kExponentMask = 0x7F800000;
-  uint32_t found = 0;
-  for (size_t i = 0; i < size; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, values + i, sizeof(bits));
-    found |= (bits & kExponentMask) == kExponentMask ? 1u : 0u;
-  }
-  return found != 0;
-}
-
-// 0 * Inf and 0 * NaN are NaN: where an input is not finite, every row that
-// skipped it has a NaN for its sum. Rare, so one plain loop.
-template <typename Column>
-void AddSkippedNaNs(const std::vector<uint32_t>& row_begin,
-                    const Column* columns, size_t num_columns,
-                    const float* input, float* output) {
-  size_t num_non_finite = 0;
-  for (size_t c = 0; c < num_columns; ++c) {
-    if (!std::isfinite(input[c])) ++num_non_finite;
-  }
-  for (size_t r = 0; r + 1 < row_begin.size(); ++r) {
-    size_t num_seen = 0;
-    for (size_t e = row_begin[r]; e < row_begin[r + 1]; ++e) {
-      if (!std::isfinite(input[columns[e]])) ++num_seen;
-    }
-    if (num_seen < num_non_finite) {
-      output[r] = std::numeric_limits<float>::quiet_NaN();
-    }
-  }
-}
-
-float DotDense(const float* weights, const float* input, size_t size) {
-  constexpr size_t kDenseSums = 16;
-  float sums[kDenseSums] = {};
-  size_t c = 0;
-  for (; c + kDenseSums <= size; c += kDenseSums) {
-    for (size_t k = 0; k < kDenseSums; ++k) {
-      sums[k] += weights[c + k] * input[c + k];
-    }
-  }
-  for (size_t k = 0; c + k < size; ++k)
-    sums[k] += weights[c + k] * input[c + k];
-  for (size_t width = kDenseSums / 2; width > 0; width /= 2) {
-    for (size_t k = 0; k < width; ++k) sums[k] += sums[k + width];
-  }
-  return sums[0];
-}
-
-std::vector<float> FloatsFrom(const std::vector<uint8_t>& bytes, size_t size) {
-  std::vector<float> floats(std::max(size, bytes.size() / sizeof(float)));
-  if (!bytes.empty()) {
-    std::memcpy(floats.data(), bytes.data(),
-                bytes.size() / sizeof(float) * sizeof(float));
-  }
-  return floats;
+// Calls `task(begin, end)` for parts of [0, size).
+template <typename Task>
+void SplitAmongThreads(size_t size, size_t num_threads, ThreadPool* pool,
+                       Task task) {
+  if (num_threads <= 1) return task(size_t{0}, size);
+  const size_t num_parts = std::min(size, num_threads * kPartsPerThread);
+  pool->ParallelFor(num_parts, num_threads, [&](size_t part, size_t) {
+    task(size * part / num_parts, size * (part + 1) / num_parts);
+  });
 }
 
 }  // namespace
 
-kdc_status FullyConnected::Pack(SparseTensor weights, FullyConnected* packed) {
+FullyConnectedPlan::FullyConnectedPlan(size_t num_rows, size_t num_columns,
+                                       size_t batch_size, Isa chosen_isa,
+                                       size_t threads)
+    : isa(chosen_isa),
+      batch(batch_size),
+      num_threads(std::max<size_t>(threads, 1)) {
+  if (is_together()) {
+    conv = ConvPlan(BatchAsImage(batch), num_rows, num_columns, isa, threads);
+  }
+}
+
+DenseRows DenseRows::Pack(const SparseTensor& weights) {
+  DenseRows packed;
+  packed.num_rows = static_cast<size_t>(weights.num_rows);
+  packed.num_columns = static_cast<size_t>(weights.num_columns);
+  packed.weights.resize(packed.num_rows * packed.num_columns);
+  for (size_t r = 0; r < packed.num_rows; ++r) {
+    float* row = packed.weights.data() + r * packed.num_columns;
+    for (size_t e = weights.row_begin[r]; e < weights.row_begin[r + 1]; ++e) {
+      const uint8_t* value =
+          weights.indices.empty()
+              ? &weights.values[e * sizeof(float)]
+              : &weights.codebook[weights.indices[e] * sizeof(float)];
+      std::memcpy(&row[weights.columns[e]], value, sizeof(float));
+    }
+  }
+  return packed;
+}
+
+void DenseRows::Run(size_t begin_row, size_t end_row, const float* input,
+                    float* output) const {
+  constexpr size_t kSums = 16;
+  for (size_t r = begin_row; r < end_row; ++r) {
+    const float* row = weights.data() + r * num_columns;
+    float sums[kSums] = {};
+    size_t c = 0;
+    for (; c + kSums <= num_columns; c += kSums) {
+      for (size_t k = 0; k < kSums; ++k) sums[k] += row[c + k] * input[c + k];
+    }
+    for (size_t k = 0; c + k < num_columns; ++k) {
+      sums[k] += row[c + k] * input[c + k];
+    }
+    for (size_t width = kSums / 2; width > 0; width /= 2) {
+      for (size_t k = 0; k < width; ++k) sums[k] += sums[k + width];
+    }
+    output[r] = sums[0];
+  }
+}
+
+kdc_status FullyConnected::Pack(SparseTensor weights,
+                                const FullyConnectedPlan& plan,
+                                FullyConnected* packed) {
   if (weights.dtype != KDC_FLOAT32) return KDC_INVALID_ARGUMENT;
   FullyConnected result;
   result.num_rows_ = static_cast<size_t>(weights.num_rows);
   result.num_columns_ = static_cast<size_t>(weights.num_columns);
-  result.row_begin_ = std::move(weights.row_begin);
-  result.indices_ = std::move(weights.indices);
-  if (result.indices_.empty()) {
-    result.values_ = FloatsFrom(weights.values, 0);
+  result.isa_ = plan.isa;
+  if (plan.is_together()) {
+    Conv2D conv;
+    const kdc_status status = Conv2D::Pack(weights, plan.conv, &conv);
+    if (status != KDC_OK) return status;
+    result.form_ = std::move(conv);
+  } else if (plan.isa == Isa::kAvx512 && LockstepWeights::Suits(weights)) {
+    result.form_ = LockstepWeights::Pack(weights);
+  } else if (CentroidSums::Suits(weights)) {
+    result.form_ = CentroidSums::Pack(weights);
+  } else if (DensityOf(weights) > kMaxSparseRowsDensity) {
+    result.form_ = DenseRows::Pack(weights);
   } else {
-    result.codebook_ = FloatsFrom(weights.codebook, kCodebookSize);
-  }
-
-  const size_t num_entries = weights.columns.size();
-  const size_t num_weights = result.num_rows_ * result.num_columns_;
-  if (static_cast<double>(num_entries) >
-      kMaxSparseDensity * static_cast<double>(num_weights)) {
-    result.is_dense_ = true;
-    result.dense_.assign(num_weights, 0.0f);
-    for (size_t r = 0; r < result.num_rows_; ++r) {
-      float* row = result.dense_.data() + r * result.num_columns_;
-      for (size_t e = result.row_begin_[r]; e < result.row_begin_[r + 1]; ++e) {
-        row[weights.columns[e]] = result.indices_.empty()
-                                      ? result.values_[e]
-                                      : result.codebook_[result.indices_[e]];
-      }
-    }
-    result.row_begin_ = {};
-    result.indices_ = {};
-    result.codebook_ = {};
-    result.values_ = {};
-  } else if (result.num_columns_ <=
-             size_t{std::numeric_limits<uint16_t>::max()} + 1) {
-    result.columns16_.resize(num_entries);
-    std::transform(weights.columns.begin(), weights.columns.end(),
-                   result.columns16_.begin(),
-                   [](uint32_t c) { return static_cast<uint16_t>(c); });
-  } else {
-    result.columns32_ = std::move(weights.columns);
+    result.form_ = SparseRows::Pack(std::move(weights));
   }
   *packed = std::move(result);
   return KDC_OK;
 }
 
-void FullyConnected::Run(const float* input, size_t batch, const float* bias,
-                         Activation activation, std::vector<float>* scratch,
+bool FullyConnected::Fits(const FullyConnectedPlan& plan) const {
+  if (const auto* conv = std::get_if<Conv2D>(&form_)) {
+    return plan.is_together() && conv->Fits(plan.conv);
+  }
+  return !plan.is_together() && plan.isa == isa_;
+}
+
+void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
+                            ThreadPool* pool, FullyConnectedScratch* scratch,
+                            float* output) const {
+  const auto split = [&](size_t size, size_t num_weights, auto task) {
+    const size_t num_threads =
+        std::min(plan.num_threads, num_weights / kMinWeightsPerThread + 1);
+    SplitAmongThreads(size, num_threads, pool, task);
+  };
+  const auto pad = [&](size_t size) {
+    scratch->input.assign(size, 0.0f);
+    std::copy_n(input, num_columns_, scratch->input.data());
+    return scratch->input.data();
+  };
+  if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
+#if defined(KERAS_DC_X86_KERNELS)
+    constexpr size_t kWindow = LockstepWeights::kWindowColumns;
+    const float* padded = pad((num_columns_ + kWindow - 1) / kWindow * kWindow);
+    scratch->sums.resize(lockstep->num_groups * LockstepWeights::kLanes);
+    const LockstepView view(*lockstep);
+    split(lockstep->num_groups, lockstep->words.size(),
+          [&](size_t begin, size_t end) {
+            RunLockstepAvx512(view, begin, end, padded, scratch->sums.data(),
+                              output);
+          });
+#endif
+  } else if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
+    const float* padded = pad(num_columns_ + 1);
+    split(num_rows_, sums->columns.size(), [&](size_t begin, size_t end) {
+      sums->Run(begin, end, padded, output);
+    });
+  } else if (const auto* dense = std::get_if<DenseRows>(&form_)) {
+    split(num_rows_, dense->weights.size(), [&](size_t begin, size_t end) {
+      dense->Run(begin, end, input, output);
+    });
+  } else if (const auto* rows = std::get_if<SparseRows>(&form_)) {
+    split(num_rows_, rows->size_bytes() / 4, [&](size_t begin, size_t end) {
+      rows->Run(begin, end, input, output);
+    });
+  }
+}
+
+void FullyConnected::Run(const FullyConnectedPlan& plan, const float* input,
+                         const float* bias, Activation activation,
+                         ThreadPool* pool, FullyConnectedScratch* scratch,
                          float* output) const {
-  if (is_dense_) {
-    RunDense(input, batch, bias, output);
-  } else if (columns32_.empty()) {
-    RunSparse(columns16_.data(), input, batch, bias, scratch, output);
-  } else {
-    RunSparse(columns32_.data(), input, batch, bias, scratch, output);
+  if (const auto* conv = std::get_if<Conv2D>(&form_)) {
+    return conv->Run(plan.conv, input, bias, activation, pool, &scratch->conv,
+                     output);
   }
-  ApplyActivation(activation, batch * num_rows_, output);
-}
-
-template <typename Column>
-void FullyConnected::RunSparse(const Column* columns, const float* input,
-                               size_t batch, const float* bias,
-                               std::vector<float>* scratch,
-                               float* output) const {
-  if (indices_.empty()) {
-    RunRows(row_begin_, columns, RawValues{values_.data()}, num_columns_, input,
-            batch, bias, scratch, output);
-  } else {
-    RunRows(row_begin_, columns,
-            CodebookValues{codebook_.data(), indices_.data()}, num_columns_,
-            input, batch, bias, scratch, output);
-  }
-  for (size_t b = 0; b < batch; ++b) {
-    const float* row = input + b * num_columns_;
-    if (HasNonFinite(row, num_columns_)) {
-      AddSkippedNaNs(row_begin_, columns, num_columns_, row,
-                     output + b * num_rows_);
+  for (size_t b = 0; b < plan.batch; ++b) {
+    const float* in = input + b * num_columns_;
+    float* out = output + b * num_rows_;
+    if (!Is<DenseRows>() && HasNonFinite(in, num_columns_)) {
+      const std::vector<float> finite = FiniteOnly(in, num_columns_);
+      RunRow(plan, finite.data(), pool, scratch, out);
+      const auto add = [&](const auto& form) {
+        AddNonFinite(form, num_rows_, num_columns_, in, out);
+      };
+      if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
+        add(*lockstep);
+      } else if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
+        add(*sums);
+      } else if (const auto* rows = std::get_if<SparseRows>(&form_)) {
+        add(*rows);
+      }
+    } else {
+      RunRow(plan, in, pool, scratch, out);
+    }
+    if (bias != nullptr) {
+      for (size_t r = 0; r < num_rows_; ++r) out[r] += bias[r];
     }
   }
-}
-
-void FullyConnected::RunDense(const float* input, size_t batch,
-                              const float* bias, float* output) const {
-  // Rows of weights outside: each is read from memory once for the batch.
-  for (size_t r = 0; r < num_rows_; ++r) {
-    const float* weights = dense_.data() + r * num_columns_;
-    const float offset = bias == nullptr ? 0.0f : bias[r];
-    for (size_t b = 0; b < batch; ++b) {
-      output[b * num_rows_ + r] =
-          DotDense(weights, input + b * num_columns_, num_columns_) + offset;
-    }
-  }
+  ApplyActivation(activation, plan.batch * num_rows_, output);
 }
 
 size_t FullyConnected::size_bytes() const {
-  const auto bytes = [](const auto& v) { return v.size() * sizeof(v[0]); };
-  return bytes(row_begin_) + bytes(columns16_) + bytes(columns32_) +
-         bytes(indices_) + bytes(codebook_) + bytes(values_) + bytes(dense_);
+  if (const auto* dense = std::get_if<DenseRows>(&form_)) {
+    return dense->weights.size() * sizeof(float);
+  }
+  if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
+    return lockstep->size_bytes();
+  }
+  if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
+    return sums->size_bytes();
+  }
+  if (const auto* rows = std::get_if<SparseRows>(&form_)) {
+    return rows->size_bytes();
+  }
+  return std::get<Conv2D>(form_).size_bytes();
 }
 
 }  // namespace keras_dc

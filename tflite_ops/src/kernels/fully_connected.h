@@ -1,75 +1,110 @@
 // output = activation(input * weights^T + bias), weights pruned and shared.
 //
 // Weights are packed once and then only read, so one FullyConnected may serve
-// several threads, each with its own scratch.
+// several threads, each with its own FullyConnectedScratch.
 #ifndef KERAS_DC_SRC_KERNELS_FULLY_CONNECTED_H_
 #define KERAS_DC_SRC_KERNELS_FULLY_CONNECTED_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 #include "decoder.h"
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
+#include "kernels/aligned_vector.h"
+#include "kernels/centroid_sums.h"
+#include "kernels/conv_2d.h"
+#include "kernels/lockstep_weights.h"
+#include "kernels/sparse_rows.h"
+#include "kernels/thread_pool.h"
 
 namespace keras_dc {
 
+// How a layer is computed for one batch size; to be made anew when that
+// changes.
+struct FullyConnectedPlan {
+  // From this batch size on, SIMD goes over the batch.
+  static constexpr size_t kMinTogether = 3;
+
+  FullyConnectedPlan() = default;
+  FullyConnectedPlan(size_t num_rows, size_t num_columns, size_t batch_size,
+                     Isa chosen_isa, size_t threads);
+
+  Isa isa = Isa::kPortable;
+  size_t batch = 0;
+  size_t num_threads = 1;
+  // The batch as the pixels of an image; used from kMinTogether on.
+  ConvPlan conv;
+
+  bool is_together() const { return batch >= kMinTogether; }
+};
+
+struct FullyConnectedScratch {
+  ConvScratch conv;
+  // One row, with zeros behind it.
+  AlignedVector<float> input;
+  AlignedVector<float> sums;
+};
+
+// Weights as they are: (num_rows, num_columns), C order.
+struct DenseRows {
+  size_t num_rows = 0;
+  size_t num_columns = 0;
+  std::vector<float> weights;
+
+  static DenseRows Pack(const SparseTensor& weights);
+  void Run(size_t begin_row, size_t end_row, const float* input,
+           float* output) const;
+};
+
 class FullyConnected {
  public:
-  // Above this share of kept weights the dense loop is the faster one.
-  static constexpr double kMaxSparseDensity = 0.35;
+  // Packs float32 weights as `plan` wants them; row r holds the weights of unit
+  // r. Any other dtype is refused with KDC_INVALID_ARGUMENT.
+  static kdc_status Pack(SparseTensor weights, const FullyConnectedPlan& plan,
+                         FullyConnected* packed);
 
-  // Packs float32 weights; row r holds the weights of unit r. Any other dtype
-  // is refused with KDC_INVALID_ARGUMENT.
-  static kdc_status Pack(SparseTensor weights, FullyConnected* packed);
+  // True if these weights can be run with `plan`.
+  bool Fits(const FullyConnectedPlan& plan) const;
 
-  // Computes `batch` rows.
+  // Computes plan.batch rows.
   //
   // Inputs that are Inf or NaN give what IEEE arithmetic gives for the dense
   // layer, pruned weights being zeros.
   //
-  // In the sparse form a row's result does not depend on the batch around it:
-  // every path adds in the same order.
-  //
   // Args:
+  //   plan: a plan that the weights fit.
   //   input: (batch, num_columns), C order.
   //   bias: (num_rows) or null.
-  //   scratch: kept by the caller between calls, so that none allocates.
+  //   pool: may be null if plan.num_threads is 1.
   //   output: (batch, num_rows), C order.
-  void Run(const float* input, size_t batch, const float* bias,
-           Activation activation, std::vector<float>* scratch,
-           float* output) const;
+  void Run(const FullyConnectedPlan& plan, const float* input,
+           const float* bias, Activation activation, ThreadPool* pool,
+           FullyConnectedScratch* scratch, float* output) const;
 
   size_t num_rows() const { return num_rows_; }
   size_t num_columns() const { return num_columns_; }
-  bool is_dense() const { return is_dense_; }
   // Memory of the packed weights.
   size_t size_bytes() const;
 
+  template <typename Form>
+  bool Is() const {
+    return std::holds_alternative<Form>(form_);
+  }
+
  private:
-  template <typename Column>
-  void RunSparse(const Column* columns, const float* input, size_t batch,
-                 const float* bias, std::vector<float>* scratch,
-                 float* output) const;
-  void RunDense(const float* input, size_t batch, const float* bias,
-                float* output) const;
+  // One row of the batch, input finite; no bias.
+  void RunRow(const FullyConnectedPlan& plan, const float* input,
+              ThreadPool* pool, FullyConnectedScratch* scratch,
+              float* output) const;
 
   size_t num_rows_ = 0;
   size_t num_columns_ = 0;
-  bool is_dense_ = false;
-
-  // The sparse form. Of the two column vectors one is in use; of `indices_`
-  // and `values_` too. `codebook_` has 256 entries, so that no index leaves it.
-  std::vector<uint32_t> row_begin_;
-  std::vector<uint16_t> columns16_;
-  std::vector<uint32_t> columns32_;
-  std::vector<uint8_t> indices_;
-  std::vector<float> codebook_;
-  std::vector<float> values_;
-
-  // The dense form: (num_rows, num_columns), C order.
-  std::vector<float> dense_;
+  Isa isa_ = Isa::kPortable;
+  std::variant<SparseRows, DenseRows, CentroidSums, LockstepWeights, Conv2D>
+      form_;
 };
 
 }  // namespace keras_dc

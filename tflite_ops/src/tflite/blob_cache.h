@@ -15,6 +15,7 @@
 
 #include "kernels/conv_2d.h"
 #include "kernels/fully_connected.h"
+#include "kernels/thread_pool.h"
 
 namespace keras_dc {
 
@@ -53,16 +54,25 @@ inline BlobKey KeyOf(const Blob& blob) {
 template <typename T>
 class BlobCache {
  public:
-  // Null if absent.
-  std::shared_ptr<const T> Find(const BlobKey& key) {
+  // What is held for the blob and satisfies `fits`; null if there is none.
+  template <typename Fits>
+  std::shared_ptr<const T> FindIf(const BlobKey& key, Fits fits) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = entries_.find(key);
-    return found == entries_.end() ? nullptr : found->second;
+    const auto range = entries_.equal_range(key);
+    for (auto entry = range.first; entry != range.second; ++entry) {
+      if (fits(*entry->second)) return entry->second;
+    }
+    return nullptr;
   }
 
+  std::shared_ptr<const T> Find(const BlobKey& key) {
+    return FindIf(key, [](const T&) { return true; });
+  }
+
+  // One blob may be held in several forms.
   void Insert(const BlobKey& key, std::shared_ptr<const T> value) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    entries_[key] = std::move(value);
+    entries_.emplace(key, std::move(value));
   }
 
   // Forgets what nobody else holds.
@@ -76,7 +86,7 @@ class BlobCache {
 
  private:
   std::mutex mutex_;
-  std::map<BlobKey, std::shared_ptr<const T>> entries_;
+  std::multimap<BlobKey, std::shared_ptr<const T>> entries_;
 };
 
 // Dense values for ops of the runtime. Kernels there load whole SIMD registers
@@ -98,10 +108,12 @@ class DenseWeights {
   std::vector<Line> lines_;
 };
 
+// What the ops of a delegate share.
 struct WeightCaches {
   BlobCache<FullyConnected> fully_connected;
   BlobCache<Conv2D> conv_2d;
   BlobCache<DenseWeights> dense;
+  ThreadPool threads;
 
   void DropUnused() {
     fully_connected.DropUnused();

@@ -23,6 +23,8 @@ constexpr size_t kKernel = 1;
 constexpr size_t kBias = 2;
 
 constexpr size_t kNumOptionBytes = 7;
+// Input pixels that one output pixel may look across.
+constexpr int64_t kMaxReach = 4096;
 constexpr uint8_t kSamePadding = 0;
 constexpr uint8_t kValidPadding = 1;
 
@@ -88,10 +90,9 @@ class Conv2DOp : public Op {
     kernel_ = caches_->conv_2d.Find(KeyOf(blob));
     if (kernel_ == nullptr) return;
     blob_ = blob;
-    kernel_shape_ = {static_cast<int64_t>(kernel_->filters()),
-                     static_cast<int64_t>(kernel_->kernel_height()),
-                     static_cast<int64_t>(kernel_->kernel_width()),
-                     static_cast<int64_t>(kernel_->channels())};
+    for (size_t i = 0; i < kernel_shape_.size(); ++i) {
+      kernel_shape_[i] = kernel_->shape()[i];
+    }
   }
 
   Error Prepare(TfLiteContext* context) override {
@@ -112,7 +113,13 @@ class Conv2DOp : public Op {
     }
     error = CheckShapes(context);
     if (!error.empty()) return error;
-    if (kernel_ == nullptr || !(blob == blob_)) {
+    Isa isa;
+    size_t num_threads;
+    error = ChooseMeans(*context, &isa, &num_threads);
+    if (!error.empty()) return error;
+    plan_ = ConvPlan(shape_, static_cast<size_t>(kernel_shape_[0]),
+                     static_cast<size_t>(kernel_shape_[3]), isa, num_threads);
+    if (kernel_ == nullptr || !(blob == blob_) || !kernel_->Fits(plan_)) {
       error = Pack(blob);
       if (!error.empty()) return error;
     }
@@ -131,8 +138,9 @@ class Conv2DOp : public Op {
       return "the shapes changed after AllocateTensors";
     }
     if (output_bytes_ == 0) return "";
-    kernel_->Run(shape_, input->data.f, bias_.Values(Input(context, kBias)),
-                 options_.activation, &scratch_, output->data.f);
+    kernel_->Run(plan_, input->data.f, bias_.Values(Input(context, kBias)),
+                 options_.activation, &caches_->threads, &scratch_,
+                 output->data.f);
     return "";
   }
 
@@ -184,6 +192,11 @@ class Conv2DOp : public Op {
         !FillAxis(options_.padding, &shape_.width)) {
       return misfit(" without padding");
     }
+    for (const ConvAxis& axis : {shape_.height, shape_.width}) {
+      if (axis.kernel * axis.dilation > kMaxReach) {
+        return "a kernel of shape " + kernel + " reaches too far to be fused";
+      }
+    }
     if (!CountBytes(
             {dims->data[0], dims->data[1], dims->data[2], kernel_shape_[3]},
             &input_bytes_) ||
@@ -208,13 +221,14 @@ class Conv2DOp : public Op {
   // To be called after CheckShapes: the shape bounds what is allocated here.
   Error Pack(const Blob& blob) {
     const BlobKey key = KeyOf(blob);
-    kernel_ = caches_->conv_2d.Find(key);
+    kernel_ = caches_->conv_2d.FindIf(
+        key, [this](const Conv2D& held) { return held.Fits(plan_); });
     if (kernel_ == nullptr) {
       SparseTensor sparse;
       kdc_status status = DecodeSparse(blob.data, blob.size, &sparse);
       if (status != KDC_OK) return BlobError(status);
       auto kernel = std::make_shared<Conv2D>();
-      status = Conv2D::Pack(std::move(sparse), kernel.get());
+      status = Conv2D::Pack(sparse, plan_, kernel.get());
       if (status != KDC_OK) return BlobError(status);
       kernel_ = std::move(kernel);
       caches_->conv_2d.Insert(key, kernel_);
@@ -231,9 +245,10 @@ class Conv2DOp : public Op {
   Bias bias_;
   std::array<int64_t, 4> kernel_shape_ = {};
   ConvShape shape_;
+  ConvPlan plan_;
   size_t input_bytes_ = 0;
   size_t output_bytes_ = 0;
-  std::vector<float> scratch_;
+  ConvScratch scratch_;
 };
 
 }  // namespace

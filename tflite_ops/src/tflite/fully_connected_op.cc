@@ -83,7 +83,14 @@ class FullyConnectedOp : public Op {
     std::vector<int> output_shape;
     error = CheckShapes(context, units, input_size, &output_shape);
     if (!error.empty()) return error;
-    if (!is_packed) {
+    Isa isa;
+    size_t num_threads;
+    error = ChooseMeans(*context, &isa, &num_threads);
+    if (!error.empty()) return error;
+    plan_ = FullyConnectedPlan(static_cast<size_t>(units),
+                               static_cast<size_t>(input_size), batch_, isa,
+                               num_threads);
+    if (!is_packed || !weights_->Fits(plan_)) {
       error = Pack(blob);
       if (!error.empty()) return error;
     }
@@ -100,8 +107,9 @@ class FullyConnectedOp : public Op {
       return "the shapes changed after AllocateTensors";
     }
     if (batch_ == 0) return "";
-    weights_->Run(input->data.f, batch_, bias_.Values(Input(context, kBias)),
-                  options_.activation, &scratch_, output->data.f);
+    weights_->Run(plan_, input->data.f, bias_.Values(Input(context, kBias)),
+                  options_.activation, &caches_->threads, &scratch_,
+                  output->data.f);
     return "";
   }
 
@@ -164,13 +172,14 @@ class FullyConnectedOp : public Op {
   // To be called after CheckShapes: the shape bounds what is allocated here.
   Error Pack(const Blob& blob) {
     const BlobKey key = KeyOf(blob);
-    weights_ = caches_->fully_connected.Find(key);
+    weights_ = caches_->fully_connected.FindIf(
+        key, [this](const FullyConnected& held) { return held.Fits(plan_); });
     if (weights_ == nullptr) {
       SparseTensor sparse;
       kdc_status status = DecodeSparse(blob.data, blob.size, &sparse);
       if (status != KDC_OK) return BlobError(status);
       auto weights = std::make_shared<FullyConnected>();
-      status = FullyConnected::Pack(std::move(sparse), weights.get());
+      status = FullyConnected::Pack(std::move(sparse), plan_, weights.get());
       if (status != KDC_OK) return BlobError(status);
       weights_ = std::move(weights);
       caches_->fully_connected.Insert(key, weights_);
@@ -186,7 +195,8 @@ class FullyConnectedOp : public Op {
   Blob blob_;
   Bias bias_;
   size_t batch_ = 0;
-  std::vector<float> scratch_;
+  FullyConnectedPlan plan_;
+  FullyConnectedScratch scratch_;
 };
 
 }  // namespace

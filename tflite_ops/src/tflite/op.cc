@@ -1,5 +1,6 @@
 #include "tflite/op.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace keras_dc {
@@ -94,6 +95,13 @@ Error GetBlob(const TfLiteTensor& tensor, Blob* blob) {
 
 Error BlobError(kdc_status status) {
   return std::string("cannot decode the blob: ") + kdc_status_message(status);
+}
+
+Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads) {
+  // -1 leaves the number to the runtime, which then takes one.
+  *num_threads =
+      static_cast<size_t>(std::max(context.recommended_num_threads, 1));
+  return ChooseIsa(isa);
 }
 
 Error CheckFloat32(const char* role, const TfLiteTensor& tensor) {

@@ -11,6 +11,7 @@
 
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
+#include "kernels/isa.h"
 #include "tflite/blob_cache.h"
 
 namespace keras_dc {
@@ -58,6 +59,9 @@ class Op {
 // Checks that `tensor` is a constant vector of bytes.
 Error GetBlob(const TfLiteTensor& tensor, Blob* blob);
 Error BlobError(kdc_status status);
+
+// Reads how the kernels shall run: KERAS_DC_ISA, and the runtime's threads.
+Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads);
 
 // `role` is what the op takes the tensor for: "input".
 Error CheckFloat32(const char* role, const TfLiteTensor& tensor);

@@ -1,0 +1,50 @@
+// Compiled for AVX2 and FMA.
+#include "kernels/transpose_avx.h"
+
+namespace keras_dc {
+namespace {
+
+struct Simd {
+  using Vector = __m256;
+  static constexpr size_t kLanes = 8;
+  // Of 16 registers some are left for the weight and its successors.
+  static constexpr size_t kMaxOutputs = 13;
+  static constexpr size_t kSide = 8;
+
+  static Vector Load(const float* from) { return _mm256_load_ps(from); }
+  static Vector LoadUnaligned(const float* from) {
+    return _mm256_loadu_ps(from);
+  }
+  static void Prefetch(const float* at) {
+    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
+  }
+  static void Store(float* to, Vector v) { _mm256_store_ps(to, v); }
+  static Vector Broadcast(const float* value) { return _mm256_set1_ps(*value); }
+  static Vector MulAdd(Vector a, Vector b, Vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+  }
+  // Where an operand is a NaN, the second one is the result.
+  static Vector Clamp(Vector v, float lowest, float highest) {
+    return _mm256_min_ps(_mm256_set1_ps(highest),
+                         _mm256_max_ps(_mm256_set1_ps(lowest), v));
+  }
+  static void Gather(const float* const* pixels, size_t channel, size_t stride,
+                     float* panel) {
+    Gather8(pixels, channel, stride, panel);
+  }
+  static void Scatter(const float* sums, size_t stride, size_t row,
+                      float* const* pixels) {
+    Scatter8(sums, stride, row, pixels);
+  }
+};
+
+}  // namespace
+}  // namespace keras_dc
+
+#include "kernels/tile_impl.h"
+
+namespace keras_dc {
+
+TileKernel Avx2TileKernel() { return MakeTileKernel(); }
+
+}  // namespace keras_dc

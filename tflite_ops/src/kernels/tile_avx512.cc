@@ -1,0 +1,50 @@
+// Compiled for AVX-512.
+#include "kernels/transpose_avx.h"
+
+namespace keras_dc {
+namespace {
+
+struct Simd {
+  using Vector = __m512;
+  static constexpr size_t kLanes = 16;
+  // Of 32 registers some are left for the weight and its successors.
+  static constexpr size_t kMaxOutputs = 28;
+  static constexpr size_t kSide = 8;
+
+  static Vector Load(const float* from) { return _mm512_load_ps(from); }
+  static Vector LoadUnaligned(const float* from) {
+    return _mm512_loadu_ps(from);
+  }
+  static void Prefetch(const float* at) {
+    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
+  }
+  static void Store(float* to, Vector v) { _mm512_store_ps(to, v); }
+  static Vector Broadcast(const float* value) { return _mm512_set1_ps(*value); }
+  static Vector MulAdd(Vector a, Vector b, Vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+  }
+  // Where an operand is a NaN, the second one is the result.
+  static Vector Clamp(Vector v, float lowest, float highest) {
+    return _mm512_min_ps(_mm512_set1_ps(highest),
+                         _mm512_max_ps(_mm512_set1_ps(lowest), v));
+  }
+  static void Gather(const float* const* pixels, size_t channel, size_t stride,
+                     float* panel) {
+    Gather8(pixels, channel, stride, panel);
+  }
+  static void Scatter(const float* sums, size_t stride, size_t row,
+                      float* const* pixels) {
+    Scatter8(sums, stride, row, pixels);
+  }
+};
+
+}  // namespace
+}  // namespace keras_dc
+
+#include "kernels/tile_impl.h"
+
+namespace keras_dc {
+
+TileKernel Avx512TileKernel() { return MakeTileKernel(); }
+
+}  // namespace keras_dc

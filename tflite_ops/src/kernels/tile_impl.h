@@ -1,0 +1,229 @@
+// The loops of tile.h over a SIMD type. A file for each instruction set defines
+// its `Simd` and includes this. All of it has internal linkage and uses no
+// function of the standard library: code made for one processor must never be
+// merged with that made for another.
+//
+// Simd: Vector, kLanes, kMaxOutputs, Load, Store, Broadcast, LoadUnaligned,
+// Prefetch, MulAdd(a, b, c) = a * b + c, Clamp(vector, lowest, highest) that
+// keeps NaNs, and the transposes of kSide channels of kSide lanes:
+// Gather(pixels, stride, panel) and Scatter(sums, stride, pixels).
+#ifndef KERAS_DC_SRC_KERNELS_TILE_IMPL_H_
+#define KERAS_DC_SRC_KERNELS_TILE_IMPL_H_
+
+#include <utility>
+
+#include "kernels/tile.h"
+
+namespace keras_dc {
+namespace {
+
+constexpr size_t kLanes = Simd::kLanes;
+constexpr size_t kSide = Simd::kSide;
+
+// The tables in front of the panel.
+const uint32_t* Offsets(const float* panel) {
+  return reinterpret_cast<const uint32_t*>(panel) - 2 * Blocking::kMaxColumns;
+}
+const float* Codebook(const float* panel) {
+  return panel - Blocking::kMaxColumns;
+}
+
+// panel[c][v][lane] = inputs[v][lane][first_channel + c]
+void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels) {
+  const size_t stride = job.num_inputs * kLanes;
+  for (size_t v = 0; v < job.num_inputs; ++v) {
+    for (size_t lane = 0; lane < kLanes; lane += kSide) {
+      const float* const* pixels = job.inputs + v * kLanes + lane;
+      float* to = job.panel + v * kLanes + lane;
+      size_t c = 0;
+      for (; c + kSide <= num_channels; c += kSide) {
+        Simd::Gather(pixels, first_channel + c, stride, to + c * stride);
+      }
+      for (; c < num_channels; ++c) {
+        for (size_t l = 0; l < kSide; ++l) {
+          to[c * stride + l] = pixels[l][first_channel + c];
+        }
+      }
+    }
+  }
+}
+
+// Both kinds of weights: what a weight multiplies, and where its value is, both
+// found from the panel, so that the inner loop needs few registers.
+struct CodedWeights {
+  const uint16_t* codes;
+  void Skip(size_t count) { codes += count; }
+  const float* inputs(const float* panel, size_t i) const {
+    return panel + Offsets(panel)[codes[i] & 0xff];
+  }
+  const float* value(const float* panel, size_t i) const {
+    return Codebook(panel) + (codes[i] >> 8);
+  }
+};
+
+struct PlainWeights {
+  const uint8_t* columns;
+  const float* values;
+  void Skip(size_t count) {
+    columns += count;
+    values += count;
+  }
+  const float* inputs(const float* panel, size_t i) const {
+    return panel + Offsets(panel)[columns[i]];
+  }
+  const float* value(const float*, size_t i) const { return values + i; }
+};
+
+// Adds the products of one block: for each row, one sum per output in
+// registers. Written over the numbers 0, 1, ... of the outputs, since compilers
+// give up unrolling long loops, and then keep the sums in memory.
+template <typename Weights, size_t... kOutput>
+void AddBlock(const TileJob& job, const BlockedWeights::Block* block,
+              Weights weights, std::index_sequence<kOutput...>) {
+  constexpr size_t kSize = sizeof...(kOutput) * kLanes;
+  const uint16_t* row = job.weights->rows + block[0].row;
+  const BlockedWeights::Run* runs = job.weights->runs;
+  float* all_sums = job.sums;
+  const float* panel = job.panel;
+  weights.Skip(block[0].weight);
+  for (size_t r = block[0].run; r < block[1].run; ++r) {
+    const size_t num_weights = runs[r].num_weights;
+    for (size_t i = runs[r].num_rows; i > 0; --i) {
+      float* to = all_sums + size_t{row[0]} * kSize;
+      // Rows come in any order. What is behind the last one is no row of this
+      // block, but never outside the sums.
+      const float* next = all_sums + size_t{row[1]} * kSize;
+      (Simd::Prefetch(next + kOutput * kLanes), ...);
+      ++row;
+      typename Simd::Vector sums[] = {Simd::Load(to + kOutput * kLanes)...};
+      for (size_t k = 0; k < num_weights; ++k) {
+        const float* from = weights.inputs(panel, k);
+        const typename Simd::Vector value =
+            Simd::Broadcast(weights.value(panel, k));
+        ((sums[kOutput] = Simd::MulAdd(
+              value, Simd::Load(from + kOutput * kLanes), sums[kOutput])),
+         ...);
+      }
+      (Simd::Store(to + kOutput * kLanes, sums[kOutput]), ...);
+      weights.Skip(num_weights);
+    }
+  }
+}
+
+void CopyTable(const void* from, size_t size_bytes, float* to) {
+  __builtin_memcpy(to, from, size_bytes);
+}
+
+// Offsets of one piece; the last piece has fewer columns.
+void CopyOffsets(const TileJob& job, size_t piece) {
+  const size_t first = piece * Blocking::kMaxColumns;
+  const size_t left = job.num_offsets - first;
+  CopyTable(job.offsets + first,
+            (left < Blocking::kMaxColumns ? left : Blocking::kMaxColumns) *
+                sizeof(uint32_t),
+            job.panel - 2 * Blocking::kMaxColumns);
+}
+
+template <size_t kNumOutputs>
+void AddBlocks(const TileJob& job) {
+  constexpr auto kOutputs = std::make_index_sequence<kNumOutputs>();
+  const TileWeights& weights = *job.weights;
+  const BlockedWeights::Block* block = weights.blocks;
+  for (size_t c = 0; c < weights.num_channels; c += weights.block_channels) {
+    const size_t left = weights.num_channels - c;
+    FillPanel(job, c,
+              left < weights.block_channels ? left : weights.block_channels);
+    for (size_t p = 0; p < weights.num_pieces; ++p, ++block) {
+      CopyOffsets(job, p);
+      if (weights.codes != nullptr) {
+        AddBlock(job, block, CodedWeights{weights.codes}, kOutputs);
+      } else {
+        AddBlock(job, block, PlainWeights{weights.columns, weights.values},
+                 kOutputs);
+      }
+    }
+  }
+}
+
+void SetSums(const TileJob& job) {
+  const float zero = 0.0f;
+  const size_t size = job.num_outputs * kLanes;
+  for (size_t row = 0; row < job.weights->num_rows; ++row) {
+    const typename Simd::Vector value =
+        Simd::Broadcast(job.bias == nullptr ? &zero : job.bias + row);
+    for (size_t i = 0; i < size; i += kLanes) {
+      Simd::Store(job.sums + row * size + i, value);
+    }
+  }
+}
+
+// outputs[v][lane][row] = clamp(sums[row][v][lane])
+void WriteSums(const TileJob& job) {
+  const size_t num_rows = job.weights->num_rows;
+  const size_t stride = job.num_outputs * kLanes;
+  for (size_t i = 0; job.is_clamped && i < num_rows * stride; i += kLanes) {
+    Simd::Store(job.sums + i,
+                Simd::Clamp(Simd::Load(job.sums + i), job.lowest, job.highest));
+  }
+  for (size_t i = 0; i < stride; i += kSide) {
+    float* const* pixels = job.outputs + i;
+    const float* from = job.sums + i;
+    size_t row = 0;
+    for (; row + kSide <= num_rows; row += kSide) {
+      Simd::Scatter(from + row * stride, stride, row, pixels);
+    }
+    for (; row < num_rows; ++row) {
+      for (size_t l = 0; l < kSide; ++l) {
+        if (pixels[l] != nullptr) pixels[l][row] = from[row * stride + l];
+      }
+    }
+  }
+}
+
+// Tries each number of outputs from kOutputs down to 1.
+template <size_t kOutputs>
+void Dispatch(const TileJob& job) {
+  if (job.num_outputs == kOutputs) {
+    AddBlocks<kOutputs>(job);
+  } else if constexpr (kOutputs > 1) {
+    Dispatch<kOutputs - 1>(job);
+  }
+}
+
+void RunTile(const TileJob& job) {
+  SetSums(job);
+  CopyTable(job.weights->codebook, Blocking::kMaxColumns * sizeof(float),
+            job.panel - Blocking::kMaxColumns);
+  Dispatch<Simd::kMaxOutputs>(job);
+  WriteSums(job);
+}
+
+// x * 0 is 0, but NaN for Inf and NaN, and NaNs stay in a sum.
+bool HasNonFinite(const float* values, size_t size) {
+  const float zero = 0.0f;
+  const typename Simd::Vector zeros = Simd::Broadcast(&zero);
+  typename Simd::Vector sums[] = {zeros, zeros, zeros, zeros};
+  constexpr size_t kStep = 4 * kLanes;
+  size_t i = 0;
+  for (; i + kStep <= size; i += kStep) {
+    for (size_t k = 0; k < 4; ++k) {
+      sums[k] = Simd::MulAdd(Simd::LoadUnaligned(values + i + k * kLanes),
+                             zeros, sums[k]);
+    }
+  }
+  alignas(64) float lanes[kStep];
+  for (size_t k = 0; k < 4; ++k) Simd::Store(lanes + k * kLanes, sums[k]);
+  float sum = 0.0f;
+  for (const float lane : lanes) sum += lane;
+  for (; i < size; ++i) sum += values[i] * 0.0f;
+  return sum != sum;
+}
+
+TileKernel MakeTileKernel() {
+  return {kLanes, Simd::kMaxOutputs, RunTile, HasNonFinite};
+}
+
+}  // namespace
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_KERNELS_TILE_IMPL_H_

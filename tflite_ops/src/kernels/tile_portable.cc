@@ -1,0 +1,68 @@
+// The tile kernel without intrinsics: the oracle of the others.
+#include <cstddef>
+
+namespace keras_dc {
+namespace {
+
+struct Simd {
+  static constexpr size_t kLanes = 8;
+  static constexpr size_t kMaxOutputs = 2;
+  static constexpr size_t kSide = 8;
+
+  struct Vector {
+    float lanes[kLanes];
+  };
+
+  static Vector Load(const float* from) {
+    Vector v;
+    for (size_t l = 0; l < kLanes; ++l) v.lanes[l] = from[l];
+    return v;
+  }
+  static Vector LoadUnaligned(const float* from) { return Load(from); }
+  static void Prefetch(const float*) {}
+  static void Store(float* to, const Vector& v) {
+    for (size_t l = 0; l < kLanes; ++l) to[l] = v.lanes[l];
+  }
+  static Vector Broadcast(const float* value) {
+    Vector v;
+    for (size_t l = 0; l < kLanes; ++l) v.lanes[l] = *value;
+    return v;
+  }
+  static Vector MulAdd(const Vector& a, const Vector& b, Vector c) {
+    for (size_t l = 0; l < kLanes; ++l) c.lanes[l] += a.lanes[l] * b.lanes[l];
+    return c;
+  }
+  static Vector Clamp(Vector v, float lowest, float highest) {
+    for (float& x : v.lanes)
+      x = x < lowest ? lowest : x > highest ? highest : x;
+    return v;
+  }
+  static void Gather(const float* const* pixels, size_t channel, size_t stride,
+                     float* panel) {
+    for (size_t c = 0; c < kSide; ++c) {
+      for (size_t l = 0; l < kSide; ++l) {
+        panel[c * stride + l] = pixels[l][channel + c];
+      }
+    }
+  }
+  static void Scatter(const float* sums, size_t stride, size_t row,
+                      float* const* pixels) {
+    for (size_t l = 0; l < kSide; ++l) {
+      if (pixels[l] == nullptr) continue;
+      for (size_t r = 0; r < kSide; ++r) {
+        pixels[l][row + r] = sums[r * stride + l];
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace keras_dc
+
+#include "kernels/tile_impl.h"
+
+namespace keras_dc {
+
+TileKernel PortableTileKernel() { return MakeTileKernel(); }
+
+}  // namespace keras_dc
