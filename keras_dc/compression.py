@@ -96,10 +96,10 @@ def expand(compressed):
             name = tflite_model.operator_name(model.operatorCodes[operator.opcodeIndex])
             for position in ops.blob_inputs(name, operator):
                 _restore_input(model, subgraph, operator, position, name, decoded)
-            if name == ops.FULLY_CONNECTED:
-                code, options = ops.builtin_form(operator.customOptions)
+            if ops.is_fused(name):
+                code, options_type, options = ops.builtin_form(name, operator.customOptions)
                 operator.opcodeIndex = _code_index(model, code)
-                operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+                operator.builtinOptionsType = options_type
                 operator.builtinOptions = options
                 operator.customOptions = None
             if name != ops.DECODE:
@@ -163,8 +163,11 @@ def _choose(constants, forms):
     """The constants that are coded, and the operators that are fused for them."""
     coded, fused, later = [], {}, []
     for constant in constants:
+        density = codec.inspect(constant.blob).num_kept / constant.values.size
         fusable = all(
-            id(operator) in forms and position == ops.WEIGHTS_INPUT
+            id(operator) in forms
+            and position == ops.WEIGHTS_INPUT
+            and ops.is_faster_fused(forms[id(operator)].name, density)
             for operator, position in constant.readers
         )
         overhead = _FUSED_OVERHEAD_BYTES if fusable else _DECODE_OVERHEAD_BYTES

@@ -2,7 +2,7 @@
 
 A fused op computes from blobs; `KerasDcDecode` turns a blob into a tensor for any
 other op. A fused op keeps in its custom options what the built-in op had in its own,
-so that the pass can be undone. `tflite_ops/src/tflite/ops.h` reads them.
+so that the pass can be undone; `tflite_ops/src/tflite/` reads them.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from keras_dc.tflite_model import builtin_code, schema
 
 DECODE = "KerasDcDecode"
 FULLY_CONNECTED = "KerasDcFullyConnected"
-FUSED = (FULLY_CONNECTED,)
+CONV_2D = "KerasDcConv2D"
 
 WEIGHTS_INPUT = 1
 BIAS_INPUT = 2
@@ -28,6 +28,11 @@ _FUSABLE_ACTIVATIONS = (
 )
 _KEEP_NUM_DIMS = 1
 _ASYMMETRIC_QUANTIZE_INPUTS = 2
+_LARGEST_CONV_OPTION = 256
+
+# Above these the built-in op is faster with decoded weights; measured by
+# tests/benchmarks/ against XNNPACK.
+_BREAK_EVEN_DENSITY = {FULLY_CONNECTED: 0.35, CONV_2D: 0.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,90 @@ class FusedForm:
 
     name: str
     custom_options: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fusable:
+    """How a built-in op becomes a fused one and is made of it again.
+
+    Attributes:
+        name: of the fused op.
+        builtin: number of the built-in op.
+        options_type: number of its options in the schema's union.
+        weights_rank: dimensions of its weights.
+        pack: function from the built-in op's options to bytes, None if the fused op does
+            not have them; byte 2 is left for the op's version.
+        unpack: its inverse, from 7 bytes.
+    """
+
+    name: str
+    builtin: int
+    options_type: int
+    weights_rank: int
+    pack: object
+    unpack: object
+
+
+def _pack_fully_connected(options):
+    plain = schema.FullyConnectedOptionsT(
+        options.fusedActivationFunction,
+        keepNumDims=options.keepNumDims,
+        asymmetricQuantizeInputs=options.asymmetricQuantizeInputs,
+    )
+    if options.quantSpec is not None or vars(plain) != vars(options):
+        return None
+    flags = _KEEP_NUM_DIMS * options.keepNumDims
+    flags += _ASYMMETRIC_QUANTIZE_INPUTS * options.asymmetricQuantizeInputs
+    return bytes([options.fusedActivationFunction, flags, 0])
+
+
+def _unpack_fully_connected(given):
+    return schema.FullyConnectedOptionsT(
+        given[0],
+        keepNumDims=bool(given[1] & _KEEP_NUM_DIMS),
+        asymmetricQuantizeInputs=bool(given[1] & _ASYMMETRIC_QUANTIZE_INPUTS),
+    )
+
+
+def _pack_conv_2d(options):
+    sizes = (
+        options.strideH,
+        options.strideW,
+        options.dilationHFactor,
+        options.dilationWFactor,
+    )
+    if options.quantizedBiasType or not all(0 < size <= _LARGEST_CONV_OPTION for size in sizes):
+        return None
+    return bytes(
+        [options.fusedActivationFunction, options.padding, 0, *(size - 1 for size in sizes)]
+    )
+
+
+def _unpack_conv_2d(given):
+    stride_h, stride_w, dilation_h, dilation_w = (byte + 1 for byte in given[3:7])
+    return schema.Conv2DOptionsT(given[1], stride_w, stride_h, given[0], dilation_w, dilation_h)
+
+
+_FUSABLES = (
+    _Fusable(
+        FULLY_CONNECTED,
+        schema.BuiltinOperator.FULLY_CONNECTED,
+        schema.BuiltinOptions.FullyConnectedOptions,
+        2,
+        _pack_fully_connected,
+        _unpack_fully_connected,
+    ),
+    _Fusable(
+        CONV_2D,
+        schema.BuiltinOperator.CONV_2D,
+        schema.BuiltinOptions.Conv2DOptions,
+        4,
+        _pack_conv_2d,
+        _unpack_conv_2d,
+    ),
+)
+_BY_NAME = {fusable.name: fusable for fusable in _FUSABLES}
+_BY_BUILTIN = {fusable.builtin: fusable for fusable in _FUSABLES}
 
 
 def fused_form(model, subgraph, operator):
@@ -50,52 +139,63 @@ def fused_form(model, subgraph, operator):
         FusedForm or None.
     """
     code = model.operatorCodes[operator.opcodeIndex]
+    fusable = _BY_BUILTIN.get(builtin_code(code))
     options = operator.builtinOptions
-    if builtin_code(code) != schema.BuiltinOperator.FULLY_CONNECTED or options is None:
+    if fusable is None or options is None or not 2 <= len(operator.inputs) <= 3:
         return None
-    plain = schema.FullyConnectedOptionsT(
-        options.fusedActivationFunction,
-        keepNumDims=options.keepNumDims,
-        asymmetricQuantizeInputs=options.asymmetricQuantizeInputs,
-    )
-    if options.quantSpec is not None or vars(plain) != vars(options):
-        return None
-    if len(operator.outputs) != 1:
+    if options.fusedActivationFunction not in _FUSABLE_ACTIVATIONS or code.version > 256:
         return None
     used = [index for index in [*operator.inputs, *operator.outputs] if index >= 0]
-    tensors = [subgraph.tensors[index] for index in used]
-    if len(operator.inputs) < 2 or any(tensor.type != _FLOAT32 for tensor in tensors):
+    if any(subgraph.tensors[index].type != _FLOAT32 for index in used):
         return None
-    if np.size(subgraph.tensors[operator.inputs[WEIGHTS_INPUT]].shape) != 2:
+    x, weights = (subgraph.tensors[index].shape for index in operator.inputs[:2])
+    if np.size(weights) != fusable.weights_rank or len(operator.outputs) != 1:
         return None
-    if options.fusedActivationFunction not in _FUSABLE_ACTIVATIONS:
+    # Grouped convolutions have kernels of fewer channels than their input.
+    if fusable.name == CONV_2D and (np.size(x) != 4 or x[3] != weights[3]):
         return None
-    flags = _KEEP_NUM_DIMS * options.keepNumDims
-    flags += _ASYMMETRIC_QUANTIZE_INPUTS * options.asymmetricQuantizeInputs
+    packed = fusable.pack(options)
+    if packed is None:
+        return None
+    packed = packed[:2] + bytes([code.version - 1]) + packed[3:]
     # The op takes missing bytes for zeros.
-    custom_options = bytes([options.fusedActivationFunction, flags, code.version - 1])
-    return FusedForm(FULLY_CONNECTED, custom_options.rstrip(b"\0"))
+    return FusedForm(fusable.name, packed.rstrip(b"\0"))
 
 
-def builtin_form(custom_options):
-    """The built-in op that `KerasDcFullyConnected` stands for; inverse of `fused_form`.
+def is_faster_fused(name, density):
+    """Whether a fused op outruns the runtime's dense one.
 
     Args:
+        name: of the fused op.
+        density: float, fraction of the weights that are kept.
+
+    Returns:
+        bool; where it is False, `KerasDcDecode` gives the weights to the built-in op.
+    """
+    return density <= _BREAK_EVEN_DENSITY[name]
+
+
+def is_fused(name):
+    """Whether `name` is that of a fused op."""
+    return name in _BY_NAME
+
+
+def builtin_form(name, custom_options):
+    """The built-in op that a fused one stands for; inverse of `fused_form`.
+
+    Args:
+        name: of the fused op.
         custom_options: bytes-like or None.
 
     Returns:
-        tuple `(schema.OperatorCodeT, schema.FullyConnectedOptionsT)`.
+        tuple `(schema.OperatorCodeT, number of the options' type, options)`.
     """
-    given = bytes([] if custom_options is None else custom_options)
-    activation, flags, version = given.ljust(3, b"\0")
-    number = schema.BuiltinOperator.FULLY_CONNECTED
-    code = schema.OperatorCodeT(number, version=version + 1, builtinCode=number)
-    options = schema.FullyConnectedOptionsT(
-        activation,
-        keepNumDims=bool(flags & _KEEP_NUM_DIMS),
-        asymmetricQuantizeInputs=bool(flags & _ASYMMETRIC_QUANTIZE_INPUTS),
+    fusable = _BY_NAME[name]
+    given = bytes([] if custom_options is None else custom_options).ljust(7, b"\0")
+    code = schema.OperatorCodeT(
+        min(fusable.builtin, 127), version=given[2] + 1, builtinCode=fusable.builtin
     )
-    return code, options
+    return code, fusable.options_type, fusable.unpack(given)
 
 
 def blob_inputs(name, operator):
@@ -110,6 +210,6 @@ def blob_inputs(name, operator):
     """
     if name == DECODE:
         return range(1)
-    if name in FUSED:
+    if is_fused(name):
         return range(WEIGHTS_INPUT, min(len(operator.inputs), BIAS_INPUT + 1))
     return range(0)

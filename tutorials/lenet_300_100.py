@@ -21,8 +21,8 @@ def build():
     """The network of LeCun et al. 1998: 266,610 weights and biases, logits of 10 digits."""
     return keras.Sequential(
         [
-            keras.Input((28, 28), name="image"),
-            layers.Flatten(name="flatten"),
+            # No Flatten layer: TFLite would spend four ops and 700 bytes on it.
+            keras.Input((784,), name="image"),
             layers.Dense(300, activation="relu", name="fc1"),
             layers.Dense(100, activation="relu", name="fc2"),
             layers.Dense(10, name="fc3"),
@@ -35,7 +35,7 @@ def train_dense(data, *, epochs=20, learning_rate=1e-3, seed=0):
     """Train the network from scratch.
 
     Args:
-        data: `mnist.Mnist`.
+        data: `mnist.Mnist`, flattened.
         epochs: int.
         learning_rate: float, at the start; a cosine takes it to zero.
         seed: int, of the weights and of the order of the images.
@@ -54,7 +54,7 @@ def prune_and_train(model, data, *, density=0.025, epochs=50, learning_rate=3e-3
 
     Args:
         model: the `keras.Model`; it is not changed.
-        data: `mnist.Mnist`.
+        data: `mnist.Mnist`, flattened.
         density: float, fraction of all weights to keep.
         epochs: int; sparsity rises over the first half, masks freeze after two thirds.
         learning_rate: float, at the start; a cosine takes it to zero.
@@ -96,7 +96,7 @@ def share_and_train(
 
     Args:
         model: the pruned `keras.Model`; it is not changed.
-        data: `mnist.Mnist`.
+        data: `mnist.Mnist`, flattened.
         num_clusters: int, the most values per layer.
         rate_weight: float, see `keras_dc.share_weights`.
         epochs: int.

@@ -20,6 +20,14 @@ class Mnist:
     x_test: np.ndarray
     y_test: np.ndarray
 
+    def flattened(self):
+        """The same with images shaped (n, 784)."""
+        return dataclasses.replace(
+            self,
+            x_train=self.x_train.reshape(len(self.x_train), -1),
+            x_test=self.x_test.reshape(len(self.x_test), -1),
+        )
+
 
 def load(path=PATH):
     """Load MNIST and verify that it is what was published.

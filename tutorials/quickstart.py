@@ -191,7 +191,7 @@ def main():
     arguments = parser.parse_args()
     console = Console()
     start = time.monotonic()
-    data = mnist.load()
+    data = mnist.load().flattened()
     models = {"dense": lenet_300_100.train_dense(data)}
     models["pruned"] = lenet_300_100.prune_and_train(models["dense"], data)
     models["shared"] = lenet_300_100.share_and_train(models["pruned"], data)
