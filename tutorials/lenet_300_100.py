@@ -90,7 +90,7 @@ def prune_and_train(model, data, *, density=0.025, epochs=50, learning_rate=3e-3
 
 
 def share_and_train(
-    model, data, *, num_clusters=32, rate_weight=0.01, epochs=6, learning_rate=3e-3
+    model, data, *, num_clusters=32, rate_weight=0.005, epochs=6, learning_rate=3e-3
 ):
     """Give the kept weights of each layer few values, and train these values.
 
