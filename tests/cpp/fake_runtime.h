@@ -167,6 +167,10 @@ class FakeRuntime {
     return kTfLiteOk;
   }
 
+  void set_num_threads(int num_threads) {
+    context_.recommended_num_threads = num_threads;
+  }
+
   void Resize(int index, const std::vector<int>& dims) {
     ResizeTensor(&context_, &tensor(index), MakeIntArray(dims).release());
   }

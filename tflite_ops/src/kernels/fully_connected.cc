@@ -12,9 +12,9 @@ namespace {
 
 // Above this density the dense loop beats SparseRows.
 constexpr double kMaxSparseRowsDensity = 0.45;
-// Parts of a layer that threads share; more than one for each, since one of
-// them may begin late.
-constexpr size_t kPartsPerThread = 8;
+// Parts of a layer per thread: more than one, since a thread may begin late,
+// but long ones, since each begins with memory that nobody has prefetched.
+constexpr size_t kPartsPerThread = 2;
 // Weights below which a thread costs more than it brings.
 constexpr size_t kMinWeightsPerThread = 32 * 1024;
 
@@ -147,10 +147,17 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
         std::min(plan.num_threads, num_weights / kMinWeightsPerThread + 1);
     SplitAmongThreads(size, num_threads, pool, task);
   };
+  // The input with zeros behind it, at a cache line.
   const auto pad = [&](size_t size) {
-    scratch->input.assign(size, 0.0f);
+    if (size == num_columns_ && reinterpret_cast<uintptr_t>(input) % 64 == 0) {
+      return input;
+    }
+    scratch->input.resize(size);
     std::copy_n(input, num_columns_, scratch->input.data());
-    return scratch->input.data();
+    std::fill(
+        scratch->input.begin() + static_cast<std::ptrdiff_t>(num_columns_),
+        scratch->input.end(), 0.0f);
+    return static_cast<const float*>(scratch->input.data());
   };
   if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
 #if defined(KERAS_DC_X86_KERNELS)
@@ -188,10 +195,11 @@ void FullyConnected::Run(const FullyConnectedPlan& plan, const float* input,
     return conv->Run(plan.conv, input, bias, activation, pool, &scratch->conv,
                      output);
   }
+  const auto has_non_finite = TileKernelOf(plan.isa).has_non_finite;
   for (size_t b = 0; b < plan.batch; ++b) {
     const float* in = input + b * num_columns_;
     float* out = output + b * num_rows_;
-    if (!Is<DenseRows>() && HasNonFinite(in, num_columns_)) {
+    if (!Is<DenseRows>() && has_non_finite(in, num_columns_)) {
       const std::vector<float> finite = FiniteOnly(in, num_columns_);
       RunRow(plan, finite.data(), pool, scratch, out);
       const auto add = [&](const auto& form) {

@@ -58,8 +58,8 @@ inline __m512 AddRest(const LockstepView& weights, size_t begin, size_t end,
     const __m512i columns = _mm512_cvtepu16_epi32(
         _mm256_load_si256(reinterpret_cast<const __m256i*>(
             &weights.rest_columns[step * kLanes])));
-    const __m512i codes = _mm512_cvtepu16_epi32(_mm256_load_si256(
-        reinterpret_cast<const __m256i*>(&weights.rest_codes[step * kLanes])));
+    const __m512i codes = _mm512_cvtepu8_epi32(_mm_load_si128(
+        reinterpret_cast<const __m128i*>(&weights.rest_codes[step * kLanes])));
     sum = _mm512_fmadd_ps(_mm512_i32gather_ps(codes, weights.values, 4),
                           _mm512_i32gather_ps(columns, input, 4), sum);
   }

@@ -15,7 +15,7 @@ constexpr size_t kMaxWords =
     (LockstepWeights::kWindowColumns + LockstepWeights::kSlotsPerWord - 1) /
     LockstepWeights::kSlotsPerWord;
 // Weights in a word from which on it beats gathers; measured.
-constexpr int kMinWeightsPerWord = 7;
+constexpr int kMinWeightsPerWord = 9;
 // Share of the weights whose centroids must fit the words.
 constexpr double kMinShareInWords = 0.9;
 
@@ -200,7 +200,7 @@ class Packer {
           ++slot;
         } else {
           packed_.rest_columns[rest] = static_cast<uint16_t>(column);
-          packed_.rest_codes[rest] = static_cast<uint16_t>(code);
+          packed_.rest_codes[rest] = static_cast<uint8_t>(code);
           rest += kLanes;
         }
       }
@@ -224,6 +224,8 @@ bool LockstepWeights::Suits(const SparseTensor& weights) {
   if (weights.indices.empty()) return false;
   const Counts counts = CountCentroids(weights);
   const std::array<uint8_t, 256> order = ByFrequency(counts);
+  // One code is the value 0.
+  if (counts[order.back()] != 0) return false;
   size_t num_in_words = 0;
   for (size_t i = 0; i + 1 < kNumCodes; ++i) num_in_words += counts[order[i]];
   return static_cast<double>(num_in_words) >=
@@ -243,7 +245,7 @@ LockstepWeights LockstepWeights::Pack(const SparseTensor& weights) {
   const std::array<uint8_t, 256> order = ByFrequency(CountCentroids(weights));
   const size_t num_centroids = weights.codebook.size() / sizeof(float);
   packer.codes = {};
-  for (size_t i = 0; i < order.size(); ++i) {
+  for (size_t i = 0; i + 1 < kNumRestCodes; ++i) {
     packer.codes[order[i]] = static_cast<uint16_t>(i + 1);
     if (order[i] >= num_centroids) continue;
     std::memcpy(&packed.values[i + 1],

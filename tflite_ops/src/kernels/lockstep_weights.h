@@ -36,8 +36,8 @@ struct LockstepWeights {
   static constexpr size_t kBlockColumns = kBlockWindows * kWindowColumns;
   // Codes in a word; code 0 is the value 0.
   static constexpr size_t kNumCodes = 32;
-  // Codes in the rest: one more than the largest codebook, rounded up.
-  static constexpr size_t kNumRestCodes = 256 + 1;
+  // Codes in the rest.
+  static constexpr size_t kNumRestCodes = 256;
 
   // `num_windows` windows of `num_words` words each.
   struct Run {
@@ -70,7 +70,7 @@ struct LockstepWeights {
   AlignedVector<uint32_t> words;
   // kLanes per step: column in the block, and code.
   AlignedVector<uint16_t> rest_columns;
-  AlignedVector<uint16_t> rest_codes;
+  AlignedVector<uint8_t> rest_codes;
 
   // True if the form suits the matrix: a codebook that fits, or of which the
   // most frequent centroids that fit make up nearly all weights.
@@ -112,7 +112,7 @@ struct LockstepView {
   const uint8_t* windows;
   const uint32_t* words;
   const uint16_t* rest_columns;
-  const uint16_t* rest_codes;
+  const uint8_t* rest_codes;
 };
 
 // output[row] = sum over columns of weights * input, for the groups

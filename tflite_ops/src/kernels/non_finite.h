@@ -9,22 +9,9 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <vector>
 
 namespace keras_dc {
-
-inline bool HasNonFinite(const float* values, size_t size) {
-  constexpr uint32_t kExponentMask = 0x7F800000;
-  uint32_t found = 0;
-  for (size_t i = 0; i < size; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, values + i, sizeof(bits));
-    found |= (bits & kExponentMask) == kExponentMask ? 1u : 0u;
-  }
-  return found != 0;
-}
 
 inline std::vector<float> FiniteOnly(const float* values, size_t size) {
   std::vector<float> finite(values, values + size);

@@ -1,8 +1,36 @@
 #include "kernels/thread_pool.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace keras_dc {
+namespace {
+
+// To wake a thread takes longer than many a layer. So a thread looks for its
+// next job for a while before it sleeps.
+constexpr auto kPatience = std::chrono::microseconds(100);
+
+void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+template <typename Condition>
+void SpinUntil(Condition condition) {
+  constexpr int kLooksPerTime = 32;
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  do {
+    for (int i = 0; i < kLooksPerTime; ++i) {
+      if (condition()) return;
+      Pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+}
+
+}  // namespace
 
 ThreadPool::~ThreadPool() {
   {
@@ -25,9 +53,11 @@ void ThreadPool::Work(size_t worker) {
   std::unique_lock<std::mutex> lock(mutex_);
   size_t last_job = 0;
   for (;;) {
+    lock.unlock();
+    SpinUntil([&] { return job_.load(std::memory_order_relaxed) != last_job; });
+    lock.lock();
     wake_.wait(lock, [&] {
-      return stop_ ||
-             (job_ != last_job && task_ != nullptr && worker <= num_wanted_);
+      return stop_ || (job_ != last_job && is_open_ && worker <= num_wanted_);
     });
     if (stop_) return;
     last_job = job_;
@@ -55,6 +85,7 @@ void ThreadPool::ParallelFor(size_t num_items, size_t num_threads,
     }
     task_ = &task;
     num_items_ = num_items;
+    is_open_ = true;
     num_wanted_ = num_helpers - 1;
     next_item_.store(0, std::memory_order_relaxed);
     ++job_;
@@ -63,7 +94,10 @@ void ThreadPool::ParallelFor(size_t num_items, size_t num_threads,
   TakeItems(0);
   // No item is left; a thread that has not begun need not any more.
   std::unique_lock<std::mutex> lock(mutex_);
-  task_ = nullptr;
+  is_open_ = false;
+  lock.unlock();
+  SpinUntil([this] { return num_working_.load() == 0; });
+  lock.lock();
   finished_.wait(lock, [this] { return num_working_ == 0; });
 }
 

@@ -26,6 +26,9 @@ class ThreadPool {
   void ParallelFor(size_t num_items, size_t num_threads,
                    const std::function<void(size_t, size_t)>& task);
 
+  // Threads that were started.
+  size_t num_started() const { return threads_.size(); }
+
  private:
   void Work(size_t worker);
   void TakeItems(size_t worker);
@@ -36,12 +39,16 @@ class ThreadPool {
   std::condition_variable wake_;
   std::condition_variable finished_;
   std::vector<std::thread> threads_;
-  // All below but `next_item_` are guarded by mutex_; a job's task and sizes
-  // stay put while a thread is at work on it.
-  size_t job_ = 0;
+  // Changed under mutex_ only; read without it by threads that wait a moment
+  // for a change before they sleep.
+  std::atomic<size_t> job_{0};
+  std::atomic<size_t> num_working_{0};
+  // Guarded by mutex_; a job's task and sizes stay put while a thread is at
+  // work on it.
   size_t num_wanted_ = 0;
-  size_t num_working_ = 0;
   bool stop_ = false;
+  // Whether threads may still join in the job.
+  bool is_open_ = false;
   const std::function<void(size_t, size_t)>* task_ = nullptr;
   size_t num_items_ = 0;
   std::atomic<size_t> next_item_{0};
