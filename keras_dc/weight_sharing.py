@@ -11,7 +11,7 @@ from keras import ops
 from keras_dc import clustering
 from keras_dc.cloning import replace_layers, selected_layers
 from keras_dc.lookup import lookup
-from keras_dc.wrapping import KernelWrapper
+from keras_dc.wrapping import KernelWrapper, find_biases
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 
@@ -20,6 +20,7 @@ def share_weights(
     model,
     num_clusters=32,
     *,
+    num_bias_clusters=None,
     initialization="linear",
     rate_weight=0.0,
     seed=0,
@@ -34,6 +35,9 @@ def share_weights(
         model: a built `keras.Model`. Sequential and Functional models are copied
             with their weights; a subclassed model is changed in place.
         num_clusters: int in [1, 65535], values per kernel besides the zero.
+        num_bias_clusters: None, or int in [1, 65535]: values per bias besides the
+            zero, for the biases of the same layers. None leaves biases as they are.
+            A bias of zeros stays one, so share biases after training.
         initialization: "linear", "density", "cube_root_density" or "forgy", see
             `keras_dc.clustering.initial_centroids`.
         rate_weight: float >= 0. If positive, clusters are chosen for few bits as
@@ -51,10 +55,9 @@ def share_weights(
         ValueError: if an argument is out of its range, no layer is selected, or a
             selected layer shares weights already.
     """
-    if not 1 <= num_clusters <= 65535:
-        raise ValueError(
-            f"`num_clusters` must lie in [1, 65535]. Received: num_clusters={num_clusters}"
-        )
+    _check_count("num_clusters", num_clusters)
+    if num_bias_clusters is not None:
+        _check_count("num_bias_clusters", num_bias_clusters)
     names = selected_layers(model, filters)
 
     def shared(layer):
@@ -67,7 +70,7 @@ def share_weights(
             )
         if isinstance(layer, KernelWrapper):
             layer = layer.stripped()
-        wrapper = SharedLayer(layer, num_clusters)
+        wrapper = SharedLayer(layer, num_clusters, num_bias_clusters=num_bias_clusters)
         wrapper.cluster(initialization=initialization, rate_weight=rate_weight, seed=seed)
         return wrapper
 
@@ -81,30 +84,39 @@ class SharedLayer(KernelWrapper):
     Args:
         layer: a `keras.Layer` with a kernel.
         num_clusters: int, values per kernel besides the zero.
+        num_bias_clusters: None, or int: values per bias besides the zero.
 
     Attributes:
-        codebooks: one float variable `(num_clusters,)` per kernel, trained.
-        indices: one int32 variable per kernel, shaped like it: 0 for zero, i for
-            `codebook[i - 1]`.
+        shared: list of `Weight`, the kernels and then the biases that are shared.
+        codebooks: one float variable `(num_clusters,)` or `(num_bias_clusters,)` per
+            shared weight, trained if the weight was.
+        indices: one int32 variable per shared weight, shaped like it: 0 for zero, i
+            for `codebook[i - 1]`.
     """
 
-    def __init__(self, layer, num_clusters, **kwargs):
+    def __init__(self, layer, num_clusters, *, num_bias_clusters=None, **kwargs):
         self.num_clusters = num_clusters
+        self.num_bias_clusters = num_bias_clusters
         super().__init__(layer, **kwargs)
 
     def create_state(self):
+        biases = [] if self.num_bias_clusters is None else find_biases(self.layer)
+        # Past `__setattr__`, as the kernels themselves.
+        vars(self)["shared"] = self.kernels + biases
         self.codebooks, self.indices = [], []
-        for i, kernel in enumerate(self.kernels):
-            # The codebook learns in its place.
-            kernel.variable.trainable = False
+        for i, weight in enumerate(self.shared):
+            is_kernel = i < len(self.kernels)
             codebook = self.add_weight(
-                shape=(self.num_clusters,),
-                dtype=kernel.variable.dtype,
+                shape=(self.num_clusters if is_kernel else self.num_bias_clusters,),
+                dtype=weight.variable.dtype,
                 initializer="zeros",
+                trainable=weight.variable.trainable,
                 name=f"codebook_{i}",
             )
+            # The codebook learns in its place.
+            weight.variable.trainable = False
             index = self.add_weight(
-                shape=kernel.variable.shape,
+                shape=weight.variable.shape,
                 # tf.distribute cannot broadcast variables of smaller integers.
                 dtype="int32",
                 initializer="zeros",
@@ -115,11 +127,11 @@ class SharedLayer(KernelWrapper):
             self.indices.append(index)
 
     def cluster(self, *, initialization, rate_weight, seed):
-        """Set codebooks and indices from the kernels; see `share_weights`."""
-        for kernel, codebook, index in zip(self.kernels, self.codebooks, self.indices, strict=True):
+        """Set codebooks and indices from the weights; see `share_weights`."""
+        for weight, codebook, index in zip(self.shared, self.codebooks, self.indices, strict=True):
             values, members = clustering.share(
-                ops.convert_to_numpy(kernel.variable),
-                self.num_clusters,
+                ops.convert_to_numpy(weight.variable),
+                codebook.shape[0],
                 initialization=initialization,
                 rate_weight=rate_weight,
                 seed=seed,
@@ -129,21 +141,30 @@ class SharedLayer(KernelWrapper):
 
     def derived(self):
         tensors = []
-        for kernel, codebook, index in zip(self.kernels, self.codebooks, self.indices, strict=True):
+        for weight, codebook, index in zip(self.shared, self.codebooks, self.indices, strict=True):
             table = ops.concatenate([ops.zeros((1,), codebook.dtype), codebook])
             tensors.append(lookup(table, index.value))
-            if kernel.variable.regularizer is not None:
+            if weight.variable.regularizer is not None:
                 # Keras regularises trainable variables only.
-                self.add_loss(kernel.variable.regularizer(tensors[-1]))
-        return self.kernels, tensors
+                self.add_loss(weight.variable.regularizer(tensors[-1]))
+        return self.shared, tensors
 
     def stripped(self):
-        """The wrapped layer with the shared values written into its kernels."""
-        for kernel, codebook, index in zip(self.kernels, self.codebooks, self.indices, strict=True):
+        """The wrapped layer with the shared values written into its weights."""
+        for weight, codebook, index in zip(self.shared, self.codebooks, self.indices, strict=True):
             table = np.append(0.0, ops.convert_to_numpy(codebook)).astype(codebook.dtype)
-            kernel.variable.assign(table[ops.convert_to_numpy(index)])
-            kernel.variable.trainable = True
+            weight.variable.assign(table[ops.convert_to_numpy(index)])
+            weight.variable.trainable = codebook.trainable
         return self.layer
 
     def get_config(self):
-        return {**super().get_config(), "num_clusters": self.num_clusters}
+        return {
+            **super().get_config(),
+            "num_clusters": self.num_clusters,
+            "num_bias_clusters": self.num_bias_clusters,
+        }
+
+
+def _check_count(name, count):
+    if not 1 <= count <= 65535:
+        raise ValueError(f"`{name}` must lie in [1, 65535]. Received: {name}={count}")

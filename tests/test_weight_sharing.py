@@ -187,11 +187,82 @@ def test_mixed_precision_sums_the_gradient_in_float32():
     assert gradient.numpy().tolist() == [256 * 512]
 
 
+def with_biases():
+    """`dense_model` with biases of many values, a zero among them."""
+    model = dense_model()
+    model.get_layer("hidden").bias.assign(np.linspace(-1.0, 1.25, 10))
+    model.get_layer("hidden").bias[4:5].assign([0.0])
+    model.get_layer("head").bias.assign([0.5, 0.0])
+    return model
+
+
+def test_biases_get_a_codebook_of_their_own():
+    model = with_biases()
+    shared = dc.share_weights(model, 4, num_bias_clusters=3)
+    hidden = shared.get_layer("hidden")
+    assert [tuple(v.shape) for v in shared.trainable_variables] == [(4,), (3,), (4,), (3,)]
+    assert [weight.name for weight in hidden.shared] == ["hidden/kernel", "hidden/bias"]
+    np.testing.assert_array_equal(dc.strip(shared)(X), shared(X))
+    # -1, -0.75, -0.5 | -0.25, 0.25, 0.5 | 0.75, 1, 1.25; the zero apart.
+    bias = dc.strip(shared).get_layer("hidden").get_weights()[1]
+    np.testing.assert_allclose(bias, [-0.75] * 3 + [1 / 6, 0] + [1 / 6] * 2 + [1] * 3, atol=1e-6)
+
+
+def test_shared_biases_learn_and_their_zeros_stay():
+    shared = dc.share_weights(with_biases(), 4, num_bias_clusters=3)
+    before = dc.strip(shared)
+    fit(shared, epochs=3)
+    after = dc.strip(shared, float16_exact=True)
+    for layer, old in zip(after.layers, before.layers):
+        bias, old_bias = layer.get_weights()[1], old.get_weights()[1]
+        np.testing.assert_array_equal(bias == 0, old_bias == 0)
+        assert not np.array_equal(bias, old_bias)
+        assert np.unique(bias[bias != 0]).size <= 3
+        np.testing.assert_array_equal(bias, bias.astype(np.float16))
+        assert layer.bias.trainable
+
+
+def test_gradient_of_a_bias_centroid_is_the_sum_over_its_members():
+    import tensorflow as tf
+
+    layer = dc.share_weights(with_biases(), 3, num_bias_clusters=2).get_layer("hidden")
+    plain = dc.strip(keras.Sequential([keras.Input((6,)), layer])).layers[0]
+    gradients = []
+    for called, variable in ((layer, layer.codebooks[1]), (plain, plain.bias)):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(called(tf.constant(X)) ** 2)
+        gradients.append(tape.gradient(loss, variable.value).numpy())
+    index = layer.indices[1].numpy()
+    expected = [gradients[1][index == i].sum() for i in (1, 2)]
+    np.testing.assert_allclose(gradients[0], expected, rtol=1e-4)
+
+
+def test_shared_biases_go_on_from_a_file(tmp_path):
+    shared = dc.share_weights(with_biases(), 4, num_bias_clusters=3)
+    fit(shared)
+    shared.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    fit(shared)
+    fit(loaded)
+    for one, other in zip(shared.get_weights(), loaded.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_frozen_layers_stay_frozen():
+    model = with_biases()
+    model.get_layer("hidden").trainable = False
+    shared = dc.share_weights(model, 4, num_bias_clusters=3)
+    assert [tuple(v.shape) for v in shared.trainable_variables] == [(4,), (3,)]
+    plain = dc.strip(shared)
+    assert [tuple(v.shape) for v in plain.trainable_variables] == [(10, 2), (2,)]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"num_clusters": 0}, "Received: num_clusters=0"),
         ({"num_clusters": 65536}, "Received: num_clusters=65536"),
+        ({"num_bias_clusters": 0}, "Received: num_bias_clusters=0"),
         ({"initialization": "none"}, "Received: initialization='none'"),
         ({"rate_weight": -0.1}, "Received: rate_weight=-0.1"),
         ({"filters": "conv"}, r"\['hidden', 'head'\].*Received: filters='conv'"),
