@@ -117,14 +117,22 @@ def _quantized_channels(tensor, rank):
     return (0 if axis == 0 else -1), np.asarray(scales, np.float64)
 
 
-def encode_all(constants):
+def encode_all(constants, *, coder):
     """Set the smallest blob of each constant; several are coded at once.
 
     Args:
         constants: list of Constant.
+        coder: one of `codec.CODERS`.
+
+    Raises:
+        ValueError: if `coder` is another one.
     """
+    if coder not in codec.CODERS:
+        raise ValueError(f"`coder` must be one of {codec.CODERS}. Received: coder={coder!r}")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         blobs = pool.map(_smallest_blob, constants)
+        if coder == "arithmetic":
+            blobs = pool.map(codec.recode, blobs)
         for constant, blob in zip(constants, blobs):
             constant.blob = blob
 

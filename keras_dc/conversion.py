@@ -20,7 +20,7 @@ class VerificationError(RuntimeError):
     """A compressed model does not do what the original does."""
 
 
-def convert(model, filepath=None, *, strip_names=True):
+def convert(model, filepath=None, *, coder="huffman", strip_names=True):
     """Convert a Keras model to a compressed TFLite model, and verify it.
 
     The model is stripped of pruning and weight sharing, converted by TensorFlow's
@@ -32,6 +32,7 @@ def convert(model, filepath=None, *, strip_names=True):
         model: Keras model, with or without keras_dc's wrappers; it is not changed.
         filepath: where to write the `.tflite` file; not written if None. The file is
             written whole or not at all.
+        coder: see `compress`.
         strip_names: see `compress`.
 
     Returns:
@@ -46,7 +47,7 @@ def convert(model, filepath=None, *, strip_names=True):
             f"the folder of `filepath` must exist. Received: filepath={str(filepath)!r}"
         )
     original = to_tflite(strip(model))
-    compressed = compression.compress(original, strip_names=strip_names)
+    compressed = compression.compress(original, coder=coder, strip_names=strip_names)
     verify(original, compressed)
     if filepath is not None:
         write_atomically(filepath, compressed)

@@ -35,6 +35,7 @@ def bad_blobs():
     """For each refusal, blobs that are right but for one thing; keys begin with the status."""
     body = test_codec.EXAMPLE_BLOB[:-4]
     shape_end, index_table, gap_table, streams = 9, 16, 17, 20
+    arithmetic = codec.recode(codec.encode(test_codec.trained_mask(20, 8)))[:-4]
     raw = codec.encode(np.arange(1, 9, dtype=np.float32) / 3)[:-4]
     return {
         "4-other_magic": sealed(b"KDX" + body[3:]),
@@ -50,7 +51,11 @@ def bad_blobs():
         "8-bytes_behind_the_values": sealed(raw + b"\0"),
         "9-unknown_dtype": sealed(changed(body, 4, 0x27)),
         "9-gap_bits_9": sealed(changed(body, 4, 0x90)),
-        "9-reserved_bit": sealed(changed(body, 5, 0x83)),
+        "9-gaps_with_the_arithmetic_coder": sealed(changed(body, 5, 0x83)),
+        "9-streams_with_the_arithmetic_coder": sealed(changed(arithmetic, 5, 0x87)),
+        "7-no_mask_stream": sealed(arithmetic[:24]),
+        "12-arithmetic_ending": sealed(arithmetic + b"\1"),
+        "13-arithmetic_too_few_kept": sealed(changed(arithmetic, 10, arithmetic[10] + 1)),
         "9-wide_without_scales": sealed(changed(body, 5, 0x41)),
         "9-wide_float16": sealed(changed(body, 5, 0x53)),
         "9-scale_axis_3": sealed(changed(body, 5, 0x31)),
@@ -91,6 +96,11 @@ def main():
         tensor, parts = test_codec.scaled((12, 5, 5, 10), **options)
         tensors[f"v1-{name}"] = tensor
         blobs[f"v1-{name}"] = codec.encode_scaled(tensor, **parts)
+    for name in ["empty_columns", "negative_zero_and_nans", "one_kept"]:
+        tensors[f"v1-arithmetic_{name}"] = test_codec.ODD_TENSORS[name]
+        blobs[f"v1-arithmetic_{name}"] = codec.recode(codec.encode(test_codec.ODD_TENSORS[name]))
+    tensors["v1-arithmetic_trained"] = test_codec.trained_mask()
+    blobs["v1-arithmetic_trained"] = codec.recode(codec.encode(test_codec.trained_mask()))
     tensors["v1-by_hand"], blobs["v1-by_hand"] = test_codec.EXAMPLE, test_codec.EXAMPLE_BLOB
     for name, blob in blobs.items():
         (tests / "golden" / f"{name}.blob").write_bytes(blob)

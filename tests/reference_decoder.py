@@ -7,6 +7,7 @@ Section numbers are FORMAT.md's.
 import zlib
 
 import numpy as np
+import reference_arithmetic
 
 ITEM_SIZES = {0: 4, 1: 2, 2: 2, 3: 1}
 DTYPES = {0: np.uint32, 1: np.uint16, 2: np.uint16, 3: np.uint8}
@@ -63,28 +64,41 @@ def decode(blob):
     layout, coding = reader.byte(), reader.byte()
     dtype, by_columns, gap_bits = layout & 7, bool(layout & 8), layout >> 4
     has_codebook, as_float16, num_streams = coding & 1, coding & 2, 1 << (coding >> 2 & 3)
+    is_arithmetic = coding & 128
     scale_axis, wide = (None, 0, -1)[coding >> 4 & 3], coding & 64
     shape = [0] * reader.byte()
     for i in range(len(shape)):
         shape[i] = reader.varint()
     size = int(np.prod(shape, dtype=np.int64))
-    kept, fillers = (reader.varint(), reader.varint()) if gap_bits else (size, 0)
+    kept, fillers, period = size, 0, 0
+    if is_arithmetic:
+        kept, period = reader.varint(), reader.varint()
+    elif gap_bits:
+        kept, fillers = reader.varint(), reader.varint()
     centroids = reader.byte() + 1 if has_codebook else 0
 
     if scale_axis is None:
         values = read_values(reader, centroids or kept, dtype, as_float16)
     else:
         values = read_scaled(reader, centroids, shape[scale_axis], dtype, as_float16, wide)
-    index_lengths = read_table(reader, centroids) if centroids > 1 and kept else None
-    gap_lengths = read_table(reader, 1 << gap_bits) if gap_bits and kept + fillers else None
-    streams = read_streams(reader, num_streams, [index_lengths, gap_lengths])
-    indices = decode_streams(index_lengths, streams[0], kept)
-    gaps = decode_streams(gap_lengths, streams[1], kept + fillers)
+    if is_arithmetic:
+        kinds = [True if kept and centroids > 1 else None, True if kept else None]
+        streams = read_streams(reader, 1, kinds)
+        indices = reference_arithmetic.indices(streams[0], centroids, kept)
+        line = size // shape[0] if len(shape) > 1 and size else size
+        line = shape[0] if by_columns and len(shape) > 1 else line
+        places = reference_arithmetic.positions(streams[1], line, size, kept, period)
+    else:
+        index_lengths = read_table(reader, centroids) if centroids > 1 and kept else None
+        gap_lengths = read_table(reader, 1 << gap_bits) if gap_bits and kept + fillers else None
+        streams = read_streams(reader, num_streams, [index_lengths, gap_lengths])
+        indices = decode_streams(index_lengths, streams[0], kept)
+        gaps = decode_streams(gap_lengths, streams[1], kept + fillers)
+        places = positions(gaps, (1 << gap_bits) - 1) if gap_bits else range(size)
     if not has_codebook:
         indices = range(kept)
 
     tensor = np.zeros(size, DTYPES[dtype])
-    places = positions(gaps, (1 << gap_bits) - 1) if gap_bits else range(size)
     for place, index in zip(places, indices, strict=True):
         if by_columns and len(shape) > 1:
             place = place % shape[0] * (size // shape[0]) + place // shape[0]

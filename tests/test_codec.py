@@ -14,7 +14,7 @@ GOLDEN = pathlib.Path(__file__).with_name("golden")
 GOLDEN_ERRORS = pathlib.Path(__file__).with_name("golden_errors")
 GOLDEN_DIGESTS = json.loads((GOLDEN / "digests.json").read_text())
 
-# The example of FORMAT.md, section 9, worked out by hand.
+# The example of FORMAT.md, section 10, worked out by hand.
 EXAMPLE_BLOB = bytes.fromhex(
     "4B444301 20 03 02 02 08 04 02 01 0038 0034 21 4200 01 02 F602 8E352A89".replace(" ", "")
 )
@@ -121,6 +121,7 @@ def test_inspects_the_hand_made_blob():
         scale_axis=None,
         wide=False,
         scale_bytes=0,
+        coder="huffman",
     )
 
 
@@ -186,6 +187,73 @@ def test_entries_are_the_kept_weights(name):
 def test_entries_need_a_codebook():
     with pytest.raises(codec.CodecError):
         codec.decode_entries(codec.encode(ODD_TENSORS["dense_noise"]))
+
+
+def trained_mask(rows=120, side=14, seed=0):
+    """A matrix as a trained first layer has it: dead rows, kept weights in the middle."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    center = rng.normal(size=(rows, 2)) * 2
+    near = np.exp(-((y - center[:, :1, None]) ** 2 + (x - center[:, 1:, None]) ** 2) / 6)
+    alive = (rng.random(rows) < 0.6)[:, None, None]
+    mask = rng.random(near.shape) < 0.5 * near * alive
+    values = rng.choice([-0.5, -0.25, 0.25, 0.5], size=near.shape)
+    return np.where(mask, values, 0).astype(np.float32).reshape(rows, -1)
+
+
+@pytest.mark.parametrize("name", ODD_TENSORS)
+def test_recoded_blobs_round_trip(name):
+    tensor = ODD_TENSORS[name]
+    blob = codec.encode(tensor)
+    recoded = codec.recode(blob)
+    assert len(recoded) <= len(blob)
+    assert codec.decode(recoded).tobytes() == tensor.tobytes()
+    np.testing.assert_array_equal(reference_decoder.decode(recoded), bits_of(tensor), strict=True)
+    assert codec.recode(recoded) == recoded
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_scaled_blobs_are_recoded_too(axis):
+    tensor = trained_mask()
+    scales = np.random.default_rng(1).uniform(1, 2, tensor.shape[axis]).astype(np.float32)
+    tensor = tensor * (scales[:, None] if axis == 0 else scales)
+    blob = codec.encode_scaled(
+        tensor, codebook=np.array([-0.5, -0.25, 0.25, 0.5]), scales=scales, axis=axis
+    )
+    recoded = codec.recode(blob)
+    assert codec.inspect(recoded).coder == "arithmetic"
+    assert codec.inspect(recoded).scale_axis == axis
+    np.testing.assert_array_equal(codec.decode(recoded), tensor)
+    np.testing.assert_array_equal(reference_decoder.decode(recoded), bits_of(tensor))
+
+
+def test_the_arithmetic_coder_exploits_what_a_trained_mask_has():
+    tensor = trained_mask()
+    blob = codec.encode(tensor)
+    recoded = codec.recode(blob)
+    assert codec.inspect(recoded).coder == "arithmetic"
+    positions = codec.inspect(blob).gap_bytes + codec.inspect(blob).table_bytes
+    assert codec.inspect(recoded).gap_bytes < 0.9 * positions
+    density = np.mean(tensor != 0)
+    independent = -tensor.size * (density * np.log2(density) + (1 - density) * np.log2(1 - density))
+    assert codec.inspect(recoded).gap_bytes < 0.8 * independent / 8
+    np.testing.assert_array_equal(reference_decoder.decode(recoded), bits_of(tensor))
+
+
+def test_entries_of_a_recoded_blob_are_the_same():
+    blob = codec.encode(trained_mask())
+    first, second = codec.decode_entries(blob), codec.decode_entries(codec.recode(blob))
+    np.testing.assert_array_equal(first.row_begin, second.row_begin)
+    np.testing.assert_array_equal(first.columns, second.columns)
+    np.testing.assert_array_equal(first.indices, second.indices)
+
+
+def test_every_cut_of_a_recoded_blob_is_refused():
+    blob = codec.recode(codec.encode(trained_mask()))
+    body = blob[:-4]
+    for size in range(20, len(body), 7):
+        with pytest.raises(codec.CodecError):
+            codec.decode(body[:size] + zlib.crc32(body[:size]).to_bytes(4, "little"))
 
 
 def test_scales_beat_a_plain_code_where_channels_differ():
@@ -295,8 +363,11 @@ def test_a_flipped_bit_is_refused(name):
 def test_mutations_behind_a_right_checksum_do_no_harm():
     rng = np.random.default_rng(5)
     outcomes = set()
-    for name in ["empty_columns", "conv_kernel", "one_row", "very_sparse", "two_centroids"]:
-        blob = codec.encode(ODD_TENSORS[name])
+    blobs = [
+        codec.encode(ODD_TENSORS[name])
+        for name in ["empty_columns", "conv_kernel", "one_row", "very_sparse", "two_centroids"]
+    ]
+    for blob in [*blobs, codec.recode(codec.encode(trained_mask()))]:
         for _ in range(400):
             mutant = np.frombuffer(blob[4:-4], np.uint8).copy()
             for _ in range(rng.integers(1, 4)):

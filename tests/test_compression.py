@@ -272,3 +272,29 @@ def test_a_kernel_with_folded_batch_norm_keeps_its_codebook():
         blob = model.buffers[model.subgraphs[0].tensors[index].buffer].data.tobytes()
         assert codec.inspect(blob).num_centroids <= 15
         assert (codec.inspect(blob).scale_axis is not None) == (number == 1)
+
+
+def test_the_arithmetic_coder_is_a_choice():
+    original = mlp().serialize()
+    huffman = compression.compress(original)
+    arithmetic = compression.compress(original, coder="arithmetic")
+    assert len(arithmetic) <= len(huffman)
+    for content in (huffman, arithmetic):
+        expanded = tflite_model.parse(compression.expand(content))
+        assert tflite_diff.differences(tflite_model.parse(original), expanded) == []
+    with pytest.raises(ValueError, match="Received: coder='zip'"):
+        compression.compress(original, coder="zip")
+
+
+def test_what_the_converter_notes_of_itself_is_dropped_with_the_names():
+    graph = mlp()
+    graph.model.description = b"MLIR Converted."
+    graph.model.metadata = [
+        schema.MetadataT(b"min_runtime_version", graph.buffer(np.zeros(4, np.int32)))
+    ]
+    dropped = tflite_model.parse(compression.compress(graph.serialize()))
+    assert dropped.description is None
+    assert not dropped.metadata
+    kept = tflite_model.parse(compression.compress(graph.serialize(), strip_names=False))
+    assert kept.description == b"MLIR Converted."
+    assert len(kept.metadata) == 1

@@ -66,9 +66,11 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   info.num_streams = 1 << ((coding & kStreamsMask) >> kStreamsShift);
   info.scale_axis = (coding & kScaleAxisMask) >> kScaleAxisShift;
   info.wide = (coding & kWideBit) != 0 ? 1 : 0;
+  info.coder = (coding & kAdaptiveBit) != 0 ? KDC_ARITHMETIC : KDC_HUFFMAN;
   if (reader->truncated()) return KDC_TRUNCATED;
   if (ItemSize(info.dtype) == 0 || info.gap_bits > kMaxGapBits ||
-      (coding & kReservedMask) != 0 || !IsStorageAllowed(*blob, coding)) {
+      !IsStorageAllowed(*blob, coding) ||
+      (blob->is_adaptive() && (info.gap_bits != 0 || info.num_streams != 1))) {
     return KDC_BAD_HEADER;
   }
   const kdc_status status = ReadShape(reader, &info);
@@ -79,6 +81,9 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   if (info.gap_bits != 0) {
     num_kept = reader->ReadVarint();
     num_fillers = reader->ReadVarint();
+  } else if (blob->is_adaptive()) {
+    num_kept = reader->ReadVarint();
+    blob->period = reader->ReadVarint();
   }
   // Each symbol stands for one weight at least, which bounds all that is
   // allocated by the declared shape.
@@ -98,8 +103,8 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
 kdc_status ReadStreams(ByteReader* reader, ParsedBlob* blob) {
   const auto num_streams = static_cast<size_t>(blob->info.num_streams);
   std::vector<ByteRange*> ranges;
-  if (!blob->index_lengths.empty()) blob->index_streams.resize(num_streams);
-  if (!blob->gap_lengths.empty()) blob->gap_streams.resize(num_streams);
+  if (blob->has_indices()) blob->index_streams.resize(num_streams);
+  if (blob->has_positions()) blob->gap_streams.resize(num_streams);
   for (ByteRange& range : blob->index_streams) ranges.push_back(&range);
   for (ByteRange& range : blob->gap_streams) ranges.push_back(&range);
   for (size_t i = 0; i + 1 < ranges.size(); ++i) {
@@ -166,12 +171,12 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
   }
 
   const size_t tables_begin = reader.position();
-  if (has_codebook && info.num_centroids > 1 && info.num_kept > 0) {
+  if (blob->has_indices() && !blob->is_adaptive()) {
     blob->index_lengths.resize(static_cast<size_t>(info.num_centroids));
     status = ReadCodeLengths(&reader, &blob->index_lengths);
     if (status != KDC_OK) return status;
   }
-  if (info.gap_bits != 0 && blob->num_gap_symbols() > 0) {
+  if (blob->has_positions() && !blob->is_adaptive()) {
     blob->gap_lengths.resize(size_t{1} << info.gap_bits);
     status = ReadCodeLengths(&reader, &blob->gap_lengths);
     if (status != KDC_OK) return status;

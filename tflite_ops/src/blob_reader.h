@@ -21,11 +21,21 @@ struct ParsedBlob {
   ByteRange stored_values;    // the codebook, or all values if there is none
   CodeLengths index_lengths;  // empty if indices take no stream
   CodeLengths gap_lengths;    // empty if there are no gap symbols
+  uint64_t period = 0;        // of the mask, for the arithmetic coder
   std::vector<ByteRange> index_streams;
   std::vector<ByteRange> gap_streams;
 
   // Weights that have a cluster index or a stored value each.
   size_t num_entries() const { return static_cast<size_t>(info.num_kept); }
+  bool is_adaptive() const { return info.coder == KDC_ARITHMETIC; }
+  bool has_indices() const {
+    return info.num_centroids > 1 && info.num_kept > 0;
+  }
+  // Gap symbols, or a mask.
+  bool has_positions() const {
+    return is_adaptive() ? info.num_kept > 0
+                         : info.gap_bits != 0 && num_gap_symbols() > 0;
+  }
   size_t num_gap_symbols() const {
     return static_cast<size_t>(info.num_kept + info.num_fillers);
   }

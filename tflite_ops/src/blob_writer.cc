@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "adaptive_model.h"
 #include "bit_stream.h"
 #include "crc32.h"
 #include "format.h"
 #include "half_float.h"
+#include "range_coder.h"
 
 namespace keras_dc {
 namespace {
@@ -116,6 +118,41 @@ void EncodeStreams(const std::vector<uint8_t>& symbols,
   }
 }
 
+// FORMAT.md, 9: the mask and the indices of the arithmetic coder.
+std::vector<uint8_t> EncodeMask(const Draft& draft) {
+  std::vector<uint8_t> stream;
+  RangeEncoder encoder(&stream);
+  MaskModel model(draft.line_length, draft.mask.size(), draft.num_entries,
+                  draft.period);
+  size_t kept = 0;
+  for (size_t i = 0; i < draft.mask.size() && kept < draft.num_entries; ++i) {
+    encoder.Encode(draft.mask[i], model.Predict());
+    model.Update(draft.mask[i]);
+    kept += draft.mask[i];
+  }
+  encoder.Finish();
+  return stream;
+}
+
+std::vector<uint8_t> EncodeAdaptiveIndices(const Draft& draft,
+                                           size_t num_centroids) {
+  std::vector<uint8_t> stream;
+  RangeEncoder encoder(&stream);
+  IndexModel model(num_centroids);
+  for (const uint8_t index : draft.indices) {
+    size_t prefix = 1;
+    for (int place = model.num_bits() - 1; place >= 0; --place) {
+      const int bit = (index >> place) & 1;
+      AdaptiveBit* node = model.Node(prefix);
+      encoder.Encode(bit, Bounded(node->probability()));
+      node->Update(bit, kMaxIndexCount);
+      prefix = 2 * prefix + static_cast<size_t>(bit);
+    }
+  }
+  encoder.Finish();
+  return stream;
+}
+
 // FORMAT.md, 3: everything up to the codebook.
 void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
                  int32_t dtype, const int64_t* shape, int32_t rank,
@@ -129,12 +166,16 @@ void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
   blob->push_back(static_cast<uint8_t>(
       (draft.has_codebook ? kCodebookBit : 0) |
       (storage.half_float ? kHalfFloatBit : 0) | log_streams << kStreamsShift |
-      draft.scale_axis << kScaleAxisShift | (storage.wide ? kWideBit : 0)));
+      draft.scale_axis << kScaleAxisShift | (storage.wide ? kWideBit : 0) |
+      (draft.is_adaptive ? kAdaptiveBit : 0)));
   blob->push_back(static_cast<uint8_t>(rank));
   for (int i = 0; i < rank; ++i) {
     WriteVarint(static_cast<uint64_t>(shape[i]), blob);
   }
-  if (draft.has_gaps) {
+  if (draft.is_adaptive) {
+    WriteVarint(draft.num_entries, blob);
+    WriteVarint(draft.period, blob);
+  } else if (draft.has_gaps) {
     WriteVarint(draft.num_entries, blob);
     WriteVarint(draft.gaps.num_fillers, blob);
   }
@@ -149,19 +190,26 @@ std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                                const int64_t* shape, int32_t rank) {
   const Storage storage = ChooseStorage(draft, dtype);
   const int log_streams =
-      draft.num_entries >= kManyEntries ? kLogManyStreams : 0;
+      draft.num_entries >= kManyEntries && !draft.is_adaptive ? kLogManyStreams
+                                                              : 0;
   const int num_streams = 1 << log_streams;
   std::vector<uint8_t> blob;
   WriteHeader(draft, storage, log_streams, dtype, shape, rank, &blob);
   WriteValues(draft, storage, ItemSize(dtype), &blob);
 
   std::vector<std::vector<uint8_t>> streams;
-  if (draft.has_codebook && storage.patterns.size() > 1 &&
-      draft.num_entries > 0) {
+  const bool has_indices = draft.has_codebook && storage.patterns.size() > 1 &&
+                           draft.num_entries > 0;
+  if (draft.is_adaptive) {
+    if (has_indices) {
+      streams.push_back(EncodeAdaptiveIndices(draft, storage.patterns.size()));
+    }
+    if (draft.num_entries > 0) streams.push_back(EncodeMask(draft));
+  } else if (has_indices) {
     WriteCodeLengths(draft.index_lengths, &blob);
     EncodeStreams(draft.indices, draft.index_lengths, num_streams, &streams);
   }
-  if (draft.has_gaps && draft.num_entries > 0) {
+  if (!draft.is_adaptive && draft.has_gaps && draft.num_entries > 0) {
     WriteCodeLengths(draft.gaps.lengths, &blob);
     EncodeStreams(draft.gap_symbols, draft.gaps.lengths, num_streams, &streams);
   }

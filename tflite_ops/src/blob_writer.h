@@ -25,6 +25,12 @@ struct Draft {
   bool column_major = false;
   GapPlan gaps;
   std::vector<uint8_t> gap_symbols;
+  // With the arithmetic coder: whether each weight is kept, in scan order, in
+  // place of the gaps.
+  bool is_adaptive = false;
+  std::vector<uint8_t> mask;
+  uint64_t line_length = 0;
+  uint64_t period = 0;
   // With scales, `codebook` takes the place of `patterns`.
   kdc_scale_axis scale_axis = KDC_NO_SCALE;
   std::vector<double> codebook;

@@ -8,6 +8,7 @@
 #include "blob_reader.h"
 #include "decoder.h"
 #include "encoder.h"
+#include "recoder.h"
 #include "scaled_encoder.h"
 
 namespace {
@@ -96,6 +97,17 @@ int32_t kdc_encode_scaled(const void* values, int32_t dtype,
     return KDC_OUT_OF_MEMORY;
   }
   return CopyOut(bytes, blob, blob_capacity, blob_size);
+}
+
+int32_t kdc_recode(const uint8_t* blob, size_t blob_size, uint8_t* recoded,
+                   size_t recoded_capacity, size_t* recoded_size) {
+  if (recoded == nullptr || recoded_size == nullptr) {
+    return KDC_INVALID_ARGUMENT;
+  }
+  std::vector<uint8_t> bytes;
+  const kdc_status status = keras_dc::Recode(blob, blob_size, &bytes);
+  if (status != KDC_OK) return status;
+  return CopyOut(bytes, recoded, recoded_capacity, recoded_size);
 }
 
 int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,

@@ -42,10 +42,8 @@ void ApplyScales(const ParsedBlob& blob, SparseTensor* tensor) {
   const kdc_blob_info& info = blob.info;
   const auto num_channels =
       static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
-  const std::vector<double> scales =
-      StoredNumbers(blob.stored_scales, num_channels);
-  const std::vector<double> codebook = StoredNumbers(
-      blob.stored_values, static_cast<size_t>(info.num_centroids));
+  std::vector<double> codebook, scales;
+  StoredScales(blob, &codebook, &scales);
   const size_t item_size = ItemSize(info.dtype);
   tensor->values.resize(item_size * tensor->indices.size());
   const auto num_rows = static_cast<size_t>(tensor->num_rows);
@@ -78,11 +76,33 @@ std::vector<uint8_t> UnpackStored(const ParsedBlob& blob) {
   return values;
 }
 
+// FORMAT.md, 9: indices of the arithmetic coder.
+kdc_status DecodeAdaptiveIndices(const ParsedBlob& blob, uint8_t* indices) {
+  const auto num_centroids = static_cast<size_t>(blob.info.num_centroids);
+  IndexModel model(num_centroids);
+  const ByteRange stream = blob.index_streams[0];
+  RangeDecoder decoder(stream.bytes, stream.size);
+  for (size_t i = 0; i < blob.num_entries(); ++i) {
+    size_t prefix = 1;
+    for (int bit = 0; bit < model.num_bits(); ++bit) {
+      AdaptiveBit* node = model.Node(prefix);
+      const int decoded = decoder.Decode(Bounded(node->probability()));
+      node->Update(decoded, kMaxIndexCount);
+      prefix = 2 * prefix + static_cast<size_t>(decoded);
+    }
+    const size_t index = prefix - (size_t{1} << model.num_bits());
+    if (index >= num_centroids) return KDC_BAD_STREAM;
+    indices[i] = static_cast<uint8_t>(index);
+  }
+  return decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
+}
+
 kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
-  if (blob.index_lengths.empty()) {
+  if (!blob.has_indices()) {
     std::fill_n(indices, blob.num_entries(), uint8_t{0});
     return KDC_OK;
   }
+  if (blob.is_adaptive()) return DecodeAdaptiveIndices(blob, indices);
   return DecodeSymbols(blob.index_lengths, blob.index_streams,
                        blob.num_entries(), indices);
 }
@@ -153,11 +173,10 @@ kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
   });
 }
 
-kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
-                               SparseTensor* tensor) {
-  ParsedBlob blob;
-  kdc_status status = ReadBlob(bytes, size, &blob);
-  if (status != KDC_OK) return status;
+}  // namespace
+
+kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor) {
+  kdc_status status = KDC_OK;
   *tensor = SparseTensor();
   const MatrixShape matrix = ShapeOf(blob);
   tensor->dtype = static_cast<kdc_dtype>(blob.info.dtype);
@@ -182,7 +201,30 @@ kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
                             tensor->columns.data());
     tensor->columns.pop_back();
   }
-  if (status == KDC_OK && is_scaled) ApplyScales(blob, tensor);
+  return status;
+}
+
+void StoredScales(const ParsedBlob& blob, std::vector<double>* codebook,
+                  std::vector<double>* scales) {
+  const kdc_blob_info& info = blob.info;
+  *codebook = StoredNumbers(blob.stored_values,
+                            static_cast<size_t>(info.num_centroids));
+  *scales = StoredNumbers(
+      blob.stored_scales,
+      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis)));
+}
+
+namespace {
+
+kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
+                               SparseTensor* tensor) {
+  ParsedBlob blob;
+  kdc_status status = ReadBlob(bytes, size, &blob);
+  if (status != KDC_OK) return status;
+  status = DecodeUnscaled(blob, tensor);
+  if (status == KDC_OK && blob.info.scale_axis != KDC_NO_SCALE) {
+    ApplyScales(blob, tensor);
+  }
   return status;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "blob_reader.h"
 #include "keras_dc/codec.h"
 
 namespace keras_dc {
@@ -29,6 +30,14 @@ struct SparseTensor {
   std::vector<uint8_t> codebook;
   std::vector<uint8_t> values;
 };
+
+// As DecodeSparse, but a scaled tensor keeps its indices and has no codebook.
+// May throw std::bad_alloc.
+kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor);
+
+// The codebook and the scales of a scaled tensor.
+void StoredScales(const ParsedBlob& blob, std::vector<double>* codebook,
+                  std::vector<double>* scales);
 
 // Decodes to the sparse form. `*tensor` is unspecified unless KDC_OK.
 kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,

@@ -54,6 +54,14 @@ typedef enum kdc_scale_axis {
   KDC_LAST_AXIS = 2,
 } kdc_scale_axis;
 
+// How a blob's symbols are coded. The values stand in blobs (FORMAT.md, 3).
+typedef enum kdc_coder {
+  KDC_HUFFMAN = 0,
+  // Adaptive arithmetic coding: smaller, and about fifty times slower to
+  // decode.
+  KDC_ARITHMETIC = 1,
+} kdc_coder;
+
 enum { KDC_MAX_RANK = 8 };
 
 // What a blob holds, read from its header and tables.
@@ -76,6 +84,7 @@ typedef struct kdc_blob_info {
   int32_t scale_axis;   // a kdc_scale_axis
   int32_t wide;         // 1: codebook and scales are stored as float64
   int64_t scale_bytes;  // the scales of the channels
+  int32_t coder;        // a kdc_coder
 } kdc_blob_info;
 
 // One English sentence for `status`, without a full stop; never null.
@@ -107,6 +116,12 @@ KDC_EXPORT int32_t kdc_encode_scaled(
     const void* values, int32_t dtype, const int64_t* shape, int32_t rank,
     const double* codebook, int32_t num_centroids, const double* scales,
     int32_t scale_axis, uint8_t* blob, size_t blob_capacity, size_t* blob_size);
+
+// Writes a Huffman-coded blob anew with the arithmetic coder; one without gaps
+// is copied as it is. The result is never larger.
+KDC_EXPORT int32_t kdc_recode(const uint8_t* blob, size_t blob_size,
+                              uint8_t* recoded, size_t recoded_capacity,
+                              size_t* recoded_size);
 
 // Reads what a blob says of itself. Checks the checksum, the header and the
 // tables, not the streams.
