@@ -90,7 +90,14 @@ def prune_and_train(model, data, *, density=0.025, epochs=50, learning_rate=3e-3
 
 
 def share_and_train(
-    model, data, *, num_clusters=32, rate_weight=0.005, epochs=6, learning_rate=3e-3
+    model,
+    data,
+    *,
+    num_clusters=32,
+    num_bias_clusters=16,
+    rate_weight=0.005,
+    epochs=6,
+    learning_rate=3e-3,
 ):
     """Give the kept weights of each layer few values, and train these values.
 
@@ -98,6 +105,8 @@ def share_and_train(
         model: the pruned `keras.Model`; it is not changed.
         data: `mnist.Mnist`, flattened.
         num_clusters: int, the most values per layer.
+        num_bias_clusters: int, the most values per bias: where a layer keeps few weights,
+            its biases count.
         rate_weight: float, see `keras_dc.share_weights`.
         epochs: int.
         learning_rate: float, at the start; a cosine takes it to zero.
@@ -105,7 +114,9 @@ def share_and_train(
     Returns:
         The `keras.Model` with shared weights.
     """
-    shared = dc.share_weights(model, num_clusters, rate_weight=rate_weight)
+    shared = dc.share_weights(
+        model, num_clusters, num_bias_clusters=num_bias_clusters, rate_weight=rate_weight
+    )
     _train(shared, data, optimizers.Adam, learning_rate, epochs, title="Sharing")
     return shared
 
