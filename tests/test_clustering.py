@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 
 from keras_dc.clustering import (
-    INITIALIZATIONS,
     assign,
     cheapest_intervals,
     code_lengths_bits,
-    initial_centroids,
     kmeans,
     midpoints,
+    reassign,
     share,
 )
+from keras_dc.initialization import INITIALIZATIONS, initial_centroids
+from keras_dc.intervals import SortedValues, ValueHistogram, chunks, summarize
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=20000).astype(np.float32)
@@ -90,6 +91,36 @@ def test_forgy_initialization_draws_values_and_repeats_with_its_seed():
 
 def test_forgy_initialization_of_fewer_values_than_clusters():
     assert initial_centroids(np.array([1.0, 2.0]), 8, initialization="forgy").tolist() == [1, 2]
+
+
+def test_quantile_initialization_keeps_the_ends():
+    values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 100.0])
+    assert initial_centroids(values, 3, initialization="quantile").tolist() == [0.0, 2.0, 100.0]
+
+
+def test_kmeans_plus_plus_prefers_the_distant_and_repeats_with_its_seed():
+    values = np.sort(np.concatenate([np.zeros(1000), [1000.0, 1001.0, -1000.0]]))
+    first = initial_centroids(values, 3, initialization="kmeans++", seed=1)
+    assert first[0] == -1000.0
+    assert first[1] == 0.0
+    assert first[2] in (1000.0, 1001.0)
+    again = initial_centroids(values, 3, initialization="kmeans++", seed=1)
+    np.testing.assert_array_equal(first, again)
+
+
+def test_kmeans_plus_plus_ends_with_the_distinct_values():
+    values = np.repeat([1.0, 2.0], 5)
+    assert initial_centroids(values, 8, initialization="kmeans++").tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("initialization", INITIALIZATIONS)
+def test_counts_stand_for_repeated_values(initialization):
+    values, counts = np.array([-1.0, 0.5, 0.75, 3.0]), np.array([2, 7, 1, 3])
+    options = {"initialization": initialization, "seed": 3}
+    np.testing.assert_array_equal(
+        initial_centroids(values, 3, counts=counts, **options),
+        initial_centroids(np.repeat(values, counts), 3, **options),
+    )
 
 
 def test_unknown_initialization_is_refused():
@@ -218,3 +249,104 @@ def test_rate_aware_sharing_of_a_dense_kernel():
 def test_negative_rate_weight_is_refused():
     with pytest.raises(ValueError, match="Received: rate_weight=-1"):
         share(np.ones(3), 2, rate_weight=-1)
+
+
+# Summaries of the values
+
+
+@pytest.mark.parametrize("summary", [SortedValues, ValueHistogram])
+def test_counts_and_sums_of_intervals(summary):
+    values = np.array([3.0, -1.0, 2.0, 2.0, 9.0], dtype=np.float32)
+    counts, sums = summary(values).counts_and_sums([0.0, 2.0, 5.0])
+    assert counts.tolist() == [1, 2, 1, 1]
+    assert sums.tolist() == [-1.0, 4.0, 3.0, 9.0]
+
+
+def test_sums_over_blocks_are_those_of_float64():
+    boundaries = np.linspace(-3.0, 3.0, 77)
+    counts, sums = SortedValues(NORMAL).counts_and_sums(boundaries)
+    places = np.searchsorted(boundaries, NORMAL)
+    np.testing.assert_array_equal(counts, np.bincount(places, minlength=78))
+    np.testing.assert_allclose(sums, np.bincount(places, NORMAL, minlength=78), rtol=1e-12)
+
+
+def test_a_boundary_between_two_float32_numbers_is_compared_exactly():
+    low = np.float32(0.1)
+    high = np.nextafter(low, np.float32(1))
+    for share_of_gap in (0.3, 0.7):
+        boundary = float(low) + share_of_gap * (float(high) - float(low))
+        assert SortedValues([low, high]).counts_and_sums([boundary])[0].tolist() == [1, 1]
+
+
+def inertia(values, centroids):
+    return np.mean((values - centroids[assign(values, midpoints(centroids))]) ** 2.0)
+
+
+@pytest.mark.parametrize("initialization", ["linear", "quantile", "cube_root_density"])
+@pytest.mark.parametrize("largest", [1.0, 100.0, 1e4])
+def test_the_histogram_costs_less_than_a_thousandth_of_the_inertia(initialization, largest):
+    values = RNG.normal(size=300_000).astype(np.float32)
+    values[:10] *= largest
+    exact, histogram = (
+        inertia(values, kmeans(values, 32, initialization=initialization, method=method))
+        for method in ("exact", "histogram")
+    )
+    assert histogram <= 1.001 * exact
+
+
+def test_the_histogram_of_one_value_and_of_few():
+    assert kmeans([4.0], 8, method="histogram").tolist() == [4.0]
+    values = np.repeat(np.float32([-2.0, 0.5, 3.0]), 7)
+    assert kmeans(values, 16, method="histogram").tolist() == [-2.0, 0.5, 3.0]
+
+
+def test_method_is_chosen_by_size(monkeypatch):
+    monkeypatch.setattr("keras_dc.intervals.EXACT_LIMIT", 4)
+    assert isinstance(summarize(np.ones(4)), SortedValues)
+    assert isinstance(summarize(np.ones(5)), ValueHistogram)
+    assert isinstance(summarize(np.ones(5), method="exact"), SortedValues)
+    with pytest.raises(ValueError, match="Received: method='best'"):
+        summarize(np.ones(5), method="best")
+
+
+@pytest.mark.parametrize("method", ["exact", "histogram"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(method, bad):
+    with pytest.raises(ValueError, match="must be finite"):
+        share(np.array([1.0, bad, 2.0]), 2, method=method)
+
+
+def test_chunks_cover_an_array_of_any_shape():
+    array = np.arange((1 << 20) + 6).reshape(2, -1)
+    np.testing.assert_array_equal(np.concatenate(list(chunks(array))), array.ravel())
+
+
+# Assignment to a codebook that stays
+
+
+def test_reassign_takes_the_nearest_entry_in_use():
+    codebook = np.array([3.0, -1.0, 1.0, 2.0])
+    index = np.array([0, 1, 2, 3, 3])
+    # 2.0 has no member: 1.9 goes to 1.0, though 2.0 is nearer.
+    moved = np.array([0.7, 2.9, -2.0, 1.9, -0.5])
+    assert reassign(moved, codebook, index).tolist() == [0, 1, 2, 3, 2]
+
+
+def test_reassign_by_rate_prefers_the_frequent():
+    codebook = np.array([1.0, 2.0])
+    index = np.repeat([1, 2], [15, 1])
+    weights = np.where(index == 1, 1.0, 1.6)
+    assert reassign(weights, codebook, index)[-1] == 2
+    assert reassign(weights, codebook, index, rate_weight=0.1)[-1] == 1
+
+
+def test_reassign_by_rate_may_zero_a_weight():
+    codebook, index = np.array([1.0]), np.repeat([0, 1], [63, 1])
+    weights = np.where(index == 1, 0.6, 0.0)
+    assert reassign(weights, codebook, index).sum() == 1
+    assert reassign(weights, codebook, index, rate_weight=0.1).sum() == 0
+
+
+def test_reassign_of_zeros_and_of_equal_entries():
+    assert reassign(np.ones(2), np.array([5.0]), np.zeros(2, int)).tolist() == [0, 0]
+    assert reassign(np.ones(2), np.array([5.0, 5.0]), np.array([1, 2])).tolist() == [1, 1]

@@ -17,6 +17,8 @@ SOURCES = ROOT / "tflite_ops" / "src"
 TRAINING = [
     "schedules",
     "masks",
+    "initialization",
+    "intervals",
     "clustering",
     "lookup",
     "wrapping",
