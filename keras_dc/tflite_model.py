@@ -13,6 +13,7 @@ FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 _CONSTANT_ALIGNMENT = 16
 _MAX_FILE_BYTES = 2**31 - 1
+_OFFSET_BYTES = 4
 
 
 class ModelFormatError(ValueError):
@@ -219,22 +220,29 @@ class _CompactBuilder(flatbuffers.Builder):
         super().StartObject(numfields)
 
     def PrependSlot(self, flags, o, x, d):  # noqa: N802
-        self._fields.append((o, flags.bytewidth, x))
-        super().PrependSlot(flags, o, x, d)
+        if x != d:
+            self._fields.append((flags.bytewidth, o, x, flags))
 
     def PrependUOffsetTRelativeSlot(self, o, x, d):  # noqa: N802
-        self._fields.append((o, None, x))
-        super().PrependUOffsetTRelativeSlot(o, x, d)
+        if x != d:
+            self._fields.append((_OFFSET_BYTES, o, x, None))
 
     def EndObject(self):  # noqa: N802
-        key = tuple(self._fields)
-        if key not in self._offset_of:
-            self._offset_of[key] = super().EndObject()
+        # By size, so that small fields fill one word together.
+        self._fields.sort(key=lambda field: field[:2])
+        key = tuple((width, slot, value) for width, slot, value, _ in self._fields)
+        if key in self._offset_of:
+            # Before its vtable is written: one that is taken back must not be known.
+            self._take_back(self.objectEnd)
+            self.current_vtable = None
+            self.nested = False
             return self._offset_of[key]
-        # Before its vtable is written: one that is taken back must not be known.
-        self._take_back(self.objectEnd)
-        self.current_vtable = None
-        self.nested = False
+        for _, slot, value, flags in self._fields:
+            if flags is None:
+                super().PrependUOffsetTRelativeSlot(slot, value, 0)
+            else:
+                super().PrependSlot(flags, slot, value, None)
+        self._offset_of[key] = super().EndObject()
         return self._offset_of[key]
 
     def _take_back(self, begin):

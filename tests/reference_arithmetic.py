@@ -75,6 +75,25 @@ class Decoder:
         return bit
 
 
+class Mixture:
+    """Section 9.4, at its end."""
+
+    def __init__(self, weight):
+        self.weights = [weight] * 6
+
+    def decode(self, decoder, inputs, limits):
+        logits = [STRETCH[adaptive.probability >> 4] for adaptive in inputs]
+        mixed = sum(weight * logit for weight, logit in zip(self.weights, logits)) >> 16
+        probability = bound(squash(mixed))
+        bit = decoder.bit(probability)
+        error = (65536 if bit else 0) - probability
+        for number, logit in enumerate(logits):
+            self.weights[number] += logit * error >> 16
+        for adaptive, limit in zip(inputs, limits):
+            adaptive.learn(bit, limit)
+        return bit
+
+
 def positions(streams, line_length, size, kept, period):
     """Section 9.4: positions of the kept weights in the scan."""
     if not kept:
@@ -83,7 +102,7 @@ def positions(streams, line_length, size, kept, period):
     first = bound(min(kept * 65536 // size, 65535))
     at_offset = [Adaptive(first) for _ in range(line_length)]
     contexts = [{} for _ in range(4)]
-    weights = [16000] * 6
+    mixture = Mixture(16000)
     count_at = [0] * line_length
     # The line before the last one, the last one, the current one so far.
     lines = [[0] * line_length, [0] * line_length, []]
@@ -111,14 +130,8 @@ def positions(streams, line_length, size, kept, period):
         ]
         inputs = [at_offset[offset], of_line]
         inputs += [context.setdefault(key, Adaptive(first)) for context, key in zip(contexts, keys)]
-        logits = [STRETCH[adaptive.probability >> 4] for adaptive in inputs]
-        mixed = sum(weight * logit for weight, logit in zip(weights, logits)) >> 16
-        probability = bound(squash(mixed))
-        bit = decoder.bit(probability)
-        error = (65536 if bit else 0) - probability
-        weights = [w + (logit * error >> 16) for w, logit in zip(weights, logits)]
-        for number, adaptive in enumerate(inputs):
-            adaptive.learn(bit, 255 if number < 2 else 1023)
+        limits = [255, 255, 1023, 1023, 1023, 1023]
+        bit = mixture.decode(decoder, inputs, limits)
         lines[2].append(bit)
         kept_in_line += bit
         gap = 0 if bit else gap + 1
@@ -130,19 +143,26 @@ def positions(streams, line_length, size, kept, period):
     return found
 
 
-def indices(streams, centroids, count):
-    """Section 9.5."""
+def indices(streams, negative, places, line_length, period):
+    """Section 9.5; `negative` tells the sign of each centroid, `places` are positions."""
     if not streams:
-        return [0] * count
+        return [0] * len(places)
     decoder = Decoder(streams[0])
-    depth = (centroids - 1).bit_length()
-    nodes = [Adaptive() for _ in range(1 << depth)]
-    found = []
-    for _ in range(count):
+    depth = (len(negative) - 1).bit_length()
+    nodes, mixture = {}, Mixture(20000)
+    signs, found = {}, []
+    for place in places:
+
+        def sign(back, place=place):
+            return signs.get(place - back, 0) if 0 < back <= place % line_length else 0
+
+        near, far = sign(1) or sign(2), sign(period)
         prefix = 1
         for _ in range(depth):
-            bit = decoder.bit(bound(nodes[prefix].probability))
-            nodes[prefix].learn(bit, 255)
-            prefix = 2 * prefix + bit
-        found.append(prefix - (1 << depth))
+            keys = [(prefix,), (prefix, "a", near), (prefix, "b", far), (prefix, near, far)]
+            inputs = [nodes.setdefault(key, Adaptive()) for key in keys]
+            prefix = 2 * prefix + mixture.decode(decoder, inputs, [255] * 4)
+        index = prefix - (1 << depth)
+        found.append(index)
+        signs[place] = 2 if negative[index] else 1
     return found

@@ -77,17 +77,22 @@ def decode(blob):
         kept, fillers = reader.varint(), reader.varint()
     centroids = reader.byte() + 1 if has_codebook else 0
 
+    begin = reader.position
     if scale_axis is None:
         values = read_values(reader, centroids or kept, dtype, as_float16)
     else:
         values = read_scaled(reader, centroids, shape[scale_axis], dtype, as_float16, wide)
     if is_arithmetic:
+        wide_size = 8 if wide else 4
+        item_size = ITEM_SIZES[dtype] if scale_axis is None else wide_size
+        item_size = 2 if as_float16 else item_size
+        negative = [reader.data[begin + item_size * (i + 1) - 1] >> 7 for i in range(centroids)]
         kinds = [True if kept and centroids > 1 else None, True if kept else None]
         streams = read_streams(reader, 1, kinds)
-        indices = reference_arithmetic.indices(streams[0], centroids, kept)
         line = size // shape[0] if len(shape) > 1 and size else size
         line = shape[0] if by_columns and len(shape) > 1 else line
         places = reference_arithmetic.positions(streams[1], line, size, kept, period)
+        indices = reference_arithmetic.indices(streams[0], negative, places, line, period)
     else:
         index_lengths = read_table(reader, centroids) if centroids > 1 and kept else None
         gap_lengths = read_table(reader, 1 << gap_bits) if gap_bits and kept + fillers else None

@@ -1,6 +1,7 @@
 #include "adaptive_model.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace keras_dc {
 namespace {
@@ -61,8 +62,12 @@ uint32_t Level(uint32_t count) {
       kLevels.begin());
 }
 
-constexpr int32_t kInitialWeight = 16000;
+// FORMAT.md, 9.4 and 9.5: a little more than the mean of all opinions.
+constexpr int32_t kMaskWeight = 16000;
+constexpr int32_t kIndexWeight = 20000;
 constexpr int kLearningShift = 16;
+constexpr int kMaxIndexCount = 255;
+constexpr size_t kNumSigns = 3;
 
 }  // namespace
 
@@ -83,9 +88,29 @@ void AdaptiveBit::Update(int bit, int max_count) {
   if (count_ < max_count) ++count_;
 }
 
+int32_t Mixture::Predict() {
+  int64_t sum = 0;
+  for (size_t i = 0; i < num_inputs_; ++i) {
+    logits_[i] = Stretch(inputs_[i]->probability());
+    sum += static_cast<int64_t>(weights_[i]) * logits_[i];
+  }
+  const int64_t mixed = std::clamp<int64_t>(sum >> 16, -kMaxLogit, kMaxLogit);
+  prediction_ = Bounded(Squash(static_cast<int32_t>(mixed)));
+  return prediction_;
+}
+
+void Mixture::Update(int bit) {
+  const int32_t error = (bit != 0 ? kProbabilityOne : 0) - prediction_;
+  for (size_t i = 0; i < num_inputs_; ++i) {
+    const int64_t step = static_cast<int64_t>(logits_[i]) * error;
+    weights_[i] += static_cast<int32_t>(step >> kLearningShift);
+    inputs_[i]->Update(bit, max_counts_[i]);
+  }
+}
+
 MaskModel::MaskModel(uint64_t line_length, uint64_t num_weights,
                      uint64_t num_kept, uint64_t period)
-    : line_length_(line_length), period_(period) {
+    : line_length_(line_length), period_(period), mixture_(kMaskWeight) {
   const uint64_t share =
       num_weights == 0 ? 0 : num_kept * kProbabilityOne / num_weights;
   initial_ = AdaptiveBit(Bounded(
@@ -99,7 +124,6 @@ MaskModel::MaskModel(uint64_t line_length, uint64_t num_weights,
   offset_kept_.assign(length, 0);
   current_.assign(length, 0);
   previous_ = before_previous_ = current_;
-  weights_.fill(kInitialWeight);
 }
 
 uint32_t MaskModel::Before(uint64_t back) const {
@@ -144,29 +168,18 @@ uint32_t MaskModel::GapLevel() const {
 
 int32_t MaskModel::Predict() {
   const uint32_t line = LineLevel() * 16;
-  inputs_ = {&offsets_[static_cast<size_t>(offset_)],
-             &line_,
-             &neighbours_[Neighbours()],
-             &densities_[line + OffsetLevel()],
-             &surroundings_[line + AroundLevel()],
-             &gaps_[GapLevel() * 16 + OffsetLevel()]};
-  int64_t sum = 0;
-  for (size_t i = 0; i < kNumInputs; ++i) {
-    logits_[i] = Stretch(inputs_[i]->probability());
-    sum += static_cast<int64_t>(weights_[i]) * logits_[i];
-  }
-  const int64_t mixed = std::clamp<int64_t>(sum >> 16, -kMaxLogit, kMaxLogit);
-  prediction_ = Bounded(Squash(static_cast<int32_t>(mixed)));
-  return prediction_;
+  mixture_.Begin();
+  mixture_.Add(&offsets_[static_cast<size_t>(offset_)], kMaxLineCount);
+  mixture_.Add(&line_, kMaxLineCount);
+  mixture_.Add(&neighbours_[Neighbours()], kMaxContextCount);
+  mixture_.Add(&densities_[line + OffsetLevel()], kMaxContextCount);
+  mixture_.Add(&surroundings_[line + AroundLevel()], kMaxContextCount);
+  mixture_.Add(&gaps_[GapLevel() * 16 + OffsetLevel()], kMaxContextCount);
+  return mixture_.Predict();
 }
 
 void MaskModel::Update(int is_kept) {
-  const int32_t error = (is_kept != 0 ? kProbabilityOne : 0) - prediction_;
-  for (size_t i = 0; i < kNumInputs; ++i) {
-    const int64_t step = static_cast<int64_t>(logits_[i]) * error;
-    weights_[i] += static_cast<int32_t>(step >> kLearningShift);
-    inputs_[i]->Update(is_kept, i < 2 ? kMaxLineCount : kMaxContextCount);
-  }
+  mixture_.Update(is_kept);
   const auto offset = static_cast<size_t>(offset_);
   current_[offset] = static_cast<uint8_t>(is_kept);
   line_kept_ += static_cast<uint32_t>(is_kept);
@@ -181,9 +194,56 @@ void MaskModel::Update(int is_kept) {
   previous_.swap(current_);
 }
 
-IndexModel::IndexModel(size_t num_centroids) {
-  while ((size_t{1} << num_bits_) < num_centroids) ++num_bits_;
-  nodes_.resize(size_t{1} << num_bits_);
+IndexModel::IndexModel(std::vector<uint8_t> is_negative, uint64_t line_length,
+                       uint64_t period)
+    : is_negative_(std::move(is_negative)),
+      period_(period),
+      line_at_(static_cast<size_t>(line_length), 0),
+      sign_at_(static_cast<size_t>(line_length), 0),
+      mixture_(kIndexWeight) {
+  while ((size_t{1} << num_bits_) < is_negative_.size()) ++num_bits_;
+  const size_t num_nodes = size_t{1} << num_bits_;
+  plain_.resize(num_nodes);
+  by_near_.resize(kNumSigns * num_nodes);
+  by_far_ = by_near_;
+  by_both_.resize(kNumSigns * kNumSigns * num_nodes);
+}
+
+size_t IndexModel::SignBefore(uint64_t back) const {
+  if (back == 0 || back > offset_) return 0;
+  const auto place = static_cast<size_t>(offset_ - back);
+  return line_at_[place] == line_ + 1 ? sign_at_[place] : 0;
+}
+
+void IndexModel::Begin(uint64_t line, uint64_t offset) {
+  line_ = line;
+  offset_ = offset;
+  near_ = SignBefore(1);
+  if (near_ == 0) near_ = SignBefore(2);
+  far_ = SignBefore(period_);
+  prefix_ = 1;
+}
+
+int32_t IndexModel::Predict() {
+  const size_t num_nodes = plain_.size();
+  mixture_.Begin();
+  mixture_.Add(&plain_[prefix_], kMaxIndexCount);
+  mixture_.Add(&by_near_[near_ * num_nodes + prefix_], kMaxIndexCount);
+  mixture_.Add(&by_far_[far_ * num_nodes + prefix_], kMaxIndexCount);
+  mixture_.Add(&by_both_[(near_ * kNumSigns + far_) * num_nodes + prefix_],
+               kMaxIndexCount);
+  return mixture_.Predict();
+}
+
+void IndexModel::Update(int bit) {
+  mixture_.Update(bit);
+  prefix_ = 2 * prefix_ + static_cast<size_t>(bit);
+}
+
+void IndexModel::End() {
+  const auto place = static_cast<size_t>(offset_);
+  line_at_[place] = line_ + 1;
+  sign_at_[place] = is_negative_[index()] != 0 ? 2 : 1;
 }
 
 }  // namespace keras_dc

@@ -34,13 +34,37 @@ class AdaptiveBit {
   int32_t count_ = 0;
 };
 
+// Weighs the opinions of several adaptive bits: logistic mixing.
+class Mixture {
+ public:
+  static constexpr size_t kMaxInputs = 6;
+
+  explicit Mixture(int32_t initial_weight) { weights_.fill(initial_weight); }
+
+  void Begin() { num_inputs_ = 0; }
+  void Add(AdaptiveBit* input, int max_count) {
+    inputs_[num_inputs_] = input;
+    max_counts_[num_inputs_++] = max_count;
+  }
+  // The probability of a 1 by what was added, and what all learn from the bit.
+  int32_t Predict();
+  void Update(int bit);
+
+ private:
+  size_t num_inputs_ = 0;
+  std::array<AdaptiveBit*, kMaxInputs> inputs_{};
+  std::array<int, kMaxInputs> max_counts_{};
+  std::array<int32_t, kMaxInputs> weights_{};
+  std::array<int32_t, kMaxInputs> logits_{};
+  int32_t prediction_ = 0;
+};
+
 // Whether the next weight of a scan is kept. Contexts are what is known of its
-// line, of its place in the lines before, and of its neighbours; a logistic
-// mixture weighs them.
+// line, of its place in the lines before, and of its neighbours.
 class MaskModel {
  public:
-  // `num_lines` lines of `line_length` weights, of which `num_kept` are kept;
-  // `period` is the distance of weights that go together, 0 for none.
+  // Lines of `line_length` weights; of `num_weights` in all `num_kept` are
+  // kept; `period` is the distance of weights that go together, 0 for none.
   MaskModel(uint64_t line_length, uint64_t num_weights, uint64_t num_kept,
             uint64_t period);
 
@@ -51,7 +75,6 @@ class MaskModel {
   void Update(int is_kept);
 
  private:
-  static constexpr size_t kNumInputs = 6;
   static constexpr size_t kNumContexts = 256;
 
   // Kept or not, `back` weights before the current one in its line.
@@ -80,28 +103,43 @@ class MaskModel {
   std::vector<AdaptiveBit> gaps_;
   std::vector<uint16_t> offset_kept_;  // kept so far at each offset
   std::vector<uint8_t> current_, previous_, before_previous_;
-  std::array<int32_t, kNumInputs> weights_;
-  // Between Predict and Update.
-  std::array<AdaptiveBit*, kNumInputs> inputs_{};
-  std::array<int32_t, kNumInputs> logits_{};
-  int32_t prediction_ = 0;
+  Mixture mixture_;
 };
 
 // Cluster indices, bit by bit from the highest, each in the context of those
-// before it.
+// before it and of the signs of kept neighbours.
 class IndexModel {
  public:
-  explicit IndexModel(size_t num_centroids);
+  // `is_negative` tells the sign of each centroid.
+  IndexModel(std::vector<uint8_t> is_negative, uint64_t line_length,
+             uint64_t period);
 
   int num_bits() const { return num_bits_; }
-  AdaptiveBit* Node(size_t prefix) { return &nodes_[prefix]; }
+
+  // Goes to the kept weight at `offset` of line `line`.
+  void Begin(uint64_t line, uint64_t offset);
+  // The probability that the next bit of its index is 1, and what it was.
+  int32_t Predict();
+  void Update(int bit);
+  // The index, once all its bits were told; it may lie beyond the centroids.
+  size_t index() const { return prefix_ - (size_t{1} << num_bits_); }
+  // Ends the weight; its index is one of the centroids.
+  void End();
 
  private:
-  int num_bits_ = 0;
-  std::vector<AdaptiveBit> nodes_;
-};
+  // No kept weight `back` before in the line, a positive or a negative one.
+  size_t SignBefore(uint64_t back) const;
 
-inline constexpr int kMaxIndexCount = 255;
+  std::vector<uint8_t> is_negative_;
+  uint64_t period_;
+  int num_bits_ = 0;
+  uint64_t line_ = 0, offset_ = 0;
+  size_t near_ = 0, far_ = 0, prefix_ = 1;
+  std::vector<uint64_t> line_at_;  // line of the last kept weight, and 1 more
+  std::vector<uint8_t> sign_at_;
+  std::vector<AdaptiveBit> plain_, by_near_, by_far_, by_both_;
+  Mixture mixture_;
+};
 
 // A probability that a range can be divided by.
 inline int32_t Bounded(int32_t probability) {

@@ -1,6 +1,7 @@
 #include "blob_writer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "adaptive_model.h"
@@ -134,20 +135,35 @@ std::vector<uint8_t> EncodeMask(const Draft& draft) {
   return stream;
 }
 
-std::vector<uint8_t> EncodeAdaptiveIndices(const Draft& draft,
-                                           size_t num_centroids) {
+// The sign of each centroid, by its highest bit.
+std::vector<uint8_t> NegativeCentroids(const Draft& draft, int32_t dtype) {
+  std::vector<uint8_t> is_negative;
+  for (const double centroid : draft.codebook) {
+    is_negative.push_back(std::signbit(centroid) ? 1 : 0);
+  }
+  const size_t highest_bit = 8 * ItemSize(dtype) - 1;
+  for (const uint32_t pattern : draft.patterns) {
+    is_negative.push_back(static_cast<uint8_t>((pattern >> highest_bit) & 1));
+  }
+  return is_negative;
+}
+
+std::vector<uint8_t> EncodeAdaptiveIndices(const Draft& draft, int32_t dtype) {
   std::vector<uint8_t> stream;
   RangeEncoder encoder(&stream);
-  IndexModel model(num_centroids);
-  for (const uint8_t index : draft.indices) {
-    size_t prefix = 1;
+  IndexModel model(NegativeCentroids(draft, dtype), draft.line_length,
+                   draft.period);
+  size_t entry = 0;
+  for (size_t i = 0; i < draft.mask.size(); ++i) {
+    if (draft.mask[i] == 0) continue;
+    const uint8_t index = draft.indices[entry++];
+    model.Begin(i / draft.line_length, i % draft.line_length);
     for (int place = model.num_bits() - 1; place >= 0; --place) {
       const int bit = (index >> place) & 1;
-      AdaptiveBit* node = model.Node(prefix);
-      encoder.Encode(bit, Bounded(node->probability()));
-      node->Update(bit, kMaxIndexCount);
-      prefix = 2 * prefix + static_cast<size_t>(bit);
+      encoder.Encode(bit, model.Predict());
+      model.Update(bit);
     }
+    model.End();
   }
   encoder.Finish();
   return stream;
@@ -202,7 +218,7 @@ std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                            draft.num_entries > 0;
   if (draft.is_adaptive) {
     if (has_indices) {
-      streams.push_back(EncodeAdaptiveIndices(draft, storage.patterns.size()));
+      streams.push_back(EncodeAdaptiveIndices(draft, dtype));
     }
     if (draft.num_entries > 0) streams.push_back(EncodeMask(draft));
   } else if (has_indices) {

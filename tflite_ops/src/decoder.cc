@@ -76,25 +76,46 @@ std::vector<uint8_t> UnpackStored(const ParsedBlob& blob) {
   return values;
 }
 
-// FORMAT.md, 9: indices of the arithmetic coder.
+MatrixShape ShapeOf(const ParsedBlob& blob) {
+  return AsMatrix(blob.info.shape, blob.info.rank,
+                  static_cast<uint64_t>(blob.info.num_weights));
+}
+
+// The sign of each centroid, by its highest bit.
+std::vector<uint8_t> NegativeCentroids(const ParsedBlob& blob) {
+  const auto count = static_cast<size_t>(blob.info.num_centroids);
+  const size_t item_size = blob.stored_values.size / count;
+  std::vector<uint8_t> is_negative(count);
+  for (size_t i = 0; i < count; ++i) {
+    is_negative[i] = blob.stored_values.bytes[item_size * (i + 1) - 1] >> 7;
+  }
+  return is_negative;
+}
+
+// FORMAT.md, 9.5: indices of the arithmetic coder.
 kdc_status DecodeAdaptiveIndices(const ParsedBlob& blob, uint8_t* indices) {
-  const auto num_centroids = static_cast<size_t>(blob.info.num_centroids);
-  IndexModel model(num_centroids);
+  const MatrixShape matrix = ShapeOf(blob);
+  const uint64_t line_length =
+      blob.info.column_major != 0 ? matrix.rows : matrix.columns;
+  IndexModel model(NegativeCentroids(blob), line_length, blob.period);
   const ByteRange stream = blob.index_streams[0];
   RangeDecoder decoder(stream.bytes, stream.size);
-  for (size_t i = 0; i < blob.num_entries(); ++i) {
-    size_t prefix = 1;
-    for (int bit = 0; bit < model.num_bits(); ++bit) {
-      AdaptiveBit* node = model.Node(prefix);
-      const int decoded = decoder.Decode(Bounded(node->probability()));
-      node->Update(decoded, kMaxIndexCount);
-      prefix = 2 * prefix + static_cast<size_t>(decoded);
-    }
-    const size_t index = prefix - (size_t{1} << model.num_bits());
-    if (index >= num_centroids) return KDC_BAD_STREAM;
-    indices[i] = static_cast<uint8_t>(index);
-  }
-  return decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
+  const auto num_centroids = static_cast<size_t>(blob.info.num_centroids);
+  bool is_valid = true;
+  const kdc_status status =
+      WalkPositions(blob, line_length, [&](uint64_t line, uint64_t offset) {
+        if (!is_valid) return;
+        model.Begin(line, offset);
+        for (int bit = 0; bit < model.num_bits(); ++bit) {
+          model.Update(decoder.Decode(model.Predict()));
+        }
+        is_valid = model.index() < num_centroids;
+        if (!is_valid) return;
+        *indices++ = static_cast<uint8_t>(model.index());
+        model.End();
+      });
+  if (status != KDC_OK) return status;
+  return is_valid && decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
 }
 
 kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
@@ -105,11 +126,6 @@ kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
   if (blob.is_adaptive()) return DecodeAdaptiveIndices(blob, indices);
   return DecodeSymbols(blob.index_lengths, blob.index_streams,
                        blob.num_entries(), indices);
-}
-
-MatrixShape ShapeOf(const ParsedBlob& blob) {
-  return AsMatrix(blob.info.shape, blob.info.rank,
-                  static_cast<uint64_t>(blob.info.num_weights));
 }
 
 // Moves `items` of `item_size` bytes to the places in `target`.
