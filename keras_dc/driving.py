@@ -16,16 +16,18 @@ class DrivenLayer(KernelWrapper):
     """A `KernelWrapper` that can be trained only while a `LayerDriver` drives it.
 
     Subclasses set `driver_name`, the public name of their callback, and implement
-    `needs_driver()`, `next_update(step)` and `state_metrics`.
+    `next_update(step)`; those whose state may also stand still say so by
+    `needs_driver`.
 
     Attributes:
         last_update_step: int variable, step of the last update, -1 before the first.
     """
 
-    driver_name = None
+    driver_name: str | None = None
+    needs_driver = True
 
     def __init__(self, layer, **kwargs):
-        self._driver = None
+        self._driver: weakref.ref | None = None
         super().__init__(layer, **kwargs)
 
     def create_state(self):
@@ -42,17 +44,21 @@ class DrivenLayer(KernelWrapper):
         raise NotImplementedError
 
     def check_call(self, training):
-        if training and not self._is_driven():
+        if training and self.needs_driver and not self._is_driven():
             self.raise_undriven()
 
     def check_step(self):
         """Raise if the optimizer step that comes now was not begun by the callback."""
-        if not (self._is_driven() and self._driver().take_step()):
+        driver = self._live_driver()
+        if driver is None or not driver.take_step():
             self.raise_undriven()
 
     def _is_driven(self):
-        driver = self._driver and self._driver()
-        return driver is not None and driver.driving
+        return self._live_driver() is not None
+
+    def _live_driver(self):
+        driver = None if self._driver is None else self._driver()
+        return driver if driver is not None and driver.driving else None
 
     def raise_undriven(self):
         name = f"keras_dc.{self.driver_name}()"
@@ -72,13 +78,14 @@ class LayerDriver(keras.callbacks.Callback):
     Subclasses set `layer_class` and implement `update(layers, step)`.
     """
 
-    layer_class = None
+    layer_class: type = DrivenLayer
 
     def __init__(self):
         super().__init__()
         self.driving = False
         self._layers = []
         self._last_updates = None
+        self._latest_step = 0
         self._step_begun = False
 
     def update(self, layers, step):
@@ -105,7 +112,11 @@ class LayerDriver(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         self._step_begun = True
-        self.update_due_layers()
+        # To read the optimizer's step costs a millisecond on JAX, where it brings all
+        # variables up to date: not before an update can be due.
+        if self._last_updates is None or self._due_layers(self._latest_step):
+            self.update_due_layers()
+        self._latest_step += getattr(self._model, "steps_per_execution", 1)
 
     def on_epoch_end(self, epoch, logs=None):
         self.update_due_layers()
@@ -121,18 +132,22 @@ class LayerDriver(keras.callbacks.Callback):
     def update_due_layers(self):
         # On JAX, `self.model` brings the variables up to date; `_layers` does not.
         step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        self._latest_step = step
         if self._last_updates is None:
             self._last_updates = [self._last_update(layer, step) for layer in self._layers]
-        due = []
-        for i, layer in enumerate(self._layers):
-            next_update = layer.next_update(step)
-            if next_update is not None and next_update > self._last_updates[i]:
-                due.append(layer)
-                self._last_updates[i] = step
+        due = self._due_layers(step)
         if due:
-            self.update(due, step)
-            for layer in due:
-                layer.last_update_step.assign(step)
+            layers = [self._layers[i] for i in due]
+            self.update(layers, step)
+            for i in due:
+                self._last_updates[i] = step
+                self._layers[i].last_update_step.assign(step)
+
+    def _due_layers(self, step):
+        """Indices of the layers with an update between their last one and `step`."""
+        next_updates = [layer.next_update(step) for layer in self._layers]
+        pairs = zip(next_updates, self._last_updates, strict=True)
+        return [i for i, (next_, last) in enumerate(pairs) if next_ is not None and next_ > last]
 
     def _last_update(self, layer, step):
         last = int(keras.ops.convert_to_numpy(layer.last_update_step))
@@ -148,17 +163,32 @@ def _guard_train_function(model):
     """
     if getattr(model.train_function, "is_guarded", False):
         return
+    drivers = {}
+    for layer in wrappers_of(model, DrivenLayer):
+        if layer.needs_driver:
+            drivers.setdefault(layer.driver_name, layer)
     # Made anew, since the trace of an earlier one may have ended in our own error.
     model.make_train_function(force=True)
     function = model.train_function
 
     def guarded(*args, **kwargs):
-        drivers = {}
-        for layer in wrappers_of(model, DrivenLayer):
-            drivers.setdefault(layer.driver_name, layer)
-        for layer in drivers.values():
-            layer.check_step()
+        try:
+            for layer in drivers.values():
+                layer.check_step()
+        except RuntimeError:
+            _give_back_jax_state(model, args[0])
+            raise
         return function(*args, **kwargs)
 
-    guarded.is_guarded = True
+    # By its name: for a type checker a function has no such attribute.
+    setattr(guarded, "is_guarded", True)  # noqa: B010
     model.train_function = guarded
+
+
+def _give_back_jax_state(model, state):
+    """Let Keras put back the variables that it took out of `model` for a step on JAX."""
+    if keras.backend.backend() == "jax":
+        names = ("trainable", "non_trainable", "optimizer", "metrics")
+        keys = [f"{name}_variables" for name in names]
+        model._jax_state = dict(zip(keys, state, strict=True))
+        model._jax_state_synced = False

@@ -1,7 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from gradients import gradient
+from keras import layers, ops
 
 import keras_dc as dc
 from keras_dc.driving import LayerDriver
@@ -212,6 +213,10 @@ def test_fit_without_callback_is_an_error():
         fit(pruned, callbacks=[])
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="on JAX, Keras drops the weights of a model whose first step fails",
+)
 def test_fit_with_callback_works_after_the_error():
     pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.5, 0))
     with pytest.raises(RuntimeError, match="PruningCallback"):
@@ -302,35 +307,27 @@ def test_straight_through_masks_freeze():
 
 
 def test_straight_through_gradient_is_that_of_the_bare_kernel():
-    import tensorflow as tf
-
     pruned = regrowing(dense_model())
     callback = dc.PruningCallback()
     pruned.compile("sgd", "mse")
     callback.set_model(pruned)
     callback.on_train_batch_begin(0)
     head = pruned.get_layer("head")
-    features = tf.constant(RNG.normal(size=(5, 10)), tf.float32)
-    with tf.GradientTape() as tape:
-        outputs = head(features, training=True)
-    gradient = tape.gradient(outputs, head.layer.kernel.value)
-    np.testing.assert_allclose(
-        gradient, np.repeat(np.sum(features, axis=0)[:, None], 2, axis=1), rtol=1e-5
-    )
+    features = RNG.normal(size=(5, 10)).astype(np.float32)
+    of_kernel = gradient(lambda: ops.sum(head(features, training=True)), head.layer.kernel)
+    expected = np.repeat(np.sum(features, axis=0)[:, None], 2, axis=1)
+    np.testing.assert_allclose(of_kernel, expected, rtol=1e-5)
 
 
 def test_plain_gradient_is_masked():
-    import tensorflow as tf
-
     pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.5, 0))
     fit(pruned)
     callback = dc.PruningCallback()
     callback.set_model(pruned)
     head = pruned.get_layer("head")
-    with tf.GradientTape() as tape:
-        outputs = head(tf.ones((1, 10)), training=True)
-    gradient = tape.gradient(outputs, head.layer.kernel.value)
-    np.testing.assert_array_equal(gradient, head.current_masks()[0])
+    ones = ops.ones((1, 10))
+    of_kernel = gradient(lambda: ops.sum(head(ones, training=True)), head.layer.kernel)
+    np.testing.assert_array_equal(of_kernel, head.current_masks()[0])
 
 
 # Saving
