@@ -5,6 +5,7 @@ other op. A fused op keeps in its custom options what the built-in op had in its
 so that the pass can be undone; `tflite_ops/src/tflite/` reads them.
 """
 
+import collections.abc
 import dataclasses
 
 import numpy as np
@@ -61,8 +62,8 @@ class _Fusable:
     builtin: int
     options_type: int
     weights_rank: int
-    pack: object
-    unpack: object
+    pack: collections.abc.Callable
+    unpack: collections.abc.Callable
 
 
 def _pack_fully_connected(options):

@@ -34,6 +34,9 @@ def decoder_seeds():
         blob = codec.encode(tensor)
         if len(blob) <= SMALL_BYTES:
             yield name, blob
+            recoded = codec.recode(blob)
+            if recoded != blob:
+                yield f"arithmetic_{name}", recoded
     for axis, dtype in [(0, np.float32), (-1, np.float32), (0, np.int8)]:
         tensor, parts = test_codec.scaled((6, 3, 3, 5), axis=axis, dtype=dtype)
         yield f"scaled_{axis}_{dtype.__name__}", codec.encode_scaled(tensor, **parts)

@@ -120,7 +120,7 @@ kdc_status DecodeAdaptiveIndices(const ParsedBlob& blob, uint8_t* indices) {
 
 kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
   if (!blob.has_indices()) {
-    std::fill_n(indices, blob.num_entries(), uint8_t{0});
+    for (size_t i = 0; i < blob.num_entries(); ++i) indices[i] = 0;
     return KDC_OK;
   }
   if (blob.is_adaptive()) return DecodeAdaptiveIndices(blob, indices);
