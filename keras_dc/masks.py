@@ -65,6 +65,87 @@ def global_magnitude_masks(weights, sparsity, *, min_density):
     return [masks[i].reshape(w.shape) for i, w in enumerate(weights)]
 
 
+def block_magnitudes(weights, block_size):
+    """Mean magnitude of each block of the last two axes; smaller blocks at the edges.
+
+    Args:
+        weights: float array `(..., rows, columns)`.
+        block_size: (int m, int n), rows and columns of a block.
+
+    Returns:
+        float32 array `(..., ceil(rows / m), ceil(columns / n))`.
+    """
+    sums = np.abs(weights)
+    for axis, step in zip((-2, -1), block_size, strict=True):
+        length = sums.shape[axis]
+        starts = np.arange(0, length, step)
+        sums = np.add.reduceat(sums, starts, axis=axis)
+        counts = np.minimum(starts + step, length) - starts
+        sums = sums / (counts[:, None] if axis == -2 else counts)
+    return sums.astype(np.float32)
+
+
+def expand_blocks(blocks, block_size, shape):
+    """The array `(..., rows, columns)` of `shape` whose blocks have the values `blocks`."""
+    rows = np.repeat(blocks, block_size[0], axis=-2)[..., : shape[-2], :]
+    return np.repeat(rows, block_size[1], axis=-1)[..., : shape[-1]]
+
+
+def group_mask(weights, sparsity, *, group_size, axis):
+    """1 for the `round((1 - sparsity) * m)` largest magnitudes of each `m` in a row.
+
+    The N:M pattern: sparsity 0.5 in groups of 4 is 2:4. At least one weight of a
+    group is kept; a shorter group at the end keeps as many, if it has them.
+
+    Args:
+        weights: float array, any shape.
+        sparsity: float in [0, 1), fraction of zeros.
+        group_size: int >= 1, the `m`.
+        axis: int, along which weights are grouped.
+
+    Returns:
+        float32 array shaped like `weights`.
+    """
+    magnitudes = np.moveaxis(np.abs(weights), axis, -1)
+    length = magnitudes.shape[-1]
+    padding = [(0, 0)] * (magnitudes.ndim - 1) + [(0, -length % group_size)]
+    padded = np.pad(magnitudes, padding, constant_values=-1.0)
+    groups = padded.reshape(*padded.shape[:-1], -1, group_size)
+    # Stable, so that of equal magnitudes the first stay.
+    order = np.argsort(-groups, axis=-1, kind="stable")
+    mask = np.zeros(groups.shape, dtype=np.float32)
+    kept = order[..., : kept_count(group_size, sparsity)]
+    np.put_along_axis(mask, kept, 1.0, axis=-1)
+    mask = mask.reshape(padded.shape)[..., :length]
+    return np.ascontiguousarray(np.moveaxis(mask, -1, axis))
+
+
+def regrown_mask(weights, mask, sparsity, *, fraction):
+    """Drop the smallest kept weights, and grow those pruned that moved the most.
+
+    RigL (Evci et al. 2020): of the `round((1 - sparsity) * size)` weights that the new
+    mask keeps, `fraction` are new. A pruned weight starts at zero after each update
+    and does not count in the forward pass, so what it is now is what its gradient
+    made of it.
+
+    Args:
+        weights: float array, any shape: kept weights, and moves of the pruned ones.
+        mask: array of 0 and 1 shaped like `weights`, at least one of them 1.
+        sparsity: float in [0, 1), fraction of zeros.
+        fraction: float in [0, 1).
+
+    Returns:
+        float32 array shaped like `weights`.
+    """
+    kept, magnitudes = mask > 0, np.abs(weights)
+    count, num_kept = kept_count(weights.size, sparsity), int(np.count_nonzero(kept))
+    num_held = min(count - min(int(fraction * count), weights.size - num_kept), num_kept)
+    new_mask = _keep_largest(np.where(kept, magnitudes, -1.0), num_held)
+    if count > num_held:
+        new_mask += _keep_largest(np.where(kept, -1.0, magnitudes), count - num_held)
+    return new_mask
+
+
 def kept_count(size, sparsity):
     """How many of `size` weights a sparsity leaves: rounded, and at least one."""
     return max(1, round((1.0 - sparsity) * size))

@@ -4,6 +4,8 @@ Pure Python: nothing here knows Keras. Argument names and formulas are those of
 TensorFlow Model Optimization, so its users find what they know.
 """
 
+import numbers
+
 
 class Schedule:
     """When pruning masks are recomputed; subclasses say to which sparsity.
@@ -131,6 +133,9 @@ class CallableSchedule(Schedule):
     A function that answers `(update_now, sparsity)`, as the schedule objects of
     TensorFlow Model Optimization do, is asked only at its own update steps.
 
+    A model file keeps the function's name or code, so a model is loaded with a function
+    that is registered with Keras; with a lambda only by `safe_mode=False`.
+
     Args:
         function: callable, int -> float in [0, 1) or -> (bool, float).
         begin_step, end_step, frequency: see `Schedule`.
@@ -163,14 +168,18 @@ class CallableSchedule(Schedule):
 def as_schedule(schedule):
     """The `Schedule` for what a user may pass: a Schedule, a TFMOT one, a function.
 
+    A number is a sparsity, from the first step on.
+
     Raises:
-        ValueError: if `schedule` is not callable.
+        ValueError: if `schedule` is neither callable nor a number in [0, 1).
     """
     if isinstance(schedule, Schedule):
         return schedule
+    if isinstance(schedule, numbers.Real) and not isinstance(schedule, bool):
+        return ConstantSparsity(float(schedule), begin_step=0)
     if not callable(schedule):
         raise ValueError(
-            "`schedule` must be a Schedule or a callable `step -> sparsity`. "
+            "`schedule` must be a Schedule, a callable `step -> sparsity` or a sparsity. "
             f"Received: schedule={schedule!r}"
         )
     return CallableSchedule(

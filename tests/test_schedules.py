@@ -82,6 +82,11 @@ def test_as_schedule_leaves_a_schedule_alone():
     assert as_schedule(schedule) is schedule
 
 
+def test_a_number_is_a_sparsity_from_the_first_step_on():
+    schedule = as_schedule(0.25)
+    assert (schedule.begin_step, schedule.end_step, schedule(0)) == (0, -1, 0.25)
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -108,7 +113,8 @@ def test_config_makes_an_equal_schedule(schedule):
         (lambda: ConstantSparsity(0.5, -1), r"Received: begin_step=-1"),
         (lambda: ConstantSparsity(0.5, 10, 9), r"Received: begin_step=10, end_step=9"),
         (lambda: ConstantSparsity(0.5, 0, frequency=0), r"Received: frequency=0"),
-        (lambda: as_schedule(0.5), r"callable `step -> sparsity`. Received: schedule=0.5"),
+        (lambda: as_schedule("half"), r"or a sparsity. Received: schedule='half'"),
+        (lambda: as_schedule(1.5), r"Received: target_sparsity=1.5"),
         (lambda: CallableSchedule(lambda step: 1.0)(5), r"Received: schedule\(5\)=1.0"),
     ],
 )
