@@ -18,6 +18,7 @@ _MODULE_OF = {
     "PruningCallback": "pruning",
     "share_weights": "weight_sharing",
     "SharedLayer": "weight_sharing",
+    "WeightSharingCallback": "weight_sharing",
     "strip": "stripping",
     "convert": "conversion",
     "compress": "compression",

@@ -5,8 +5,6 @@ not touched. The layers of a subclassed model are known only to its author's cod
 so such a model is changed in place.
 """
 
-import re
-
 import keras
 
 from keras_dc.wrapping import find_kernels
@@ -44,26 +42,13 @@ def check_model(model):
         )
 
 
-def selected_layers(model, filters):
-    """Names of the layers of `model` that have a kernel and pass `filters`.
-
-    Args:
-        model: a built `keras.Model`.
-        filters: None (all), a regular expression or a list of them, searched in the
-            layer's name, or a callable `layer -> bool`.
-
-    Raises:
-        ValueError: if no layer is left; the message lists the names there are.
-    """
-    check_model(model)
-    layers = [layer for layer in _units(model) if find_kernels(layer)]
-    names = {layer.name for layer in layers if _passes(layer, filters)}
-    if not names:
-        raise ValueError(
-            "`filters` selects no layer. Layers with a kernel: "
-            f"{[layer.name for layer in layers]}. Received: filters={filters!r}"
-        )
-    return names
+def layers_of(model):
+    """The layers of `model` that are replaced as a whole: no models, but what is in them."""
+    for layer in model._layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
 
 
 def wrappers_of(model, wrapper_class):
@@ -90,26 +75,8 @@ def copy_layer(layer):
     return copy
 
 
-def _passes(layer, filters):
-    if filters is None:
-        return True
-    if callable(filters):
-        return bool(filters(layer))
-    patterns = [filters] if isinstance(filters, str) else filters
-    return any(re.search(pattern, layer.name) for pattern in patterns)
-
-
 def _is_graph(model):
     return isinstance(model, (keras.Sequential, keras.Function))
-
-
-def _units(model):
-    """The layers that are replaced as a whole: no models, but what is in them."""
-    for layer in model._layers:
-        if isinstance(layer, keras.Model):
-            yield from _units(layer)
-        else:
-            yield layer
 
 
 def _clone(model, replacement):
@@ -168,9 +135,9 @@ def _replace_in_place(model, replacement):
 def _substituted(value, new_layers):
     """`value` with each layer in it replaced; the same object if there is none."""
     if isinstance(value, dict):
-        items = {key: _substituted(item, new_layers) for key, item in value.items()}
-        changed = any(items[key] is not item for key, item in value.items())
-        return items if changed else value
+        mapping = {key: _substituted(item, new_layers) for key, item in value.items()}
+        changed = any(mapping[key] is not item for key, item in value.items())
+        return mapping if changed else value
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         items = [_substituted(item, new_layers) for item in value]
         changed = any(new is not old for new, old in zip(items, value, strict=True))

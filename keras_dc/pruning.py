@@ -1,7 +1,8 @@
 """Magnitude pruning in training: the layer that applies a mask, and its callback.
 
 Han et al. 2015, "Learning both Weights and Connections"; gradual schedule: Zhu &
-Gupta 2017; straight-through regrowth: Guo et al. 2016, "Dynamic Network Surgery".
+Gupta 2017; straight-through regrowth: Guo et al. 2016, "Dynamic Network Surgery";
+drop and grow by gradient: Evci et al. 2020, "Rigging the Lottery".
 """
 
 import keras
@@ -9,10 +10,11 @@ import numpy as np
 from keras import ops
 
 from keras_dc import schedules
-from keras_dc.cloning import replace_layers, selected_layers, wrappers_of
+from keras_dc.cloning import replace_layers, wrappers_of
 from keras_dc.driving import DrivenLayer, LayerDriver
-from keras_dc.masks import global_magnitude_masks, magnitude_mask
+from keras_dc.mask_updates import update_masks
 from keras_dc.schedules import as_schedule, last_update_step
+from keras_dc.selection import selected_layers, values_by_name
 from keras_dc.wrapping import KernelWrapper
 
 _register = keras.saving.register_keras_serializable("keras_dc")
@@ -30,9 +32,13 @@ def prune(
     *,
     global_threshold=False,
     min_density=0.001,
+    block_size=None,
+    group_size=None,
     straight_through=False,
+    regrow_fraction=None,
     freeze_step=None,
     filters=None,
+    leave_out=None,
 ):
     """`model` with kernels masked in the forward pass: `kernel * mask`.
 
@@ -43,20 +49,37 @@ def prune(
         model: a built `keras.Model`. Sequential and Functional models are copied
             with their weights; a subclassed model is changed in place.
         schedule: `PolynomialDecay`, `ConstantSparsity`, a schedule object of TFMOT,
-            or a callable `step -> sparsity`, asked every 100 steps.
-        global_threshold: if True, the sparsity is that of all pruned kernels
-            together, which share one threshold; else each kernel has it.
+            a callable `step -> sparsity`, asked every 100 steps, or a sparsity from
+            the first step on; or a dict from regular expressions, searched in the
+            names of the layers, to such schedules, of which the first match counts
+            and a layer without match is left alone.
+        global_threshold: if True, the sparsity is that of all kernels pruned by this
+            call and this schedule together, which share one threshold; else each
+            kernel has it.
         min_density: float in [0, 1], fraction of each kernel that a global threshold
             leaves at the least.
+        block_size: None, or (m, n): prune blocks of m rows by n columns of the last two
+            axes of a kernel, by their mean magnitude; the sparsity is that of blocks.
+        group_size: None, or an int m: the N:M pattern. Of each m weights in a row along
+            the input axis `round((1 - sparsity) * m)` stay: 0.5 and 4 are 2:4.
         straight_through: if True, pruned weights go on learning, and return once
             they are large enough: the gradient passes the mask as if it were not
             there, and the masks are recomputed until `freeze_step`, after the end
             of the schedule too.
         freeze_step: int, the last step with an update of the masks, if
             `straight_through`: what is left of the training, a tenth of it say,
-            settles the weights that stay.
+            settles the weights that stay. The same for `regrow_fraction`.
+        regrow_fraction: None, or a float in (0, 1), RigL: at each update of the
+            schedule's `frequency` this share of the kept weights, 0.3 say, is dropped
+            by magnitude, and as many pruned ones grow from zero, those that the
+            gradients since the last update would have moved the most; the share falls
+            to none at `freeze_step`. The optimizer itself adds the gradients up, in the
+            place of the pruned weights, so a step costs what one of a dense layer
+            does. With SGD they count as they are, with Adam as the steps that it makes
+            of them.
         filters: None, a regular expression or a list of them searched in the names
             of the layers, or a callable `layer -> bool`: which layers to prune.
+        leave_out: None, "first", "last" or "first_and_last": layers not to prune.
 
     Returns:
         A `keras.Model`, to be compiled.
@@ -66,23 +89,27 @@ def prune(
             selected layer is pruned already.
     """
     options = {
-        "schedule": as_schedule(schedule),
         "global_threshold": global_threshold,
         "min_density": min_density,
+        "block_size": block_size,
+        "group_size": group_size,
         "straight_through": straight_through,
+        "regrow_fraction": regrow_fraction,
         "freeze_step": freeze_step,
     }
-    names = selected_layers(model, filters)
+    layers = selected_layers(model, filters, leave_out=leave_out)
+    by_name = values_by_name("schedule", schedule, layers)
+    by_name = {name: as_schedule(value) for name, value in by_name.items()}
 
     def pruned(layer):
-        if layer.name not in names:
+        if layer.name not in by_name:
             return layer
         if isinstance(layer, KernelWrapper):
             raise ValueError(
                 "A layer that is pruned or shared already must be stripped first. "
                 f"Received: layer={layer}"
             )
-        return PrunedLayer(layer, **options)
+        return PrunedLayer(layer, by_name[layer.name], **options)
 
     return replace_layers(model, pruned)
 
@@ -104,7 +131,10 @@ class PrunedLayer(DrivenLayer):
         *,
         global_threshold=False,
         min_density=0.001,
+        block_size=None,
+        group_size=None,
         straight_through=False,
+        regrow_fraction=None,
         freeze_step=None,
         **kwargs,
     ):
@@ -112,25 +142,37 @@ class PrunedLayer(DrivenLayer):
             raise ValueError(
                 f"`min_density` must lie in [0, 1]. Received: min_density={min_density}"
             )
-        if straight_through and freeze_step is None:
+        regrows = straight_through or regrow_fraction is not None
+        if regrows and freeze_step is None:
             raise ValueError(
-                "`straight_through` needs `freeze_step`: masks that move to the end "
-                f"of the training ruin it. Received: freeze_step={freeze_step}"
+                "`straight_through` and `regrow_fraction` need `freeze_step`: masks that "
+                f"move to the end of the training ruin it. Received: freeze_step={freeze_step}"
             )
-        if freeze_step is not None and not straight_through:
+        if freeze_step is not None and not regrows:
             raise ValueError(
-                "`freeze_step` is for `straight_through` only; else the end of the "
-                f"schedule freezes the masks. Received: freeze_step={freeze_step}"
+                "`freeze_step` is for `straight_through` and `regrow_fraction` only; else "
+                "the end of the schedule freezes the masks. Received: "
+                f"freeze_step={freeze_step}"
             )
+        _check_structure(
+            block_size=block_size,
+            group_size=group_size,
+            global_threshold=global_threshold,
+            straight_through=straight_through,
+            regrow_fraction=regrow_fraction,
+        )
         self.schedule = as_schedule(schedule)
-        if straight_through and freeze_step < self.schedule.end_step:
+        if regrows and freeze_step < self.schedule.end_step:
             raise ValueError(
                 "`freeze_step` must not come before the end of the schedule. Received: "
                 f"freeze_step={freeze_step}, end_step={self.schedule.end_step}"
             )
         self.global_threshold = global_threshold
         self.min_density = min_density
+        self.block_size = None if block_size is None else tuple(block_size)
+        self.group_size = group_size
         self.straight_through = straight_through
+        self.regrow_fraction = regrow_fraction
         self.freeze_step = freeze_step
         super().__init__(layer, **kwargs)
 
@@ -157,7 +199,11 @@ class PrunedLayer(DrivenLayer):
                 live = ops.cast(ops.abs(weights) >= self.thresholds[i], weights.dtype)
                 # Forward exactly `weights * live`, backward the identity.
                 weights = weights + ops.stop_gradient(weights * live - weights)
-            tensors.append(weights * mask)
+            if self.regrow_fraction is None:
+                weights = weights * mask
+            else:
+                weights = weights + ops.stop_gradient(weights * mask - weights)
+            tensors.append(weights)
         return self.kernels, tensors
 
     def current_masks(self):
@@ -193,6 +239,9 @@ class PrunedLayer(DrivenLayer):
                 continue
             if self.straight_through:
                 self.thresholds[i].assign(0.0)
+            if self.regrow_fraction is not None:
+                # What grows starts at zero, whatever its gradients added up to.
+                weights = weights * _numpy(self.masks[i])
             # A pruned weight must not come back later by a stale value.
             kernel.variable.assign(weights * new_mask)
             self.masks[i].assign(new_mask)
@@ -203,7 +252,10 @@ class PrunedLayer(DrivenLayer):
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "global_threshold": self.global_threshold,
             "min_density": self.min_density,
+            "block_size": self.block_size,
+            "group_size": self.group_size,
             "straight_through": self.straight_through,
+            "regrow_fraction": self.regrow_fraction,
             "freeze_step": self.freeze_step,
         }
 
@@ -236,21 +288,6 @@ class PruningCallback(LayerDriver):
             logs["sparsity"] = sparsity_of(wrappers_of(self.model, PrunedLayer))
 
 
-def update_masks(layers, step):
-    """Give the pruned `layers` the masks that their schedules want at `step`.
-
-    Args:
-        layers: list of built `PrunedLayer`.
-        step: int, optimizer updates made so far.
-    """
-    groups = {}
-    for layer in layers:
-        key = str(layer.get_options()) if layer.global_threshold else id(layer)
-        groups.setdefault(key, []).append(layer)
-    for group in groups.values():
-        _update_group(group, step)
-
-
 def sparsity_of(layers):
     """Fraction of zeros in the masks of the pruned `layers` together."""
     masks = [mask for layer in layers for mask in layer.current_masks()]
@@ -258,23 +295,37 @@ def sparsity_of(layers):
     return 1.0 - kept / sum(mask.size for mask in masks)
 
 
-def _update_group(layers, step):
-    sparsity = layers[0].schedule(layers[0].next_update(step))
-    # `masks` of straight-through layers are all ones until they are frozen.
-    weights = [
-        _numpy(kernel.variable) * _numpy(mask)
-        for layer in layers
-        for kernel, mask in zip(layer.kernels, layer.masks, strict=True)
-    ]
-    if layers[0].global_threshold:
-        min_density = layers[0].min_density
-        masks = global_magnitude_masks(weights, sparsity, min_density=min_density)
-    else:
-        masks = [magnitude_mask(w, sparsity) for w in weights]
-    for layer in layers:
-        count = len(layer.kernels)
-        layer.set_masks(masks[:count], step=step)
-        masks = masks[count:]
+def _check_structure(
+    *, block_size, group_size, global_threshold, straight_through, regrow_fraction
+):
+    """Raise ValueError if what to prune is out of its range, or said twice."""
+    if block_size is not None and (len(block_size) != 2 or min(block_size) < 1):
+        raise ValueError(
+            f"`block_size` must be two integers from 1. Received: block_size={block_size}"
+        )
+    if group_size is not None and group_size < 1:
+        raise ValueError(f"`group_size` must be at least 1. Received: group_size={group_size}")
+    if regrow_fraction is not None and not 0.0 < regrow_fraction < 1.0:
+        raise ValueError(
+            f"`regrow_fraction` must lie in (0, 1). Received: regrow_fraction={regrow_fraction}"
+        )
+    given = {
+        "block_size": block_size is not None,
+        "group_size": group_size is not None,
+        "straight_through": straight_through,
+        "regrow_fraction": regrow_fraction is not None,
+    }
+    names = [name for name, is_given in given.items() if is_given]
+    if len(names) > 1:
+        raise ValueError(
+            "Only one of `block_size`, `group_size`, `straight_through` and "
+            f"`regrow_fraction` can be used at a time. Received: {', '.join(names)}"
+        )
+    if global_threshold and names in (["group_size"], ["regrow_fraction"]):
+        raise ValueError(
+            f"`{names[0]}` keeps the same sparsity in each kernel. Received: "
+            f"global_threshold={global_threshold}"
+        )
 
 
 def _numpy(variable):

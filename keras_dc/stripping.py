@@ -1,9 +1,9 @@
 """strip(model): a plain Keras model with the same outputs."""
 
 import keras
-import numpy as np
 
 from keras_dc.cloning import replace_layers
+from keras_dc.rounding import to_float16_exact
 from keras_dc.wrapping import KernelWrapper, find_biases, find_kernels
 
 
@@ -34,19 +34,8 @@ def strip(model, *, float16_exact=False):
         plain = layer.stripped()
         if float16_exact:
             for weight in find_kernels(plain) + find_biases(plain):
-                _round_to_float16(weight)
+                values = keras.ops.convert_to_numpy(weight.variable)
+                weight.variable.assign(to_float16_exact(values, weight.name))
         return plain
 
     return replace_layers(model, stripped)
-
-
-def _round_to_float16(weight):
-    values = keras.ops.convert_to_numpy(weight.variable)
-    with np.errstate(over="ignore"):
-        rounded = values.astype(np.float16).astype(values.dtype)
-    if not np.isfinite(rounded).all():
-        raise ValueError(
-            f"`float16_exact` needs magnitudes below 65520. Received: {weight.name} "
-            f"with largest magnitude {np.abs(values).max()}"
-        )
-    weight.variable.assign(rounded)

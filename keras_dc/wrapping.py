@@ -33,6 +33,20 @@ class Weight(NamedTuple):
     def compute_dtype(self):
         return self.places[0][0].compute_dtype
 
+    @property
+    def input_axis(self):
+        """The axis of a kernel that is summed over, the last of them if there are more.
+
+        Negative, counted from the end; -1 for embeddings, which sum over none.
+        """
+        owner = self.places[0][0]
+        if isinstance(owner, keras.layers.EinsumDense):
+            axes, result = owner.equation.split(",")[1].split("->")
+            return max(i for i, axis in enumerate(axes) if axis not in result) - len(axes)
+        transposed = any("ConvTranspose" in cls.__name__ for cls in type(owner).__mro__)
+        is_last = transposed or self.variable.name.endswith("embeddings")
+        return -1 if is_last or len(self.variable.shape) == 1 else -2
+
 
 def find_kernels(layer):
     """The kernels of a built `layer` and its sublayers: list of `Weight`, each once."""
@@ -165,5 +179,6 @@ def _with_signature_of(layer, function):
         ends_in_kwargs = parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
         training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
         parameters.insert(len(parameters) - bool(ends_in_kwargs), training)
-    call.__signature__ = signature.replace(parameters=parameters)
+    # By its name: for a type checker a function has no such attribute.
+    setattr(call, "__signature__", signature.replace(parameters=parameters))  # noqa: B010
     return call

@@ -163,10 +163,10 @@ def test_filters_that_match_nothing_list_the_names():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"schedule": 0.5}, "Received: schedule=0.5"),
+        ({"schedule": "half"}, "Received: schedule='half'"),
         ({"min_density": 2.0}, "Received: min_density=2.0"),
-        ({"straight_through": True}, "needs `freeze_step`"),
-        ({"freeze_step": 9}, "for `straight_through` only"),
+        ({"straight_through": True}, "need `freeze_step`"),
+        ({"freeze_step": 9}, "for `straight_through` and `regrow_fraction` only"),
         (
             {
                 "schedule": dc.PolynomialDecay(0.0, 0.5, 0, 10),

@@ -1,0 +1,84 @@
+"""Which layers of a model, and which value each of them gets: by name pattern."""
+
+import re
+
+from keras_dc.cloning import check_model, layers_of
+from keras_dc.wrapping import find_kernels
+
+LEAVE_OUT = (None, "first", "last", "first_and_last")
+
+
+def selected_layers(model, filters, *, leave_out=None):
+    """The layers of `model` that have a kernel and pass `filters`: dict by name.
+
+    Args:
+        model: a built `keras.Model`.
+        filters: None (all), a regular expression or a list of them, searched in the
+            layer's name, or a callable `layer -> bool`.
+        leave_out: None, "first", "last" or "first_and_last": of the layers with a
+            kernel, in the model's order, those not to take whatever the filter says.
+
+    Raises:
+        ValueError: if no layer is left; the message lists the names there are. If
+            `leave_out` is none of these.
+    """
+    check_model(model)
+    if leave_out not in LEAVE_OUT:
+        raise ValueError(
+            f"`leave_out` must be one of {LEAVE_OUT}. Received: leave_out={leave_out!r}"
+        )
+    layers = [layer for layer in layers_of(model) if find_kernels(layer)]
+    start = 1 if leave_out in ("first", "first_and_last") else 0
+    end = len(layers) - 1 if leave_out in ("last", "first_and_last") else len(layers)
+    selected = {layer.name: layer for layer in layers[start:end] if _passes(layer, filters)}
+    if not selected:
+        raise ValueError(
+            "`filters` selects no layer. Layers with a kernel: "
+            f"{[layer.name for layer in layers]}. Received: filters={filters!r}, "
+            f"leave_out={leave_out!r}"
+        )
+    return selected
+
+
+def values_by_name(argument, values, names):
+    """The value of each name: `values` itself, or that of the first pattern in it.
+
+    Args:
+        argument: str, what the caller's argument is called, for the error.
+        values: one value for all, or a dict from regular expressions, searched in the
+            name in their order; a name that none of them finds gets no value.
+        names: the names there are.
+
+    Returns:
+        Dict from name to value.
+
+    Raises:
+        ValueError: if a pattern finds no name; the message lists the names.
+    """
+    if not isinstance(values, dict):
+        return dict.fromkeys(names, values)
+    found = {}
+    for pattern, value in values.items():
+        matches = [name for name in names if re.search(pattern, name)]
+        if not matches:
+            raise ValueError(
+                f"A pattern of `{argument}` selects no layer. Layers to select from: "
+                f"{list(names)}. Received: pattern={pattern!r}"
+            )
+        for name in matches:
+            found.setdefault(name, value)
+    if not found:
+        raise ValueError(
+            f"`{argument}` must name a layer at least. Layers to select from: "
+            f"{list(names)}. Received: {argument}={values}"
+        )
+    return found
+
+
+def _passes(layer, filters):
+    if filters is None:
+        return True
+    if callable(filters):
+        return bool(filters(layer))
+    patterns = [filters] if isinstance(filters, str) else filters
+    return any(re.search(pattern, layer.name) for pattern in patterns)
