@@ -7,7 +7,9 @@ loaded before), and a crash of one must fail a test, not end the session.
 import concurrent.futures
 import importlib
 import multiprocessing
+import os
 import threading
+import unittest.mock
 
 MODULES = {
     "litert": "ai_edge_litert.interpreter",
@@ -69,6 +71,19 @@ def run(runtime, library, model, *feeds, **options):
     """
     interpreter = _open(runtime, library, model, **options)
     return [_feed(interpreter, inputs) for inputs in feeds]
+
+
+def run_with_options(runtime, library, delegate_options, model, *feeds):
+    """As `run`, with options for the delegate."""
+    _, load_delegate = classes(runtime)
+    interpreter = _open(runtime, library, model, load_delegate(library, delegate_options))
+    return [_feed(interpreter, inputs) for inputs in feeds]
+
+
+def run_with_isa(runtime, library, isa, model, *feeds):
+    """As `run`, with the environment variable KERAS_DC_ISA set to `isa`."""
+    with unittest.mock.patch.dict(os.environ, KERAS_DC_ISA=isa):
+        return run(runtime, library, model, *feeds)
 
 
 def run_plain(runtime, _library, model, *feeds, **options):

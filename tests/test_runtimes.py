@@ -510,6 +510,38 @@ def test_bad_model_is_refused_by_name(process, case):
     assert [word for word in words if word not in message] == [], message
 
 
+def test_low_memory_gives_what_decoding_once_gives(process):
+    weights = sparse_weights((64, 100))
+    dense = coded_dense_model(weights, random_input(64), options=b"\1")
+    kernel = sparse_weights((6, 3, 3, 5), density=0.3)
+    convolution = fused_convolution_model(
+        kernel,
+        random_input(6),
+        coded=True,
+        input_shape=[1, 8, 8, 5],
+        options=convolution_options(),
+    )
+    for model, shape in ((dense, (100,)), (convolution, (8, 8, 5))):
+        feeds = [[random_input((batch, *shape), seed=batch)] for batch in (1, 5, 2)]
+        feeds[1][0].flat[7] = np.inf
+        options = {"low_memory": "true"}
+        results = process(runtime_process.run_with_options, options, model, *feeds)
+        expected = process(runtime_process.run, model, *feeds)
+        for [y], [y_expected] in zip(results, expected, strict=True):
+            np.testing.assert_allclose(y, y_expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_instruction_set_can_be_chosen(process):
+    weights = sparse_weights((64, 100))
+    model = coded_dense_model(weights)
+    feeds = [[random_input((batch, 100), seed=batch)] for batch in (1, 5)]
+    results = process(runtime_process.run_with_isa, "portable", model, *feeds)
+    for [x], [y] in zip(feeds, results, strict=True):
+        np.testing.assert_allclose(y, x @ weights.T, rtol=1e-4, atol=1e-5)
+    with pytest.raises(RuntimeError, match="cannot run KERAS_DC_ISA=mmx"):
+        process(runtime_process.run_with_isa, "mmx", model, *feeds)
+
+
 def test_unknown_delegate_option_is_refused(process):
     message = process(runtime_process.option_error, {"fast": "1"})
     assert "unknown option 'fast'" in message

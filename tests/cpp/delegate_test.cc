@@ -137,6 +137,31 @@ TEST(Delegate, ReportsABadBlobInAllocationNotBefore) {
       << graph.runtime.errors();
 }
 
+DelegatePtr CreateLowMemoryDelegate() {
+  char key[] = "low_memory", value[] = "true";
+  char *keys[] = {key}, *values[] = {value};
+  return DelegatePtr(tflite_plugin_create_delegate(keys, values, 1, nullptr));
+}
+
+TEST(Delegate, LowMemoryDecodesAtEveryInvoke) {
+  const DelegatePtr delegate = CreateLowMemoryDelegate();
+  Graph graph({1, 0, 3}, {4, 5, 6});
+  ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  EXPECT_EQ(graph.Run({1, 10, 100}), (std::vector<float>{301}));
+  graph.runtime.Resize(graph.input, {4, 3});
+  EXPECT_EQ(graph.Run({1, 10, 100, 0, 1, 0, 1, 0, 0, 0, 0, 1}),
+            (std::vector<float>{301, 0, 1, 3}));
+}
+
+TEST(Delegate, LowMemoryRefusesADamagedBlobInAllocation) {
+  const DelegatePtr delegate = CreateLowMemoryDelegate();
+  Graph graph({1, 0, 3}, {4, 5, 6});
+  ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+  *graph.runtime.tensor(graph.blob).data.raw ^= 1;
+  EXPECT_EQ(graph.runtime.Allocate(), kTfLiteError);
+  EXPECT_TRUE(Contains(graph.runtime.errors(), "cannot decode the blob"));
+}
+
 TEST(Delegate, AllowsDynamicTensors) {
   EXPECT_EQ(CreateDelegate()->flags, kTfLiteDelegateFlagsAllowDynamicTensors);
 }
@@ -151,8 +176,17 @@ TEST(Delegate, RefusesUnknownOptions) {
   EXPECT_EQ(tflite_plugin_create_delegate(
                 keys, values, 1, [](const char* text) { *reported = text; }),
             nullptr);
-  EXPECT_EQ(message, "KerasDc: unknown option 'speed'; known options: none");
+  EXPECT_EQ(message,
+            "KerasDc: unknown option 'speed'; known options: low_memory");
   EXPECT_EQ(tflite_plugin_create_delegate(keys, values, 1, nullptr), nullptr);
+  char low_memory[] = "low_memory", maybe[] = "maybe";
+  keys[0] = low_memory;
+  values[0] = maybe;
+  EXPECT_EQ(tflite_plugin_create_delegate(
+                keys, values, 1, [](const char* text) { *reported = text; }),
+            nullptr);
+  EXPECT_EQ(message,
+            "KerasDc: expected low_memory as true or false, got 'maybe'");
 }
 
 }  // namespace

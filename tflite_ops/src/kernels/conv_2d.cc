@@ -70,14 +70,17 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
   if (blocking.num_taps == 1) {
     max_outputs = std::min(max_outputs, kMaxPointwiseOutputs);
   }
-  // The widest tile of which enough channels fit the cache.
+  // The widest tile of which enough channels fit the cache; a large kernel
+  // makes long blocks of few.
+  const size_t most_channels = Blocking::kMaxColumns / blocking.num_taps;
+  const size_t enough_channels =
+      most_channels < kTransposed ? 1 : std::min(channels, kTransposed);
   size_t fitting_channels;
   do {
     grid = PixelGrid(shape, kernel.lanes, max_outputs);
     fitting_channels = kPanelBytes / (grid.num_inputs() * vector_bytes);
     max_outputs = std::min(max_outputs, grid.max_outputs()) - 1;
-  } while (fitting_channels < std::min(channels, kTransposed) &&
-           max_outputs >= kMinOutputs);
+  } while (fitting_channels < enough_channels && max_outputs >= kMinOutputs);
   if (grid.num_tiles() < num_threads) {
     panel_rows = std::min(panel_rows,
                           DivideUp(std::max<size_t>(filters, 1), num_threads));

@@ -159,8 +159,8 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
         scratch->input.end(), 0.0f);
     return static_cast<const float*>(scratch->input.data());
   };
-  if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
 #if defined(KERAS_DC_X86_KERNELS)
+  if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
     constexpr size_t kWindow = LockstepWeights::kWindowColumns;
     const float* padded = pad((num_columns_ + kWindow - 1) / kWindow * kWindow);
     scratch->sums.resize(lockstep->num_groups * LockstepWeights::kLanes);
@@ -170,8 +170,10 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
             RunLockstepAvx512(view, begin, end, padded, scratch->sums.data(),
                               output);
           });
+    return;
+  }
 #endif
-  } else if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
+  if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
     const float* padded = pad(num_columns_ + 1);
     split(num_rows_, sums->columns.size(), [&](size_t begin, size_t end) {
       sums->Run(begin, end, padded, output);

@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kLanes = LockstepWeights::kLanes;
 constexpr size_t kWindows = LockstepWeights::kBlockWindows;
 constexpr size_t kSlotsPerWord = LockstepWeights::kSlotsPerWord;
+constexpr int kSlots = static_cast<int>(kSlotsPerWord);
 constexpr size_t kMaxWords =
     (LockstepWeights::kWindowColumns + LockstepWeights::kSlotsPerWord - 1) /
     LockstepWeights::kSlotsPerWord;
@@ -130,22 +131,20 @@ class Packer {
   size_t ChooseWords(size_t* num_rest) {
     size_t num_windows = 0;
     for (Window& window : windows_) {
-      std::array<int, kMaxWords> in_word = {};
-      for (const uint8_t count : window.counts) {
-        size_t word = 0;
-        int left = count;
-        for (; left > 0; left -= static_cast<int>(kSlotsPerWord)) {
-          in_word[word++] += std::min(left, static_cast<int>(kSlotsPerWord));
-        }
-      }
+      const uint8_t most =
+          *std::max_element(window.counts.begin(), window.counts.end());
       size_t num_words = 0;
-      while (num_words < kMaxWords &&
-             in_word[num_words] >= kMinWeightsPerWord) {
-        ++num_words;
+      for (int first = 0; first < most; first += kSlots, ++num_words) {
+        int in_word = 0;
+        for (const uint8_t count : window.counts) {
+          in_word += std::clamp(count - first, 0, kSlots);
+        }
+        if (in_word < kMinWeightsPerWord) break;
       }
       window.num_words = static_cast<uint8_t>(num_words);
       if (num_words > 0) ++num_windows;
       const size_t num_slots = num_words * kSlotsPerWord;
+      if (most <= num_slots) continue;
       for (size_t l = 0; l < kLanes; ++l) {
         if (window.counts[l] > num_slots) {
           num_rest_[l] += window.counts[l] - num_slots;

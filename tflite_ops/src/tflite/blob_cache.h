@@ -114,6 +114,8 @@ struct WeightCaches {
   BlobCache<Conv2D> conv_2d;
   BlobCache<DenseWeights> dense;
   ThreadPool threads;
+  // Whether weights are decoded at every Eval, and not kept in between.
+  bool low_memory = false;
 
   void DropUnused() {
     fully_connected.DropUnused();

@@ -119,7 +119,14 @@ class Conv2DOp : public Op {
     if (!error.empty()) return error;
     plan_ = ConvPlan(shape_, static_cast<size_t>(kernel_shape_[0]),
                      static_cast<size_t>(kernel_shape_[3]), isa, num_threads);
-    if (kernel_ == nullptr || !(blob == blob_) || !kernel_->Fits(plan_)) {
+    if (caches_->low_memory) {
+      // Decoded to see whether it can be, and dropped.
+      blob_ = blob;
+      Conv2D kernel;
+      error = Unpack(&kernel);
+      if (!error.empty()) return error;
+    } else if (kernel_ == nullptr || !(blob == blob_) ||
+               !kernel_->Fits(plan_)) {
       error = Pack(blob);
       if (!error.empty()) return error;
     }
@@ -133,14 +140,22 @@ class Conv2DOp : public Op {
     const TfLiteTensor* input = Input(context, kInput);
     TfLiteTensor* output = Output(context);
     // Shapes of dynamic tensors can change after Prepare; the memory must fit.
-    if (kernel_ == nullptr || input->bytes != input_bytes_ ||
+    if (blob_.data == nullptr || input->bytes != input_bytes_ ||
         output->bytes != output_bytes_) {
       return "the shapes changed after AllocateTensors";
     }
     if (output_bytes_ == 0) return "";
-    kernel_->Run(plan_, input->data.f, bias_.Values(Input(context, kBias)),
-                 options_.activation, &caches_->threads, &scratch_,
-                 output->data.f);
+    const Conv2D* kernel = kernel_.get();
+    Conv2D unpacked;
+    if (caches_->low_memory) {
+      const Error error = Unpack(&unpacked);
+      if (!error.empty()) return error;
+      kernel = &unpacked;
+    }
+    kernel->Run(plan_, input->data.f, bias_.Values(Input(context, kBias)),
+                options_.activation, &caches_->threads, &scratch_,
+                output->data.f);
+    if (caches_->low_memory) scratch_ = {};
     return "";
   }
 
@@ -224,17 +239,22 @@ class Conv2DOp : public Op {
     kernel_ = caches_->conv_2d.FindIf(
         key, [this](const Conv2D& held) { return held.Fits(plan_); });
     if (kernel_ == nullptr) {
-      SparseTensor sparse;
-      kdc_status status = DecodeSparse(blob.data, blob.size, &sparse);
-      if (status != KDC_OK) return BlobError(status);
+      blob_ = blob;
       auto kernel = std::make_shared<Conv2D>();
-      status = Conv2D::Pack(sparse, plan_, kernel.get());
-      if (status != KDC_OK) return BlobError(status);
+      const Error error = Unpack(kernel.get());
+      if (!error.empty()) return error;
       kernel_ = std::move(kernel);
       caches_->conv_2d.Insert(key, kernel_);
     }
     blob_ = blob;
     return "";
+  }
+
+  Error Unpack(Conv2D* kernel) const {
+    SparseTensor sparse;
+    kdc_status status = DecodeSparse(blob_.data, blob_.size, &sparse);
+    if (status == KDC_OK) status = Conv2D::Pack(sparse, plan_, kernel);
+    return status == KDC_OK ? "" : BlobError(status);
   }
 
   std::shared_ptr<WeightCaches> caches_;

@@ -78,17 +78,25 @@ TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* delegate) {
   }
 }
 
-// There are no options yet; a misspelt one of a later version must not pass in
-// silence.
-bool CheckOptions(char** keys, size_t num_options,
-                  void (*report_error)(const char*)) {
-  if (num_options == 0) return true;
-  if (report_error != nullptr) {
-    const std::string message = std::string("KerasDc: unknown option '") +
-                                keys[0] + "'; known options: none";
-    report_error(message.c_str());
+// A misspelt option must not pass in silence.
+bool ReadOptions(char** keys, char** values, size_t num_options,
+                 void (*report_error)(const char*), WeightCaches* caches) {
+  for (size_t i = 0; i < num_options; ++i) {
+    const std::string key = keys[i], value = values[i];
+    std::string message;
+    if (key != "low_memory") {
+      message = "unknown option '" + key + "'; known options: low_memory";
+    } else if (value != "true" && value != "false") {
+      message = "expected low_memory as true or false, got '" + value + "'";
+    }
+    if (!message.empty()) {
+      if (report_error != nullptr)
+        report_error(("KerasDc: " + message).c_str());
+      return false;
+    }
+    caches->low_memory = value == "true";
   }
-  return false;
+  return true;
 }
 
 }  // namespace
@@ -99,12 +107,12 @@ extern "C" {
 KDC_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(
     char** keys, char** values, size_t num_options,
     void (*report_error)(const char*)) {
-  static_cast<void>(values);
   try {
-    if (!keras_dc::CheckOptions(keys, num_options, report_error)) {
+    auto delegate = std::make_unique<keras_dc::Delegate>();
+    if (!keras_dc::ReadOptions(keys, values, num_options, report_error,
+                               delegate->caches.get())) {
       return nullptr;
     }
-    auto delegate = std::make_unique<keras_dc::Delegate>();
     delegate->data_ = &delegate->caches;
     delegate->Prepare = keras_dc::PrepareDelegate;
     // Without it the runtime prepares the graph, and stumbles over our

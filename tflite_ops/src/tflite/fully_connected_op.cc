@@ -3,10 +3,12 @@
 // Inputs: input, blob [, bias, float32 or a blob]. Output: output. Custom
 // options, each a byte, a missing one being 0: fused activation, flags, version
 // of the operator that was replaced.
+#include <algorithm>
 #include <climits>
 #include <utility>
 
 #include "decoder.h"
+#include "entry_stream.h"
 #include "kernels/fully_connected.h"
 #include "tflite/bias.h"
 #include "tflite/op.h"
@@ -71,26 +73,27 @@ class FullyConnectedOp : public Op {
     error = GetBlob(*Input(context, kWeights), &blob);
     if (!error.empty()) return error;
     const bool is_packed = weights_ != nullptr && blob == blob_;
-    int64_t units = 0;
-    int64_t input_size = 0;
     if (is_packed) {
-      units = static_cast<int64_t>(weights_->num_rows());
-      input_size = static_cast<int64_t>(weights_->num_columns());
+      units_ = static_cast<int64_t>(weights_->num_rows());
+      input_size_ = static_cast<int64_t>(weights_->num_columns());
     } else {
-      error = ReadShape(blob, &units, &input_size);
+      error = ReadShape(blob, &units_, &input_size_);
       if (!error.empty()) return error;
     }
     std::vector<int> output_shape;
-    error = CheckShapes(context, units, input_size, &output_shape);
+    error = CheckShapes(context, units_, input_size_, &output_shape);
     if (!error.empty()) return error;
     Isa isa;
     size_t num_threads;
     error = ChooseMeans(*context, &isa, &num_threads);
     if (!error.empty()) return error;
-    plan_ = FullyConnectedPlan(static_cast<size_t>(units),
-                               static_cast<size_t>(input_size), batch_, isa,
+    plan_ = FullyConnectedPlan(static_cast<size_t>(units_),
+                               static_cast<size_t>(input_size_), batch_, isa,
                                num_threads);
-    if (!is_packed || !weights_->Fits(plan_)) {
+    if (caches_->low_memory) {
+      error = Open(blob);
+      if (!error.empty()) return error;
+    } else if (!is_packed || !weights_->Fits(plan_)) {
       error = Pack(blob);
       if (!error.empty()) return error;
     }
@@ -101,16 +104,20 @@ class FullyConnectedOp : public Op {
     const TfLiteTensor* input = Input(context, kInput);
     TfLiteTensor* output = Output(context);
     // Shapes of dynamic tensors can change after Prepare; the memory must fit.
-    if (weights_ == nullptr ||
-        input->bytes != batch_ * weights_->num_columns() * sizeof(float) ||
-        output->bytes != batch_ * weights_->num_rows() * sizeof(float)) {
+    if (blob_.data == nullptr ||
+        input->bytes !=
+            batch_ * static_cast<size_t>(input_size_) * sizeof(float) ||
+        output->bytes != batch_ * static_cast<size_t>(units_) * sizeof(float)) {
       return "the shapes changed after AllocateTensors";
     }
     if (batch_ == 0) return "";
-    weights_->Run(plan_, input->data.f, bias_.Values(Input(context, kBias)),
-                  options_.activation, &caches_->threads, &scratch_,
-                  output->data.f);
-    return "";
+    const float* bias = bias_.Values(Input(context, kBias));
+    if (!caches_->low_memory) {
+      weights_->Run(plan_, input->data.f, bias, options_.activation,
+                    &caches_->threads, &scratch_, output->data.f);
+      return "";
+    }
+    return RunLowMemory(input->data.f, bias, output->data.f);
   }
 
   void Detach(TfLiteContext*) override {}
@@ -188,12 +195,67 @@ class FullyConnectedOp : public Op {
     return "";
   }
 
+  // For low memory: checks the blob and its streams, and keeps nothing of them.
+  Error Open(const Blob& blob) {
+    blob_ = blob;
+    kdc_status status = stream_.Open(blob.data, blob.size);
+    is_streamed_ = status == KDC_OK && !plan_.is_together();
+    if (is_streamed_) {
+      const std::vector<float> input(static_cast<size_t>(input_size_));
+      std::vector<float> output(static_cast<size_t>(units_));
+      status = stream_.AddProduct(input.data(), output.data());
+    } else if (status == KDC_OK || status == KDC_INVALID_ARGUMENT) {
+      FullyConnected weights;
+      status = Unpack(&weights);
+    }
+    return status == KDC_OK ? "" : BlobError(status);
+  }
+
+  kdc_status Unpack(FullyConnected* weights) const {
+    SparseTensor sparse;
+    const kdc_status status = DecodeSparse(blob_.data, blob_.size, &sparse);
+    if (status != KDC_OK) return status;
+    return FullyConnected::Pack(std::move(sparse), plan_, weights);
+  }
+
+  Error RunLowMemory(const float* input, const float* bias, float* output) {
+    const auto units = static_cast<size_t>(units_);
+    const auto input_size = static_cast<size_t>(input_size_);
+    const bool is_finite =
+        !TileKernelOf(plan_.isa).has_non_finite(input, batch_ * input_size);
+    if (!is_streamed_ || !is_finite) {
+      FullyConnected weights;
+      const kdc_status status = Unpack(&weights);
+      if (status != KDC_OK) return BlobError(status);
+      weights.Run(plan_, input, bias, options_.activation, &caches_->threads,
+                  &scratch_, output);
+      scratch_ = {};
+      return "";
+    }
+    for (size_t b = 0; b < batch_; ++b) {
+      float* row = output + b * units;
+      if (bias == nullptr) {
+        std::fill_n(row, units, 0.0f);
+      } else {
+        std::copy_n(bias, units, row);
+      }
+      const kdc_status status = stream_.AddProduct(input + b * input_size, row);
+      if (status != KDC_OK) return BlobError(status);
+    }
+    ApplyActivation(options_.activation, batch_ * units, output);
+    return "";
+  }
+
   std::shared_ptr<WeightCaches> caches_;
   Options options_;
   Error options_error_;
   std::shared_ptr<const FullyConnected> weights_;
   Blob blob_;
   Bias bias_;
+  EntryStream stream_;
+  bool is_streamed_ = false;
+  int64_t units_ = 0;
+  int64_t input_size_ = 0;
   size_t batch_ = 0;
   FullyConnectedPlan plan_;
   FullyConnectedScratch scratch_;

@@ -1,0 +1,69 @@
+#include "entry_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "fake_runtime.h"
+
+namespace keras_dc {
+namespace {
+
+std::vector<float> Sparse(size_t size, double density, unsigned num_values) {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<double> uniform;
+  std::vector<float> values(size);
+  for (float& value : values) {
+    if (uniform(random) < density) {
+      value = 0.37f * static_cast<float>(random() % num_values + 1);
+    }
+  }
+  return values;
+}
+
+TEST(EntryStream, AddsTheProduct) {
+  struct Case {
+    int64_t rows, columns;
+    double density;
+    unsigned num_values;
+  };
+  for (const Case& c :
+       {Case{3, 5, 0.3, 2}, Case{64, 1000, 0.05, 31}, Case{300, 700, 0.1, 31},
+        Case{1, 50000, 0.02, 200}, Case{40, 800, 0.02, 1}}) {
+    SCOPED_TRACE(c.columns);
+    const auto size = static_cast<size_t>(c.rows * c.columns);
+    const std::vector<float> weights = Sparse(size, c.density, c.num_values);
+    const std::vector<uint8_t> blob =
+        EncodeFloats(weights, {c.rows, c.columns});
+    EntryStream stream;
+    ASSERT_EQ(stream.Open(blob.data(), blob.size()), KDC_OK);
+    std::vector<float> input(static_cast<size_t>(c.columns));
+    for (size_t i = 0; i < input.size(); ++i) {
+      input[i] = static_cast<float>(i % 7) - 3.0f;
+    }
+    std::vector<float> output(static_cast<size_t>(c.rows), 1.0f);
+    for (int repeat = 1; repeat <= 2; ++repeat) {
+      ASSERT_EQ(stream.AddProduct(input.data(), output.data()), KDC_OK);
+    }
+    for (size_t row = 0; row < output.size(); ++row) {
+      double expected = 1.0;
+      for (size_t i = 0; i < input.size(); ++i) {
+        expected +=
+            2.0 * double{weights[row * input.size() + i]} * double{input[i]};
+      }
+      EXPECT_NEAR(output[row], expected, 0.05) << row;
+    }
+  }
+}
+
+TEST(EntryStream, RefusesWhatItCannotRead) {
+  EntryStream stream;
+  const std::vector<uint8_t> dense = EncodeFloats(Sparse(600, 1, 9), {20, 30});
+  EXPECT_EQ(stream.Open(dense.data(), dense.size()), KDC_INVALID_ARGUMENT);
+  std::vector<uint8_t> blob = EncodeFloats(Sparse(600, 0.1, 9), {20, 30});
+  blob[blob.size() / 2] ^= 1;
+  EXPECT_EQ(stream.Open(blob.data(), blob.size()), KDC_BAD_CHECKSUM);
+}
+
+}  // namespace
+}  // namespace keras_dc
