@@ -101,11 +101,21 @@ TEST(FullyConnectedOp, DecodesOnce) {
 TEST(FullyConnectedOp, DecodesAnotherBlobAgain) {
   FullyConnectedGraph graph(WeightsBlob());
   ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk);
-  graph.runtime.SetBlob(graph.blob, EncodeFloats({1, 1, 1}, {1, 3}));
+  graph.runtime.SetBlob(graph.blob, EncodeFloats({1, 1, 1, 2, 2, 2}, {2, 3}));
   ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk) << graph.runtime.errors();
   graph.runtime.SetFloats(graph.input, {1, 10, 100});
   ASSERT_EQ(graph.runtime.Invoke(), kTfLiteOk);
-  EXPECT_EQ(graph.runtime.GetFloats(graph.output), (std::vector<float>{111}));
+  EXPECT_EQ(graph.runtime.GetFloats(graph.output),
+            (std::vector<float>{111, 222}));
+}
+
+TEST(FullyConnectedOp, RefusesABlobOfOtherUnitsThanTheOutput) {
+  FullyConnectedGraph graph(WeightsBlob());
+  ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk);
+  graph.runtime.SetBlob(graph.blob, EncodeFloats({1, 1, 1}, {1, 3}));
+  EXPECT_EQ(graph.runtime.Allocate(), kTfLiteError);
+  EXPECT_TRUE(Contains(graph.runtime.errors(), "1 output channels"))
+      << graph.runtime.errors();
 }
 
 TEST(FullyConnectedOp, RefusesShapesThatChangedAfterPrepare) {

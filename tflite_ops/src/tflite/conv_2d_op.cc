@@ -220,7 +220,10 @@ class Conv2DOp : public Op {
                     &output_bytes_)) {
       return "the input shape " + ShapeString(dims) + " is out of range";
     }
-    return bias_.Prepare(Input(context, kBias), kernel_shape_[0], kernel);
+    const Error error =
+        bias_.Prepare(Input(context, kBias), kernel_shape_[0], kernel);
+    if (!error.empty()) return error;
+    return CheckOutputChannels(context, kernel_shape_[0]);
   }
 
   static bool CountBytes(const std::array<int64_t, 4>& dims, size_t* bytes) {

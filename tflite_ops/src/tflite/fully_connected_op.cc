@@ -164,7 +164,9 @@ class FullyConnectedOp : public Op {
       return "the input shape " + ShapeString(dims) +
              " does not fit weights of shape " + weights;
     }
-    const Error error = bias_.Prepare(Input(context, kBias), units, weights);
+    Error error = bias_.Prepare(Input(context, kBias), units, weights);
+    if (!error.empty()) return error;
+    error = CheckOutputChannels(context, units);
     if (!error.empty()) return error;
     batch_ = static_cast<size_t>(num_elements / input_size);
     if (options_.keep_num_dims) {

@@ -68,6 +68,13 @@ TfLiteTensor* Op::Output(TfLiteContext* context) const {
   return &context->tensors[outputs_[0]];
 }
 
+Error Op::CheckOutputChannels(TfLiteContext* context, int64_t channels) const {
+  const TfLiteIntArray* dims = Output(context)->dims;
+  if (dims->size == 0 || dims->data[dims->size - 1] == channels) return "";
+  return "the output shape " + ShapeString(dims) + " does not fit weights of " +
+         std::to_string(channels) + " output channels";
+}
+
 Error Op::ResizeOutput(TfLiteContext* context,
                        const std::vector<int>& shape) const {
   // The runtime frees the array, with free().

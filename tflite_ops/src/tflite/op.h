@@ -47,6 +47,9 @@ class Op {
   // Null for an optional input that is absent.
   TfLiteTensor* Input(TfLiteContext* context, size_t index) const;
   TfLiteTensor* Output(TfLiteContext* context) const;
+  // The file declares the output's channels too: a blob of other weights must
+  // not make it any larger.
+  Error CheckOutputChannels(TfLiteContext* context, int64_t channels) const;
   Error ResizeOutput(TfLiteContext* context,
                      const std::vector<int>& shape) const;
 
