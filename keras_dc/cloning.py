@@ -7,7 +7,7 @@ so such a model is changed in place.
 
 import keras
 
-from keras_dc.wrapping import find_kernels
+from keras_dc.wrapping import KernelWrapper, find_kernels
 
 
 def replace_layers(model, replacement):
@@ -62,6 +62,13 @@ def copy_layer(layer):
 
     A layer that makes its weights only in its first call gets none.
     """
+    if isinstance(layer, KernelWrapper):
+        # Not by its config, in which a schedule may be a function that Keras could not
+        # find again.
+        inner = copy_layer(layer.layer)
+        copy = type(layer)(inner, name=layer.name, trainable=layer.trainable, **layer.options())
+        copy.set_weights(layer.get_weights())
+        return copy
     classes = {type(part) for part in layer._flatten_layers()}
     # Classes that their author did not register can be copied all the same.
     with keras.saving.custom_object_scope({cls.__name__: cls for cls in classes}):

@@ -24,11 +24,15 @@ class DrivenLayer(KernelWrapper):
     """
 
     driver_name: str | None = None
-    needs_driver = True
 
     def __init__(self, layer, **kwargs):
         self._driver: weakref.ref | None = None
         super().__init__(layer, **kwargs)
+
+    @property
+    def needs_driver(self):
+        """Whether training this layer without its callback is an error."""
+        return True
 
     def create_state(self):
         self.last_update_step = self.add_weight(
@@ -114,7 +118,7 @@ class LayerDriver(keras.callbacks.Callback):
         self._step_begun = True
         # To read the optimizer's step costs a millisecond on JAX, where it brings all
         # variables up to date: not before an update can be due.
-        if self._last_updates is None or self._due_layers(self._latest_step):
+        if self._last_updates is None or self._due_layers(self._latest_step, self._last_updates):
             self.update_due_layers()
         self._latest_step += getattr(self._model, "steps_per_execution", 1)
 
@@ -135,7 +139,7 @@ class LayerDriver(keras.callbacks.Callback):
         self._latest_step = step
         if self._last_updates is None:
             self._last_updates = [self._last_update(layer, step) for layer in self._layers]
-        due = self._due_layers(step)
+        due = self._due_layers(step, self._last_updates)
         if due:
             layers = [self._layers[i] for i in due]
             self.update(layers, step)
@@ -143,10 +147,10 @@ class LayerDriver(keras.callbacks.Callback):
                 self._last_updates[i] = step
                 self._layers[i].last_update_step.assign(step)
 
-    def _due_layers(self, step):
+    def _due_layers(self, step, last_updates):
         """Indices of the layers with an update between their last one and `step`."""
         next_updates = [layer.next_update(step) for layer in self._layers]
-        pairs = zip(next_updates, self._last_updates, strict=True)
+        pairs = zip(next_updates, last_updates, strict=True)
         return [i for i, (next_, last) in enumerate(pairs) if next_ is not None and next_ > last]
 
     def _last_update(self, layer, step):

@@ -66,7 +66,7 @@ class _Ranked:
     def __init__(self, values, counts):
         self.values = values
         self._ends = None if counts is None else np.cumsum(counts)
-        self.size = int(values.size if counts is None else self._ends[-1])
+        self.size = int(values.size if self._ends is None else self._ends[-1])
 
     def at(self, ranks):
         ranks = np.asarray(ranks).astype(np.int64)

@@ -30,14 +30,10 @@ def summarize(values, *, method=None):
     if method is None:
         method = "exact" if np.size(values) <= EXACT_LIMIT else "histogram"
     if method == "exact":
-        summary = SortedValues(values)
-    elif method == "histogram":
-        summary = ValueHistogram(values)
-    else:
-        raise ValueError(
-            f'`method` must be "exact", "histogram" or None. Received: method={method!r}'
-        )
-    return summary
+        return SortedValues(values)
+    if method == "histogram":
+        return ValueHistogram(values)
+    raise ValueError(f'`method` must be "exact", "histogram" or None. Received: method={method!r}')
 
 
 def chunks(values):

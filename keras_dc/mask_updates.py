@@ -23,7 +23,8 @@ def update_masks(layers, step):
     """
     groups = {}
     for layer in layers:
-        key = str(layer.get_options()) if layer.global_threshold else id(layer)
+        options = {**layer.options(), "schedule": layer.schedule.key()}
+        key = tuple(options.items()) if layer.global_threshold else id(layer)
         groups.setdefault(key, []).append(layer)
     for group in groups.values():
         masks = _masks_of_group(group, step)

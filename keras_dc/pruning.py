@@ -246,10 +246,9 @@ class PrunedLayer(DrivenLayer):
             kernel.variable.assign(weights * new_mask)
             self.masks[i].assign(new_mask)
 
-    def get_options(self):
-        """The arguments of the constructor, but the layer, serialised."""
+    def options(self):
         return {
-            "schedule": keras.saving.serialize_keras_object(self.schedule),
+            "schedule": self.schedule,
             "global_threshold": self.global_threshold,
             "min_density": self.min_density,
             "block_size": self.block_size,
@@ -260,7 +259,8 @@ class PrunedLayer(DrivenLayer):
         }
 
     def get_config(self):
-        return {**super().get_config(), **self.get_options()}
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {**super().get_config(), **self.options(), "schedule": schedule}
 
     @classmethod
     def from_config(cls, config):

@@ -49,6 +49,10 @@ class Schedule:
             "frequency": self.frequency,
         }
 
+    def key(self):
+        """Hashable, and equal for schedules that are copies of each other."""
+        return (type(self), *self.get_config().items())
+
     @classmethod
     def from_config(cls, config):
         return cls(**config)
@@ -130,7 +134,7 @@ class PolynomialDecay(Schedule):
 class CallableSchedule(Schedule):
     """A plain function `step -> sparsity`, asked every `frequency` steps.
 
-    A function that answers `(update_now, sparsity)`, as the schedule objects of
+    A function that answers `(update_now, sparsity)`, as schedules of a user's own for
     TensorFlow Model Optimization do, is asked only at its own update steps.
 
     A model file keeps the function's name or code, so a model is loaded with a function
@@ -151,6 +155,9 @@ class CallableSchedule(Schedule):
             answer = answer[1]
         return _checked_sparsity(f"schedule({step})", float(answer))
 
+    def key(self):
+        return (self.function, *super().get_config().items())
+
     def get_config(self):
         import keras  # only for models that are saved
 
@@ -165,6 +172,10 @@ class CallableSchedule(Schedule):
         return cls(**{**config, "function": function})
 
 
+_TFMOT = "tensorflow_model_optimization."
+_CLASS_OF_TFMOT = {cls.__name__: cls for cls in (ConstantSparsity, PolynomialDecay)}
+
+
 def as_schedule(schedule):
     """The `Schedule` for what a user may pass: a Schedule, a TFMOT one, a function.
 
@@ -175,6 +186,10 @@ def as_schedule(schedule):
     """
     if isinstance(schedule, Schedule):
         return schedule
+    own_class = _CLASS_OF_TFMOT.get(type(schedule).__name__)
+    if own_class is not None and type(schedule).__module__.startswith(_TFMOT):
+        # Equal by formula and arguments, and known to Keras when a model is saved.
+        return own_class(**schedule.get_config()["config"])
     if isinstance(schedule, numbers.Real) and not isinstance(schedule, bool):
         return ConstantSparsity(float(schedule), begin_step=0)
     if not callable(schedule):

@@ -173,7 +173,7 @@ class SharedLayer(DrivenLayer):
         super().create_state()
         biases = [] if self.num_bias_clusters is None else find_biases(self.layer)
         # Past `__setattr__`, as the kernels themselves.
-        vars(self)["shared"] = self.kernels + biases
+        self.__dict__["shared"] = self.kernels + biases
         # `anchors`: the codebooks at the last assignment. Since then the weights behind
         # a centroid have moved with it.
         self.codebooks, self.indices, self.anchors = [], [], []
@@ -277,9 +277,8 @@ class SharedLayer(DrivenLayer):
             weight.variable.trainable = self.codebooks[i].trainable
         return self.layer
 
-    def get_config(self):
+    def options(self):
         return {
-            **super().get_config(),
             "num_clusters": self.num_clusters,
             "num_bias_clusters": self.num_bias_clusters,
             "rate_weight": self.rate_weight,
@@ -287,6 +286,9 @@ class SharedLayer(DrivenLayer):
             "reassign_frequency": self.reassign_frequency,
             "freeze_step": self.freeze_step,
         }
+
+    def get_config(self):
+        return {**super().get_config(), **self.options()}
 
 
 class WeightSharingCallback(LayerDriver):

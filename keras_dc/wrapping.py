@@ -26,7 +26,7 @@ class Weight(NamedTuple):
     """
 
     name: str
-    variable: object
+    variable: keras.Variable
     places: tuple
 
     @property
@@ -109,8 +109,8 @@ class KernelWrapper(keras.layers.Wrapper):
     def __init__(self, layer, **kwargs):
         # Keras reads the call signature in `__init__`: arguments that it fills in by
         # name (mask, training, query_mask, ...) must be those of the wrapped layer.
-        vars(self)["call"] = _with_signature_of(layer, self._call_layer)
-        self.build.__signature__ = inspect.signature(layer.build)
+        self.__dict__["call"] = _with_signature_of(layer, self._call_layer)
+        _set_signature(self.build, inspect.signature(layer.build))
         kwargs.setdefault("name", layer.name)
         # The derived tensors are computed in the variables' own dtype, whatever the
         # layer computes in: thresholds and sums of gradients need it.
@@ -128,6 +128,10 @@ class KernelWrapper(keras.layers.Wrapper):
         """The weights to replace in the call, and as many tensors to put there."""
         raise NotImplementedError
 
+    def options(self):
+        """The arguments that its constructor got besides the layer: dict."""
+        return {}
+
     def check_call(self, training):
         """Raise if the layer must not be called now."""
 
@@ -135,7 +139,7 @@ class KernelWrapper(keras.layers.Wrapper):
         if not self.layer.built:
             self.layer.build(*args, **kwargs)
         # Past `__setattr__`, which would track the kernels as the wrapper's own.
-        vars(self)["kernels"] = find_kernels(self.layer)
+        self.__dict__["kernels"] = find_kernels(self.layer)
         if not self.kernels:
             raise ValueError(
                 f"A layer without kernel cannot be wrapped in {type(self).__name__}. "
@@ -179,6 +183,10 @@ def _with_signature_of(layer, function):
         ends_in_kwargs = parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
         training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
         parameters.insert(len(parameters) - bool(ends_in_kwargs), training)
-    # By its name: for a type checker a function has no such attribute.
-    setattr(call, "__signature__", signature.replace(parameters=parameters))  # noqa: B010
+    _set_signature(call, signature.replace(parameters=parameters))
     return call
+
+
+def _set_signature(function, signature):
+    # By its name: for a type checker a function has no such attribute.
+    setattr(function, "__signature__", signature)  # noqa: B010

@@ -134,6 +134,21 @@ def test_wrapped_models_load_from_files(make, tmp_path):
         assert_equal(loaded.predict(X, verbose=0), wrapped.predict(X, verbose=0))
 
 
+def plain_function(step):
+    return 0.5
+
+
+@pytest.mark.parametrize("schedule", [plain_function, lambda step: 0.5])
+@pytest.mark.parametrize("global_threshold", [False, True])
+def test_a_schedule_that_no_file_could_keep_can_be_copied(schedule, global_threshold):
+    pruned = dc.prune(sequential(), schedule, global_threshold=global_threshold)
+    train(pruned, callbacks=[dc.PruningCallback()])
+    again = dc.prune(dc.strip(pruned), schedule)
+    shared = dc.share_weights(again, 4, filters="none_of_these|" + again.layers[0].name)
+    assert shared.layers[1].schedule is again.layers[1].schedule
+    assert np.mean(dc.strip(pruned).layers[0].get_weights()[0] == 0) == pytest.approx(0.5, abs=0.2)
+
+
 def test_output_names_stay():
     model = two_outputs()
     assert dc.prune(model, HALF).output_names == model.output_names == ["a", "b"]
