@@ -14,6 +14,7 @@ namespace {
 
 // Larger tensors only cost time, and so does encoding every one anew.
 constexpr int64_t kMaxFuzzedWeights = 1 << 12;
+constexpr int64_t kMaxArithmeticWeights = 1 << 8;
 constexpr uint8_t kEncodedOneIn = 64;
 
 void Require(bool condition) {
@@ -43,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::vector<uint8_t> blob = keras_dc::SealedBlob(data, size);
   kdc_blob_info info;
   if (kdc_inspect(blob.data(), blob.size(), &info) != KDC_OK ||
-      info.num_weights > kMaxFuzzedWeights) {
+      info.num_weights > (info.coder == KDC_ARITHMETIC ? kMaxArithmeticWeights
+                                                       : kMaxFuzzedWeights)) {
     return 0;
   }
   const size_t item_size = keras_dc::ItemSize(info.dtype);
