@@ -26,11 +26,10 @@ std::vector<float> Codebook(const ParsedBlob& blob) {
   std::vector<float> codebook(static_cast<size_t>(blob.info.num_centroids));
   for (size_t i = 0; i < codebook.size(); ++i) {
     const uint8_t* item = blob.stored_values.bytes;
-    const uint32_t bits =
-        blob.half_float
-            ? HalfToFloatBits(
-                  static_cast<uint16_t>(item[2 * i] | item[2 * i + 1] << 8))
-            : LoadU32(item + 4 * i);
+    const uint32_t bits = blob.half_float
+                              ? HalfToFloatBits(static_cast<uint16_t>(
+                                    item[2 * i] | item[2 * i + 1] << 8))
+                              : LoadU32(item + 4 * i);
     std::memcpy(&codebook[i], &bits, sizeof(bits));
   }
   return codebook;
@@ -62,8 +61,8 @@ kdc_status EntryStream::NextIndices() {
       return KDC_BAD_POSITION;
     }
     const kdc_status status =
-        DecodeOne(blob_.index_lengths, blob_.index_streams,
-                  blob_.num_entries(), next_index_stream_++, &indices_);
+        DecodeOne(blob_.index_lengths, blob_.index_streams, blob_.num_entries(),
+                  next_index_stream_++, &indices_);
     if (status != KDC_OK) return status;
   } while (indices_.empty());
   return KDC_OK;
@@ -71,8 +70,8 @@ kdc_status EntryStream::NextIndices() {
 
 kdc_status EntryStream::AddProduct(const float* input, float* output) {
   const kdc_blob_info& info = blob_.info;
-  const MatrixShape matrix = AsMatrix(
-      info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
+  const MatrixShape matrix =
+      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
   const bool by_columns = info.column_major != 0;
   const uint64_t line_length = by_columns ? matrix.rows : matrix.columns;
   const auto num_weights = static_cast<uint64_t>(info.num_weights);
