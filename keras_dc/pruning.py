@@ -13,6 +13,7 @@ from keras_dc import schedules
 from keras_dc.cloning import replace_layers, wrappers_of
 from keras_dc.driving import DrivenLayer, LayerDriver
 from keras_dc.mask_updates import update_masks
+from keras_dc.masking import masked
 from keras_dc.schedules import as_schedule, last_update_step
 from keras_dc.selection import selected_layers, values_by_name
 from keras_dc.wrapping import KernelWrapper
@@ -192,18 +193,16 @@ class PrunedLayer(DrivenLayer):
                 )
 
     def derived(self):
-        tensors = []
-        for i, (kernel, mask) in enumerate(zip(self.kernels, self.masks, strict=True)):
-            weights = kernel.variable.value
-            if self.straight_through:
-                live = ops.cast(ops.abs(weights) >= self.thresholds[i], weights.dtype)
-                # Forward exactly `weights * live`, backward the identity.
-                weights = weights + ops.stop_gradient(weights * live - weights)
-            if self.regrow_fraction is None:
-                weights = weights * mask
-            else:
-                weights = weights + ops.stop_gradient(weights * mask - weights)
-            tensors.append(weights)
+        thresholds = self.thresholds or [None] * len(self.kernels)
+        tensors = [
+            masked(
+                kernel.variable.value,
+                mask.value,
+                threshold=None if threshold is None else threshold.value,
+                all_learn=self.regrow_fraction is not None,
+            )
+            for kernel, mask, threshold in zip(self.kernels, self.masks, thresholds, strict=True)
+        ]
         return self.kernels, tensors
 
     def current_masks(self):
