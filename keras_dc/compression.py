@@ -172,7 +172,7 @@ def _choose(constants, forms):
         fusable = all(
             id(operator) in forms
             and position == ops.WEIGHTS_INPUT
-            and ops.is_faster_fused(forms[id(operator)].name, density)
+            and ops.is_faster_fused(forms[id(operator)].name, constant.values.shape, density)
             for operator, position in constant.readers
         )
         overhead = _FUSED_OVERHEAD_BYTES if fusable else _DECODE_OVERHEAD_BYTES

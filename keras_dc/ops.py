@@ -31,9 +31,14 @@ _KEEP_NUM_DIMS = 1
 _ASYMMETRIC_QUANTIZE_INPUTS = 2
 _LARGEST_CONV_OPTION = 256
 
-# Above these the built-in op is faster with decoded weights; measured by
-# tests/benchmarks/ against XNNPACK.
-_BREAK_EVEN_DENSITY = {FULLY_CONNECTED: 0.35, CONV_2D: 0.0}
+# Above these the built-in op is faster with decoded weights: tests/benchmarks/ against
+# XNNPACK with AVX2. With AVX-512 the fused ops lead further.
+_FULLY_CONNECTED_BREAK_EVEN_DENSITY = 0.55
+_CONV_BREAK_EVEN_DENSITY = 0.55
+_POINTWISE_CONV_BREAK_EVEN_DENSITY = 0.35
+
+# The fused convolution counts how far a kernel reaches in 13 bits.
+_LONGEST_REACH = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +160,10 @@ def fused_form(model, subgraph, operator):
     # Grouped convolutions have kernels of fewer channels than their input.
     if fusable.name == CONV_2D and (np.size(x) != 4 or x[3] != weights[3]):
         return None
+    if fusable.name == CONV_2D and max(
+        weights[1] * options.dilationHFactor, weights[2] * options.dilationWFactor
+    ) > _LONGEST_REACH:
+        return None
     packed = fusable.pack(options)
     if packed is None:
         return None
@@ -163,17 +172,23 @@ def fused_form(model, subgraph, operator):
     return FusedForm(fusable.name, packed.rstrip(b"\0"))
 
 
-def is_faster_fused(name, density):
+def is_faster_fused(name, shape, density):
     """Whether a fused op outruns the runtime's dense one.
 
     Args:
         name: of the fused op.
+        shape: of its weights.
         density: float, fraction of the weights that are kept.
 
     Returns:
         bool; where it is False, `KerasDcDecode` gives the weights to the built-in op.
     """
-    return density <= _BREAK_EVEN_DENSITY[name]
+    if name == FULLY_CONNECTED:
+        return density <= _FULLY_CONNECTED_BREAK_EVEN_DENSITY
+    is_pointwise = tuple(shape[1:3]) == (1, 1)
+    return density <= (
+        _POINTWISE_CONV_BREAK_EVEN_DENSITY if is_pointwise else _CONV_BREAK_EVEN_DENSITY
+    )
 
 
 def is_fused(name):

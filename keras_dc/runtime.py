@@ -32,7 +32,13 @@ _RUNTIMES = {
 
 
 def Interpreter(  # noqa: N802 (a factory named after what it makes)
-    model_path=None, *, model_content=None, num_threads=None, runtime=None, **options
+    model_path=None,
+    *,
+    model_content=None,
+    num_threads=None,
+    runtime=None,
+    low_memory=False,
+    **options,
 ):
     """Make a TFLite interpreter that knows keras_dc's ops.
 
@@ -42,6 +48,8 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
         num_threads: threads for the interpreter's kernels; its own default if None.
         runtime: "litert", "tflite_runtime" or "tensorflow"; the first of these that is
             installed if None.
+        low_memory: decode fused weights at every invoke, block by block where that is
+            possible, instead of keeping them in a form made for speed.
         **options: further arguments of the runtime's own Interpreter;
             `experimental_delegates` are applied after keras_dc's.
 
@@ -57,7 +65,8 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
         raise ValueError(f"give one of `model_path` and `model_content`. Received: {both}")
     found = _find(runtime)
     load_delegate = _resolve(found.package, found.load_delegate)
-    delegates = [load_delegate(op_library_path())]
+    delegate_options = {"low_memory": "true" if low_memory else "false"}
+    delegates = [load_delegate(op_library_path(), delegate_options)]
     delegates += options.pop("experimental_delegates", None) or []
     return _resolve(found.package, found.interpreter)(
         model_path=None if model_path is None else str(model_path),

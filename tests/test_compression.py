@@ -99,9 +99,41 @@ def test_fully_connected_layers_are_fused():
     assert operators(compression.compress(mlp().serialize())) == [ops.FULLY_CONNECTED] * 3
 
 
-def test_other_ops_read_a_decoded_kernel_once():
-    compressed = compression.compress(conv_net().serialize())
+def test_sparse_convolutions_are_fused():
+    assert operators(compression.compress(conv_net().serialize())) == [ops.CONV_2D] * 2
+
+
+def test_a_dense_kernel_is_decoded_once_for_all_its_readers():
+    compressed = compression.compress(conv_net(density=0.8).serialize())
     assert operators(compressed) == [ops.DECODE, "CONV_2D", "CONV_2D"]
+
+
+def test_other_ops_read_a_decoded_kernel():
+    compressed = compression.compress(quantized().serialize())
+    assert operators(compressed) == [ops.DECODE, "CONV_2D"]
+
+
+@pytest.mark.parametrize("dilation", [1, 3])
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (5, 0)])
+def test_fused_convolutions_keep_their_options(stride, padding, dilation):
+    graph = conv_net()
+    options = graph.subgraph.operators[0].builtinOptions
+    options.strideH, options.strideW, options.padding = stride, stride + 1, padding
+    options.dilationHFactor, options.dilationWFactor = dilation, dilation + 1
+    graph.model.operatorCodes[0].version = 5
+    compressed = compression.compress(graph.serialize())
+    assert operators(compressed) == [ops.CONV_2D] * 2
+    expanded = tflite_model.parse(compression.expand(compressed))
+    assert tflite_diff.differences(graph.model, expanded) == []
+
+
+def test_grouped_convolutions_are_not_fused():
+    graph = Graph()
+    x = graph.input((-1, 8, 8, 8))
+    kernel = graph.constant(sparse((8, 3, 3, 4), density=0.2), "kernel")
+    bias = graph.constant(np.linspace(-1, 1, 8, dtype=np.float32), "bias")
+    graph.output(graph.conv_2d(x, kernel, bias, shape=(-1, 8, 8, 8)))
+    assert operators(compression.compress(graph.serialize())) == [ops.DECODE, "CONV_2D"]
 
 
 def test_a_kernel_with_another_reader_is_not_fused():
@@ -237,12 +269,12 @@ def test_expand_names_the_tensor_of_a_bad_blob():
 
 
 def test_expand_refuses_a_blob_of_another_shape():
-    model = tflite_model.parse(compression.compress(conv_net().serialize()))
+    model = tflite_model.parse(compression.compress(quantized().serialize()))
     (*_, index), *_ = compression.blob_tensors(model)
-    other = np.frombuffer(codec.encode(sparse((4, 9, 4))), np.uint8)
+    other = np.frombuffer(codec.encode(sparse((4, 9, 4), dtype=np.int8)), np.uint8)
     model.buffers[model.subgraphs[0].tensors[index].buffer].data = other
     with pytest.raises(
-        compression.CompressionError, match=r"shaped \(4, 3, 3, 4\).*Received: \(4, 9, 4\)"
+        compression.CompressionError, match=r"shaped \(4, 9, 9, 4\).*Received: \(4, 9, 4\)"
     ):
         compression.expand(tflite_model.serialize(model))
 

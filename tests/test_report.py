@@ -29,7 +29,7 @@ def test_a_stripped_tensor_goes_by_its_ops_output():
 
 def test_a_kernel_of_two_readers_is_one_row():
     rows = dc.inspect(dc.compress(conv_net().serialize(), strip_names=False))
-    assert [(row.name, row.op) for row in rows] == [("kernel", "KerasDcDecode")]
+    assert [(row.name, row.op) for row in rows] == [("kernel", "KerasDcConv2D")]
 
 
 def test_an_ordinary_model_has_no_rows():

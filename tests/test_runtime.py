@@ -55,6 +55,13 @@ def test_signatures_work():
     np.testing.assert_allclose(logits, np.repeat(logits[:1], 5, axis=0), rtol=1e-5, atol=1e-6)
 
 
+def test_low_memory_gives_the_same_outputs():
+    content = dc.compress(mlp().serialize())
+    lean = outputs(dc.Interpreter(model_content=content, low_memory=True), X)
+    fast = outputs(dc.Interpreter(model_content=content), X)
+    np.testing.assert_allclose(lean, fast, rtol=1e-5, atol=1e-5)
+
+
 def test_further_options_reach_the_runtime():
     with pytest.raises(TypeError, match="no_such_option"):
         dc.Interpreter(model_content=mlp().serialize(), no_such_option=1)

@@ -1,7 +1,10 @@
 #include "position_decoder.h"
 
+#include <algorithm>
 #include <numeric>
 
+#include "kernels/isa.h"
+#include "positions_avx512.h"
 #include "symbol_decoder.h"
 
 namespace keras_dc {
@@ -16,6 +19,57 @@ void ListAllColumns(const MatrixShape& matrix, uint32_t* row_begin,
     std::iota(begin, begin + num_columns, 0u);
     row_begin[row + 1] = static_cast<uint32_t>((row + 1) * num_columns);
   }
+}
+
+constexpr ptrdiff_t kSymbolsAtRowEnd = 16;
+
+bool UseAvx512() {
+#if defined(KERAS_DC_X86_KERNELS)
+  static const bool use = [] {
+    Isa isa = Isa::kPortable;
+    return ChooseIsa(&isa).empty() && isa == Isa::kAvx512;
+  }();
+  return use;
+#else
+  return false;
+#endif
+}
+
+void WalkAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
+#if defined(KERAS_DC_X86_KERNELS)
+  WalkRowAvx512(row_length, filler, walk);
+#else
+  static_cast<void>(row_length);
+  static_cast<void>(filler);
+  static_cast<void>(walk);
+#endif
+}
+
+// Fillers come at random: a branch on them would be mispredicted. So all
+// symbols write, a filler where the next kept weight will, and only the ends of
+// rows branch. (Flat positions first and rows in a second pass were slower.)
+void WalkSymbols(uint64_t row_length, uint32_t filler, const uint8_t* stop,
+                 const uint32_t* columns, uint32_t* row_begin, size_t* row,
+                 GapWalk* walk) {
+  const uint8_t* symbol = walk->gap;
+  uint32_t* next = walk->next;
+  uint64_t offset = walk->offset;
+  for (; symbol != stop; ++symbol) {
+    const uint32_t gap = *symbol;
+    const uint32_t is_kept = gap != filler;
+    offset += gap;
+    if (offset >= row_length && is_kept != 0) {
+      for (; offset >= row_length; offset -= row_length) {
+        row_begin[++*row] = static_cast<uint32_t>(next - columns);
+      }
+    }
+    *next = static_cast<uint32_t>(offset);
+    next += is_kept;
+    offset += is_kept;
+  }
+  walk->gap = symbol;
+  walk->next = next;
+  walk->offset = offset;
 }
 
 }  // namespace
@@ -61,24 +115,19 @@ kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
   const kdc_status status = DecodeGaps(blob, &gaps);
   if (status != KDC_OK) return status;
   const uint32_t filler = FillerSymbol(blob.info.gap_bits);
-  uint32_t* next = columns;
-  uint64_t offset = 0;
+  GapWalk walk;
+  walk.gap = gaps.begin();
+  walk.end = gaps.end();
+  walk.next = columns;
+  walk.columns_end = columns + blob.num_entries();
   size_t row = 0;
-  // Fillers come at random: a branch on them would be mispredicted. So all
-  // symbols write, a filler where the next kept weight will, and only the ends
-  // of rows branch. (Flat positions first and rows in a second pass were
-  // slower.)
-  for (const uint8_t gap : gaps) {
-    const uint32_t is_kept = gap != filler;
-    offset += gap;
-    if (offset >= matrix.columns && is_kept != 0) {
-      for (; offset >= matrix.columns; offset -= matrix.columns) {
-        row_begin[++row] = static_cast<uint32_t>(next - columns);
-      }
-    }
-    *next = static_cast<uint32_t>(offset);
-    next += is_kept;
-    offset += is_kept;
+  const bool has_avx512 = UseAvx512();
+  while (walk.gap != walk.end) {
+    // The end of a row, and what is left at the end, go symbol by symbol.
+    if (has_avx512) WalkAvx512(matrix.columns, filler, &walk);
+    const uint8_t* stop = walk.end;
+    if (has_avx512) stop = std::min(stop, walk.gap + kSymbolsAtRowEnd);
+    WalkSymbols(matrix.columns, filler, stop, columns, row_begin, &row, &walk);
   }
   while (row < matrix.rows) {
     row_begin[++row] = static_cast<uint32_t>(blob.num_entries());
