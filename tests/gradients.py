@@ -19,7 +19,8 @@ def gradient(loss, variable):
 
         with tf.GradientTape() as tape:
             value = loss()
-        return tape.gradient(value, variable.value).numpy()
+        # Of an embedding it is sparse.
+        return tf.convert_to_tensor(tape.gradient(value, variable.value)).numpy()
     if backend == "jax":
         import jax
 

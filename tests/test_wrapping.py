@@ -78,58 +78,6 @@ def test_what_the_wrapper_derives_is_the_subclass_choice():
         KernelWrapper(layer)
 
 
-# One line per layer kind: (layer, shape of an input).
-LAYERS = {
-    "dense": (lambda: layers.Dense(3), (4,)),
-    "einsum_dense": (lambda: layers.EinsumDense("abc,cd->abd", (5, 3), bias_axes="d"), (5, 4)),
-    "conv1d": (lambda: layers.Conv1D(3, 2), (6, 4)),
-    "conv2d": (lambda: layers.Conv2D(4, 2, groups=2), (6, 6, 4)),
-    "conv3d": (lambda: layers.Conv3D(3, 2), (4, 4, 4, 2)),
-    "conv2d_transpose": (lambda: layers.Conv2DTranspose(3, 2, strides=2), (4, 4, 2)),
-    "depthwise": (lambda: layers.DepthwiseConv2D(2, depth_multiplier=2), (6, 6, 3)),
-    "separable": (lambda: layers.SeparableConv2D(3, 2), (6, 6, 2)),
-    "lstm": (lambda: layers.LSTM(3, dropout=0.2, recurrent_dropout=0.1), (5, 4)),
-    "gru": (lambda: layers.GRU(3, return_sequences=True), (5, 4)),
-    "simple_rnn": (lambda: layers.SimpleRNN(3), (5, 4)),
-    "stacked_cells": (lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)]), (5, 4)),
-    "bidirectional": (lambda: layers.Bidirectional(layers.GRU(3)), (5, 4)),
-    "conv_lstm": (lambda: layers.ConvLSTM2D(2, 2), (3, 5, 5, 2)),
-    "time_distributed": (lambda: layers.TimeDistributed(layers.Dense(3)), (5, 4)),
-}
-
-
-@pytest.mark.parametrize("kind", LAYERS)
-def test_each_layer_kind_is_pruned_shared_and_stripped(kind):
-    make, shape = LAYERS[kind]
-    model = keras.Sequential([keras.Input(shape), make(), layers.Flatten(), layers.Dense(2)])
-    x = RNG.normal(size=(8, *shape)).astype(np.float32)
-    y = RNG.normal(size=(8, 2)).astype(np.float32)
-    pruned = dc.prune(model, dc.ConstantSparsity(0.5, 0))
-    pruned.compile("sgd", "mse")
-    pruned.fit(x, y, verbose=0, callbacks=[dc.PruningCallback()])
-    shared = dc.share_weights(pruned, 4)
-    shared.compile("sgd", "mse")
-    before = shared.get_weights()
-    shared.fit(x, y, verbose=0)
-    assert any((old != new).any() for old, new in zip(before, shared.get_weights()))
-    plain = dc.strip(shared)
-    np.testing.assert_allclose(plain(x), shared(x), rtol=1e-6, atol=1e-6)
-    for kernel in find_kernels(plain.layers[0]):
-        values = kernel.variable.numpy()
-        assert np.count_nonzero(values) == round(values.size / 2)
-        assert np.unique(values[values != 0]).size <= 4
-
-
-def test_an_embedding_is_pruned_and_shared():
-    model = keras.Sequential([keras.Input((3,)), layers.Embedding(10, 4), layers.Flatten()])
-    tokens = RNG.integers(0, 10, size=(8, 3))
-    pruned = dc.prune(model, dc.ConstantSparsity(0.5, 0))
-    pruned.compile("sgd", "mse")
-    pruned.fit(tokens, np.zeros((8, 12)), verbose=0, callbacks=[dc.PruningCallback()])
-    plain = dc.strip(dc.share_weights(pruned, 4))
-    assert np.count_nonzero(plain.layers[0].get_weights()[0]) == 20
-
-
 def test_attention_gets_its_masks_through_the_wrapper():
     tokens = keras.Input((5,))
     embedded = layers.Embedding(10, 4, mask_zero=True)(tokens)
