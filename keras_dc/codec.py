@@ -14,7 +14,9 @@ import numpy as np
 
 _LIBRARY_NAMES = {"darwin": "libkeras_dc.dylib", "win32": "keras_dc.dll"}
 _MAX_RANK = 8
-_NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8"}
+_NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8", 4: "int4"}
+# What stands in for element types that NumPy lacks.
+_NUMPY_NAME_OF = {"bfloat16": "uint16", "int4": "int8"}
 CODERS = ("huffman", "arithmetic")
 _AXIS_OF = {0: None, 1: 0, 2: -1}
 _CODE_OF = {name: code for code, name in _NAME_OF.items()}
@@ -53,7 +55,8 @@ class BlobInfo:
     """What a blob holds and where its bytes go; the byte counts add up to its size.
 
     Attributes:
-        dtype: name of the element type: "float32", "float16", "bfloat16" or "int8".
+        dtype: name of the element type: "float32", "float16", "bfloat16", "int8" or
+            "int4".
         shape: dimensions of the tensor.
         num_kept: weights that are coded one by one.
         num_fillers: filler zeros between them.
@@ -184,8 +187,9 @@ def encode(values, *, dtype=None):
     """Code a tensor losslessly: bit patterns come back as they were.
 
     Args:
-        values: array of at most 8 dimensions; float32, float16 or int8, or uint16
-            bit patterns of bfloat16 with `dtype="bfloat16"`.
+        values: array of at most 8 dimensions; float32, float16 or int8; uint16 bit
+            patterns of bfloat16 with `dtype="bfloat16"`; int8 values from -8 to 7 with
+            `dtype="int4"`.
         dtype: element type to note in the blob; that of `values` if None.
 
     Returns:
@@ -196,8 +200,8 @@ def encode(values, *, dtype=None):
     """
     values = np.asarray(values, order="C")
     name = dtype or values.dtype.name
-    item_size = 2 if name == "bfloat16" else np.dtype(name).itemsize if name in _CODE_OF else 0
-    if item_size != values.dtype.itemsize or values.ndim > _MAX_RANK:
+    expected = _NUMPY_NAME_OF.get(name, name)
+    if name not in _CODE_OF or values.dtype.name != expected or values.ndim > _MAX_RANK:
         raise CodecError(
             f"expected an array of {', '.join(_CODE_OF)} with at most {_MAX_RANK} dimensions. "
             f"Received: dtype={name!r}, an array of {values.dtype} shaped {values.shape}"
@@ -319,14 +323,14 @@ def decode(blob):
         blob: bytes-like.
 
     Returns:
-        array of the coded shape and dtype; bfloat16 as uint16 bit patterns.
+        array of the coded shape and dtype; bfloat16 as uint16 bit patterns, int4 as int8.
 
     Raises:
         CodecError: if the blob is malformed.
     """
     blob = bytes(blob)
     info = inspect(blob)
-    values = np.empty(info.shape, np.uint16 if info.dtype == "bfloat16" else info.dtype)
+    values = np.empty(info.shape, _NUMPY_NAME_OF.get(info.dtype, info.dtype))
     _check(_library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
     return values
 

@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from keras_dc import codec, ops, tflite_model
-from keras_dc.constants import TYPE_OF, encode_all, find_constants
+from keras_dc.constants import TYPE_OF, encode_all, find_constants, pack
 from keras_dc.tflite_model import schema, tensor_name
 
 # What coding a constant adds to the flatbuffer around the blob: for a fused op its
@@ -112,7 +112,7 @@ def expand(compressed):
         _drop_blob_tensors(model, subgraph, kept)
         subgraph.operators = kept
     for index, values in decoded.items():
-        model.buffers[index].data = np.frombuffer(values.tobytes(), np.uint8)
+        model.buffers[index].data = pack(*values)
     _drop_unused_codes(model)
     return _serialize(model)
 
@@ -178,7 +178,7 @@ def _choose(constants, forms):
         overhead = _FUSED_OVERHEAD_BYTES if fusable else _DECODE_OVERHEAD_BYTES
         if not fusable:
             later.append(constant)
-        elif len(constant.blob) + overhead < constant.values.nbytes:
+        elif len(constant.blob) + overhead < constant.size_bytes:
             coded.append(constant)
             fused.update((id(operator), operator) for operator, _ in constant.readers)
     for constant in later:
@@ -188,7 +188,7 @@ def _choose(constants, forms):
             for operator, position in constant.readers
         )
         overhead = _FUSED_OVERHEAD_BYTES if fusable else _DECODE_OVERHEAD_BYTES
-        if len(constant.blob) + overhead < constant.values.nbytes:
+        if len(constant.blob) + overhead < constant.size_bytes:
             coded.append(constant)
     return coded, list(fused.values())
 
@@ -235,11 +235,12 @@ def _restore_input(model, subgraph, operator, position, name, decoded):
     buffer = blob_tensor.buffer
     if buffer not in decoded:
         data = model.buffers[buffer].data
+        blob = b"" if data is None else data.tobytes()
         try:
-            decoded[buffer] = codec.decode(b"" if data is None else data.tobytes())
+            decoded[buffer] = codec.decode(blob), codec.inspect(blob).dtype
         except codec.CodecError as error:
             raise CompressionError(f"{name}, tensor {tensor_name(tensor)!r}: {error}") from error
-    values = decoded[buffer]
+    values, dtype = decoded[buffer]
     shape = () if tensor.shape is None else tuple(tensor.shape)
     if name == ops.DECODE and shape != values.shape:
         raise CompressionError(
@@ -247,7 +248,6 @@ def _restore_input(model, subgraph, operator, position, name, decoded):
             f"Received: {values.shape}"
         )
     tensor.buffer = buffer
-    dtype = "bfloat16" if values.dtype == np.uint16 else values.dtype.name
     tensor.type = TYPE_OF[dtype]
     tensor.shape = np.array(values.shape, np.int32)
 

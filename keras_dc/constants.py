@@ -15,9 +15,16 @@ DTYPE_OF = {
     schema.TensorType.FLOAT16: "float16",
     schema.TensorType.BFLOAT16: "bfloat16",
     schema.TensorType.INT8: "int8",
+    schema.TensorType.INT4: "int4",
 }
 TYPE_OF = {name: number for number, name in DTYPE_OF.items()}
-_NUMPY_OF = {"float32": np.float32, "float16": np.float16, "bfloat16": np.uint16, "int8": np.int8}
+_NUMPY_OF = {
+    "float32": np.float32,
+    "float16": np.float16,
+    "bfloat16": np.uint16,
+    "int8": np.int8,
+    "int4": np.int8,
+}
 _SMALLEST_CODED_BYTES = 64
 _MOST_WEIGHTS_TO_REGROUP = 2**22
 
@@ -30,7 +37,8 @@ class Constant:
         buffer: index of the buffer.
         tensors: `(subgraph index, tensor index)` of each tensor that has this buffer.
         readers: `(operator, input position)` of each use.
-        values: array, as the tensor has them.
+        values: array, as the tensor has them; int4 as int8.
+        size_bytes: what the buffer takes.
         dtype: the codec's name of the element type.
         channel_axis: the axis along which the values are quantized, None if they are not.
         channel_scales: float array of the quantization scales along it.
@@ -41,6 +49,7 @@ class Constant:
     tensors: list
     readers: list
     values: np.ndarray
+    size_bytes: int
     dtype: str
     channel_axis: int | None
     channel_scales: np.ndarray | None
@@ -94,15 +103,44 @@ def _as_constant(model, index, tensors, readers):
         if not alike or user.isVariable or user.sparsity is not None or user.externalBuffer:
             return None
     shape = () if first.shape is None else tuple(first.shape)
-    item_type = np.dtype(_NUMPY_OF[dtype])
-    if len(data) != item_type.itemsize * np.prod(shape, dtype=np.int64):
+    values = _unpack(data, dtype, int(np.prod(shape, dtype=np.int64)))
+    if values is None:
         raise ModelFormatError(
             f"the buffer of tensor {tensor_name(first)!r} must hold {dtype} values shaped {shape}. "
             f"Received: {len(data)} bytes"
         )
-    values = np.frombuffer(data, item_type)
     axis, scales = _quantized_channels(first, len(shape))
-    return Constant(index, tensors, readers, values.reshape(shape), dtype, axis, scales)
+    values = values.reshape(shape)
+    return Constant(index, tensors, readers, values, len(data), dtype, axis, scales)
+
+
+def _unpack(data, dtype, count):
+    """The `count` elements of a buffer, None if it holds another number of bytes."""
+    if dtype != "int4":
+        item_type = np.dtype(_NUMPY_OF[dtype])
+        return np.frombuffer(data, item_type) if len(data) == item_type.itemsize * count else None
+    if len(data) != (count + 1) // 2:
+        return None
+    # Two in a byte, the first one low; the shifts bring the sign.
+    packed = np.frombuffer(data, np.int8)
+    return np.stack([(packed << 4).astype(np.int8) >> 4, packed >> 4], axis=-1).ravel()[:count]
+
+
+def pack(values, dtype):
+    """The bytes that a buffer holds for an array that `codec.decode` gave.
+
+    Args:
+        values: array.
+        dtype: the codec's name of the element type.
+
+    Returns:
+        uint8 array; inverse of what `find_constants` reads.
+    """
+    if dtype != "int4":
+        return np.frombuffer(values.tobytes(), np.uint8)
+    nibbles = values.ravel().view(np.uint8) & 0xF
+    nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
+    return nibbles[0::2] | nibbles[1::2] << 4
 
 
 def _quantized_channels(tensor, rank):

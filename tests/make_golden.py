@@ -36,6 +36,7 @@ def bad_blobs():
     body = test_codec.EXAMPLE_BLOB[:-4]
     shape_end, index_table, gap_table, streams = 9, 16, 17, 20
     arithmetic = codec.recode(codec.encode(test_codec.trained_mask(20, 8)))[:-4]
+    int4 = codec.encode(np.array([1, -8, 7], np.int8), dtype="int4")[:-4]
     raw = codec.encode(np.arange(1, 9, dtype=np.float32) / 3)[:-4]
     return {
         "4-other_magic": sealed(b"KDX" + body[3:]),
@@ -50,6 +51,7 @@ def bad_blobs():
         "7-stream_longer_than_the_blob": sealed(changed(body, 19, 9)),
         "8-bytes_behind_the_values": sealed(raw + b"\0"),
         "9-unknown_dtype": sealed(changed(body, 4, 0x27)),
+        "9-int4_out_of_range": sealed(int4[:-1] + b"\x08"),
         "9-gap_bits_9": sealed(changed(body, 4, 0x90)),
         "9-gaps_with_the_arithmetic_coder": sealed(changed(body, 5, 0x83)),
         "9-streams_with_the_arithmetic_coder": sealed(changed(arithmetic, 5, 0x87)),
@@ -101,6 +103,8 @@ def main():
         blobs[f"v1-arithmetic_{name}"] = codec.recode(codec.encode(test_codec.ODD_TENSORS[name]))
     tensors["v1-arithmetic_trained"] = test_codec.trained_mask()
     blobs["v1-arithmetic_trained"] = codec.recode(codec.encode(test_codec.trained_mask()))
+    tensors["v1-int4"] = test_codec.ODD_TENSORS["int8"] % 16 - 8
+    blobs["v1-int4"] = codec.encode(tensors["v1-int4"], dtype="int4")
     tensors["v1-by_hand"], blobs["v1-by_hand"] = test_codec.EXAMPLE, test_codec.EXAMPLE_BLOB
     for name, blob in blobs.items():
         (tests / "golden" / f"{name}.blob").write_bytes(blob)

@@ -9,8 +9,8 @@ import zlib
 import numpy as np
 import reference_arithmetic
 
-ITEM_SIZES = {0: 4, 1: 2, 2: 2, 3: 1}
-DTYPES = {0: np.uint32, 1: np.uint16, 2: np.uint16, 3: np.uint8}
+ITEM_SIZES = {0: 4, 1: 2, 2: 2, 3: 1, 4: 1}
+DTYPES = {0: np.uint32, 1: np.uint16, 2: np.uint16, 3: np.uint8, 4: np.uint8}
 
 
 class Bits:

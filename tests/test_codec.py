@@ -95,6 +95,20 @@ def test_bfloat16_patterns_round_trip():
     np.testing.assert_array_equal(codec.decode(blob), patterns)
 
 
+def test_int4_values_round_trip():
+    values = sparse((40, 51), density=0.4, num_centroids=9, dtype=np.int8) % 16 - 8
+    values = np.where(values == -8, 0, values).astype(np.int8)
+    for blob in (
+        codec.encode(values, dtype="int4"),
+        codec.recode(codec.encode(values, dtype="int4")),
+    ):
+        assert codec.inspect(blob).dtype == "int4"
+        np.testing.assert_array_equal(codec.decode(blob), values, strict=True)
+        np.testing.assert_array_equal(reference_decoder.decode(blob), bits_of(values))
+    with pytest.raises(codec.CodecError):
+        codec.encode(np.array([8], np.int8), dtype="int4")
+
+
 def test_column_order_is_taken_where_columns_are_empty():
     assert codec.inspect(codec.encode(ODD_TENSORS["empty_columns"])).column_major
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from tiny_models import Graph, conv_net, mlp, sparse
+from tiny_models import Graph, conv_net, int4, mlp, sparse
 
 from keras_dc import codec, compression, ops, tflite_diff, tflite_model
 
@@ -69,6 +69,7 @@ def quantized():
 
 
 GRAPHS = {
+    "int4": int4,
     "mlp": mlp,
     "conv_net": conv_net,
     "shared_weights": shared_weights,

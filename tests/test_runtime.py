@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from tiny_models import mlp
+from tiny_models import int4, mlp
 
 import keras_dc as dc
 from keras_dc import runtime
@@ -60,6 +60,15 @@ def test_low_memory_gives_the_same_outputs():
     lean = outputs(dc.Interpreter(model_content=content, low_memory=True), X)
     fast = outputs(dc.Interpreter(model_content=content), X)
     np.testing.assert_allclose(lean, fast, rtol=1e-5, atol=1e-5)
+
+
+def test_int4_weights_give_the_same_bits():
+    content = int4().serialize()
+    x = np.random.default_rng(1).normal(size=(1, 33)).astype(np.float32)
+    compressed = dc.compress(content)
+    assert [row.op for row in dc.inspect(compressed)] == ["KerasDcDecode"]
+    results = [outputs(dc.Interpreter(model_content=model), x) for model in (content, compressed)]
+    np.testing.assert_array_equal(*results)
 
 
 def test_further_options_reach_the_runtime():

@@ -137,3 +137,20 @@ def conv_net(*, density=0.2):
     x = graph.conv_2d(x, kernel, bias, name="b")
     graph.output(x)
     return graph
+
+
+def int4():
+    """An int4 kernel of an odd number of weights, two in a byte."""
+    graph = Graph()
+    x = graph.input((-1, 33))
+    values = np.where(sparse((25, 33), density=0.3) != 0, 3, 0).astype(np.uint8).ravel()
+    values[::7] = 0xF9 & 0xF
+    values = np.append(values, np.uint8(0))
+    packed = values[0::2] | values[1::2] << 4
+    weights = graph.tensor((25, 33), "w", dtype=np.int8, buffer=graph.buffer(packed))
+    graph.subgraph.tensors[weights].type = schema.TensorType.INT4
+    graph.subgraph.tensors[weights].quantization = schema.QuantizationParametersT(
+        scale=np.array([0.1], np.float32), zeroPoint=np.array([0], np.int64)
+    )
+    graph.output(graph.fully_connected(x, weights, None))
+    return graph

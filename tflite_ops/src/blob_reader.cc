@@ -1,5 +1,6 @@
 #include "blob_reader.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "bit_stream.h"
@@ -136,6 +137,11 @@ size_t StoredItemSize(const ParsedBlob& blob) {
   return blob.info.wide != 0 ? sizeof(double) : sizeof(float);
 }
 
+bool AreInt4(const ByteRange& values) {
+  return std::all_of(values.bytes, values.bytes + values.size,
+                     [](uint8_t b) { return b < 8 || b >= 0xf8; });
+}
+
 // False if there are fewer. Divides where a product could overflow.
 bool ReadItems(ByteReader* reader, size_t count, size_t item_size,
                ByteRange* range) {
@@ -170,6 +176,9 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
     return KDC_TRUNCATED;
   }
 
+  if (info.dtype == KDC_INT4 && !AreInt4(blob->stored_values)) {
+    return KDC_BAD_HEADER;
+  }
   const size_t tables_begin = reader.position();
   if (blob->has_indices() && !blob->is_adaptive()) {
     blob->index_lengths.resize(static_cast<size_t>(info.num_centroids));

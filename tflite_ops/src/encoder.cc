@@ -1,5 +1,6 @@
 #include "encoder.h"
 
+#include <algorithm>
 #include <new>
 
 #include "bit_stream.h"
@@ -109,6 +110,11 @@ kdc_status EncodeOrThrow(const void* values, int32_t dtype,
   if (values == nullptr && num_weights > 0) return KDC_INVALID_ARGUMENT;
 
   const auto* bytes = static_cast<const uint8_t*>(values);
+  if (dtype == KDC_INT4 &&
+      std::any_of(bytes, bytes + num_weights,
+                  [](uint8_t b) { return b >= 8 && b < 0xf8; })) {
+    return KDC_INVALID_ARGUMENT;
+  }
   const Palette palette = FindPalette(values, num_weights, item_size);
   uint64_t gap_bits = 0;
   Draft draft = DraftWithGaps(palette, bytes, item_size,

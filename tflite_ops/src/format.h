@@ -50,6 +50,7 @@ constexpr size_t ItemSize(int dtype) {
     case KDC_BFLOAT16:
       return 2;
     case KDC_INT8:
+    case KDC_INT4:
       return 1;
     default:
       return 0;

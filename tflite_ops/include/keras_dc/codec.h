@@ -44,6 +44,7 @@ typedef enum kdc_dtype {
   KDC_FLOAT16 = 1,
   KDC_BFLOAT16 = 2,
   KDC_INT8 = 3,
+  KDC_INT4 = 4,  // one value a byte, from -8 to 7, wherever values are passed
 } kdc_dtype;
 
 // Which dimension counts the channels that have a scale each. The values stand

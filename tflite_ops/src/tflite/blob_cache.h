@@ -99,6 +99,7 @@ class DenseWeights {
   uint8_t* data() { return lines_[0].bytes; }
   const uint8_t* data() const { return lines_[0].bytes; }
   size_t size_bytes() const { return size_bytes_; }
+  void Shrink(size_t size_bytes) { size_bytes_ = size_bytes; }
 
  private:
   struct alignas(64) Line {

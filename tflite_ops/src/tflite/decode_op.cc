@@ -6,20 +6,20 @@
 #include <utility>
 
 #include "decoder.h"
+#include "format.h"
 #include "tflite/op.h"
 
 namespace keras_dc {
 namespace {
 
-size_t ElementBytes(int32_t dtype) {
-  switch (dtype) {
-    case KDC_FLOAT32:
-      return 4;
-    case KDC_INT8:
-      return 1;
-    default:
-      return 2;
+// TFLite keeps two 4-bit values in a byte, the first one low. Returns the
+// packed size; the memory is used again.
+size_t PackInt4(uint8_t* values, size_t count) {
+  for (size_t i = 0; i < count; i += 2) {
+    const uint8_t high = i + 1 < count ? values[i + 1] : 0;
+    values[i / 2] = static_cast<uint8_t>((values[i] & 0xf) | high << 4);
   }
+  return (count + 1) / 2;
 }
 
 class DecodeOp : public Op {
@@ -97,10 +97,13 @@ class DecodeOp : public Op {
     std::shared_ptr<const DenseWeights> ready = caches_->dense.Find(key);
     if (ready == nullptr) {
       auto weights = std::make_shared<DenseWeights>(
-          static_cast<size_t>(info.num_weights) * ElementBytes(info.dtype));
+          static_cast<size_t>(info.num_weights) * ItemSize(info.dtype));
       const kdc_status status = DecodeDense(
           blob.data, blob.size, weights->data(), weights->size_bytes());
       if (status != KDC_OK) return BlobError(status);
+      if (info.dtype == KDC_INT4) {
+        weights->Shrink(PackInt4(weights->data(), weights->size_bytes()));
+      }
       ready = std::move(weights);
       caches_->dense.Insert(key, ready);
     }

@@ -7,6 +7,7 @@ namespace keras_dc {
 namespace {
 
 // Older official headers do not name this type.
+constexpr int kInt4Type = 18;
 constexpr int kBFloat16Type = 19;
 
 bool Exists(const TfLiteContext& context, int index) {
@@ -148,6 +149,8 @@ int TfLiteTypeOf(int32_t dtype) {
       return kBFloat16Type;
     case KDC_INT8:
       return kTfLiteInt8;
+    case KDC_INT4:
+      return kInt4Type;
     default:
       return kTfLiteNoType;
   }
