@@ -70,6 +70,7 @@ def find_constants(model):
     """
     tensors_of = collections.defaultdict(list)
     readers_of = collections.defaultdict(list)
+    read = set()
     excluded = {0} | {entry.buffer for entry in model.metadata or ()}
     for subgraph_index, subgraph in enumerate(model.subgraphs):
         for tensor_index, tensor in enumerate(subgraph.tensors):
@@ -79,11 +80,14 @@ def find_constants(model):
                 if tensor_index >= 0:
                     buffer = subgraph.tensors[tensor_index].buffer
                     readers_of[buffer].append((operator, position))
+                    read.add((subgraph_index, int(tensor_index)))
         for tensor_index in [*subgraph.inputs, *subgraph.outputs]:
             excluded.add(subgraph.tensors[tensor_index].buffer)
     constants = []
     for index, buffer in enumerate(model.buffers):
-        if index in excluded or not readers_of[index] or buffer.data is None:
+        # A tensor that nobody reads could not be decoded for anybody.
+        is_read = readers_of[index] and read.issuperset(tensors_of[index])
+        if index in excluded or not is_read or buffer.data is None:
             continue
         constant = _as_constant(model, index, tensors_of[index], readers_of[index])
         if constant is not None:

@@ -62,7 +62,40 @@ def parse(content):
     for subgraph in model.subgraphs:
         subgraph.tensors = subgraph.tensors or []
         subgraph.operators = subgraph.operators or []
+        for holder in (subgraph, *subgraph.operators):
+            holder.inputs = _or_empty(holder.inputs)
+            holder.outputs = _or_empty(holder.outputs)
+    _check_indices(model)
     return model
+
+
+def _or_empty(indices):
+    return np.zeros(0, np.int32) if indices is None else indices
+
+
+def _check_indices(model):
+    """A model that points outside itself would fail in places that cannot say why."""
+    counts = [("buffer", len(model.buffers)), ("operator code", len(model.operatorCodes))]
+    for subgraph in model.subgraphs:
+        num_tensors = len(subgraph.tensors)
+        used = [tensor.buffer for tensor in subgraph.tensors]
+        codes = [operator.opcodeIndex for operator in subgraph.operators]
+        for (kind, count), indices in zip(counts, (used, codes)):
+            _check_range(kind, indices, 0, count)
+        for holder in (subgraph, *subgraph.operators):
+            # An optional input that is absent is -1.
+            _check_range("tensor", holder.inputs, -1, num_tensors)
+            _check_range("tensor", holder.outputs, 0, num_tensors)
+    _check_range("buffer", [entry.buffer for entry in model.metadata or ()], 0, counts[0][1])
+
+
+def _check_range(kind, indices, least, count):
+    for index in indices:
+        if not least <= index < count:
+            raise ModelFormatError(
+                f"the TFLite model is damaged: it has {count} of the kind {kind}. "
+                f"Received: index {index}"
+            )
 
 
 def serialize(model, *, unaligned_buffers=()):

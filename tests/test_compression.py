@@ -160,6 +160,12 @@ def test_tensors_of_one_buffer_but_two_shapes_are_left_alone():
     assert operators(compression.compress(graph.serialize())) == ["FULLY_CONNECTED"] * 2
 
 
+def test_a_buffer_with_a_tensor_that_nobody_reads_is_left_alone():
+    graph = mlp(sizes=(64, 64))
+    graph.tensor((64, 64), "unread", buffer=graph.subgraph.tensors[1].buffer)
+    assert operators(compression.compress(graph.serialize())) == ["FULLY_CONNECTED"]
+
+
 def test_what_does_not_pay_stays_as_it_is():
     graph = Graph()
     x = graph.input((-1, 64))

@@ -92,6 +92,22 @@ def test_parse_refuses_buffers_outside_the_flatbuffer():
         tflite_model.parse(bytes(builder.Output()))
 
 
+@pytest.mark.parametrize("place", ["buffer", "opcode", "input", "output", "graph_input"])
+def test_parse_refuses_a_model_that_points_outside_itself(place):
+    graph = mlp()
+    operator = graph.subgraph.operators[0]
+    if place == "buffer":
+        graph.subgraph.tensors[1].buffer = 99
+    elif place == "opcode":
+        operator.opcodeIndex = 99
+    elif place == "graph_input":
+        graph.subgraph.inputs = [99]
+    else:
+        setattr(operator, f"{place}s", [99])
+    with pytest.raises(tflite_model.ModelFormatError, match="Received: index 99"):
+        tflite_model.parse(graph.serialize())
+
+
 def test_operator_names():
     codes = mlp().model.operatorCodes
     assert tflite_model.operator_name(codes[0]) == "FULLY_CONNECTED"
