@@ -19,6 +19,7 @@ _MODULE_OF = {
     "share_weights": "weight_sharing",
     "SharedLayer": "weight_sharing",
     "WeightSharingCallback": "weight_sharing",
+    "CompressionTensorBoard": "monitoring",
     "strip": "stripping",
     "rescale_dropout": "dropout",
     "sensitivity": "sensitivity_scan",

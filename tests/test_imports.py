@@ -34,6 +34,7 @@ TRAINING = [
     "pruning",
     "dropout",
     "weight_sharing",
+    "monitoring",
     "registration",
     "stripping",
 ]

@@ -91,12 +91,19 @@ def tfmot(name, jit_compile):
         model.compile("adam", loss, jit_compile=jit_compile is True)
         return model
 
-    plain = build(tf_keras.layers, tf_keras.Sequential, name)
+    def plain():
+        return build(tf_keras.layers, tf_keras.Sequential, name)
+
+    # It wraps the very layers that it gets, so that each way needs a model of its own.
     schedule = sparsity.PolynomialDecay(0.3, 0.9, 0, 100_000, frequency=UPDATE_EVERY)
-    pruned = sparsity.prune_low_magnitude(plain, schedule)
-    shared = clustering.cluster_weights(plain, NUM_CLUSTERS)
+    pruned = sparsity.prune_low_magnitude(plain(), schedule)
+    shared = clustering.cluster_weights(
+        plain(),
+        number_of_clusters=NUM_CLUSTERS,
+        cluster_centroids_init=clustering.CentroidInitialization.LINEAR,
+    )
     return {
-        "plain": (compiled(plain), []),
+        "plain": (compiled(plain()), []),
         "prune": (compiled(pruned), [sparsity.UpdatePruningStep()]),
         "share": (compiled(shared), []),
     }
@@ -147,12 +154,16 @@ def step_milliseconds(ways, name, callback_class):
     turns = Turns(ways)
     times = {way: [] for way in ways}
 
+    errors = []
+
     def train(way, model, callbacks):
         turns.wait(way)
         first = timer(callback_class, way, turns, times[way])
         options = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
         try:
             model.fit(x, y, callbacks=[first, *callbacks], **options)
+        except Exception as error:
+            errors.append(error)
         finally:
             turns.wait(way)
             turns.pass_on(way, leave=True)
@@ -162,6 +173,8 @@ def step_milliseconds(ways, name, callback_class):
         thread.start()
     for thread in threads:
         thread.join()
+    if errors:
+        raise errors[0]
     return times
 
 
