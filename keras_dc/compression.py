@@ -11,6 +11,7 @@ import os
 import numpy as np
 
 from keras_dc import codec, ops, tflite_model
+from keras_dc.associated_files import append_files, associated_files
 from keras_dc.constants import TYPE_OF, encode_all, find_constants, pack
 from keras_dc.tflite_model import schema, tensor_name
 
@@ -52,7 +53,8 @@ def compress(tflite, *, coder="huffman", strip_names=True):
             tensor.
         ValueError: if `coder` is unknown.
     """
-    model = tflite_model.parse(read(tflite))
+    content = read(tflite)
+    model = tflite_model.parse(content)
     forms = _fused_forms(model)
     constants = find_constants(model)
     encode_all(constants, coder=coder)
@@ -77,7 +79,7 @@ def compress(tflite, *, coder="huffman", strip_names=True):
     if strip_names:
         _strip_names(model)
     _drop_empty_buffers(model)
-    return _serialize(model)
+    return append_files(_serialize(model), associated_files(content))
 
 
 def expand(compressed):
@@ -93,7 +95,8 @@ def expand(compressed):
         ModelFormatError: if `compressed` is not a TFLite model.
         CompressionError: if a blob is malformed or does not fit its operator.
     """
-    model = tflite_model.parse(read(compressed))
+    content = read(compressed)
+    model = tflite_model.parse(content)
     decoded = {}
     for subgraph in model.subgraphs:
         kept = []
@@ -114,7 +117,7 @@ def expand(compressed):
     for index, values in decoded.items():
         model.buffers[index].data = pack(*values)
     _drop_unused_codes(model)
-    return _serialize(model)
+    return append_files(_serialize(model), associated_files(content))
 
 
 def blob_tensors(model):

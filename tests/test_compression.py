@@ -1,3 +1,6 @@
+import io
+import zipfile
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -337,3 +340,20 @@ def test_what_the_converter_notes_of_itself_is_dropped_with_the_names():
     kept = tflite_model.parse(compression.compress(graph.serialize(), strip_names=False))
     assert kept.description == b"MLIR Converted."
     assert len(kept.metadata) == 1
+
+
+def test_associated_files_are_kept():
+    original = io.BytesIO(mlp().serialize())
+    labels = b"zero\none\n" * 50
+    with zipfile.ZipFile(original, "a") as archive:
+        archive.writestr("labels.txt", labels, zipfile.ZIP_DEFLATED)
+        archive.writestr("LICENSE", b"free", zipfile.ZIP_STORED)
+    compressed = compression.compress(original.getvalue())
+    assert len(compressed) < len(original.getvalue()) / 4
+    assert operators(compressed) == [ops.FULLY_CONNECTED] * 3
+    for content in (compressed, compression.expand(compressed)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.namelist() == ["labels.txt", "LICENSE"]
+            assert archive.read("labels.txt") == labels
+            assert archive.getinfo("labels.txt").compress_type == zipfile.ZIP_DEFLATED
+    assert compression.compress(compressed) == compressed

@@ -41,6 +41,7 @@ TRAINING = [
 TFLITE = [
     "tflite_model",
     "tflite_diff",
+    "associated_files",
     "ops",
     "codec",
     "channel_scales",
