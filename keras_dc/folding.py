@@ -178,7 +178,8 @@ def _changed(layer, name, kernel, bias):
     copy = type(layer).from_config({**layer.get_config(), "use_bias": True})
     copy.build_from_config(layer.get_build_config())
     for old, new in zip(layer.weights, copy.weights, strict=False):
-        new.assign(old)
+        # By a copy: on JAX, `predict` deletes the array of the one model or the other.
+        new.assign(ops.convert_to_numpy(old))
     getattr(copy, name).assign(kernel + 0.0)  # -0.0 becomes 0.0
     copy.bias.assign(bias)
     return copy
