@@ -29,7 +29,8 @@ def convert(model, filepath=None, *, coder="huffman", strip_names=True):
     interpreter its outputs must agree with the original's.
 
     Args:
-        model: Keras model, with or without keras_dc's wrappers; it is not changed.
+        model: Keras model, with or without keras_dc's wrappers. It is not changed, but
+            for a subclassed model, which `strip` changes in place.
         filepath: where to write the `.tflite` file; not written if None. The file is
             written whole or not at all.
         coder: see `compress`.
