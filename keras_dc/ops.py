@@ -160,9 +160,11 @@ def fused_form(model, subgraph, operator):
     # Grouped convolutions have kernels of fewer channels than their input.
     if fusable.name == CONV_2D and (np.size(x) != 4 or x[3] != weights[3]):
         return None
-    if fusable.name == CONV_2D and max(
-        weights[1] * options.dilationHFactor, weights[2] * options.dilationWFactor
-    ) > _LONGEST_REACH:
+    if (
+        fusable.name == CONV_2D
+        and max(weights[1] * options.dilationHFactor, weights[2] * options.dilationWFactor)
+        > _LONGEST_REACH
+    ):
         return None
     packed = fusable.pack(options)
     if packed is None:
