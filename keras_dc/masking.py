@@ -36,14 +36,19 @@ def masked(weights, mask, *, threshold=None, all_learn=False):
 
 @functools.cache
 def _tensorflow_masked(all_learn):
-    # Op by op these are seven passes over the weights; XLA makes them one.
+    # Op by op these are seven passes over the weights; XLA makes them one. The gradient
+    # stays outside: what a compiled function keeps for it, it copies.
     import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def forward(weights, mask, threshold):
+        return tf.where(tf.abs(weights) >= threshold, weights, 0.0) * mask
 
     @tf.custom_gradient
     def apply(weights, mask, threshold):
         def gradient(upstream):
             return upstream if all_learn else upstream * mask, None, None
 
-        return tf.where(tf.abs(weights) >= threshold, weights, 0.0) * mask, gradient
+        return forward(weights, mask, threshold), gradient
 
-    return tf.function(apply, jit_compile=True)
+    return apply
