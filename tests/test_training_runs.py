@@ -65,6 +65,10 @@ def assert_equal_models(one, other):
         np.testing.assert_array_equal(first, second)
 
 
+def outputs(model):
+    return keras.ops.convert_to_numpy(model(X))
+
+
 def zeros(model):
     kernels = [layer.get_weights()[0] for layer in dc.strip(model).layers]
     return [int(np.count_nonzero(kernel == 0)) for kernel in kernels]
@@ -118,9 +122,8 @@ def test_mixed_precision(kind, dtype):
     losses = fit(kind, model, epochs=5)["loss"]
     assert losses[-1] < losses[0]
     assert {layer.layer.kernel.dtype for layer in model.layers} == {"float32"}
-    expected = keras.ops.convert_to_numpy(model(X))
-    assert expected.dtype == (np.float16 if dtype == "mixed_float16" else expected.dtype)
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(dc.strip(model)(X)), expected)
+    assert keras.backend.standardize_dtype(model(X).dtype) == dtype.removeprefix("mixed_")
+    np.testing.assert_array_equal(outputs(dc.strip(model)), outputs(model))
     if kind != "shared":
         assert zeros(model) == [48, 16]
 
@@ -134,6 +137,7 @@ def test_loss_scaling_counts_real_updates(kind):
         assert zeros(model) == [48, 16]
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras has it not on Torch")
 def test_several_steps_per_execution(kind):
     # The callback sees every other step, so that the masks move one step late at most.
     many = compiled(wrapped(kind), steps_per_execution=2)
@@ -194,9 +198,9 @@ def test_clone_model_keeps_the_wrappers(kind):
     assert [type(layer) for layer in clone.layers] == [type(layer) for layer in model.layers]
     # Keras clones no weights: that is the caller's second line.
     clone.set_weights(model.get_weights())
-    np.testing.assert_array_equal(clone(X), model(X))
+    np.testing.assert_array_equal(outputs(clone), outputs(model))
     fit(kind, compiled(clone), epochs=4)
-    assert not np.array_equal(clone(X), model(X))
+    assert not np.array_equal(outputs(clone), outputs(model))
     if kind != "shared":
         assert zeros(clone) == [48, 16]
 
