@@ -79,7 +79,7 @@ def mask_image(mask, *, largest_side=LARGEST_SIDE):
     Returns:
         uint8 array of two dimensions.
     """
-    picture = np.asarray(mask, np.float32).reshape(-1, mask.shape[-1])
+    picture = np.asarray(mask, np.float64).reshape(-1, mask.shape[-1])
     for axis in (0, 1):
         size = picture.shape[axis]
         starts = np.arange(0, size, -(-size // largest_side))
