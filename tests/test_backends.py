@@ -35,7 +35,8 @@ def test_training_on_another_backend(backend):
     result = subprocess.run(
         command,
         env={**os.environ, "KERAS_BACKEND": backend},
-        cwd=HERE.parent,
+        # Where the sources do not hide the installed package.
+        cwd=HERE,
         capture_output=True,
         text=True,
         timeout=1800,

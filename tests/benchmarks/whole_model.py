@@ -118,7 +118,9 @@ print(resident_kib() - before, seconds)
 def probe(who, path):
     """(bytes that are resident after an invoke, seconds to load) of a model file."""
     command = [sys.executable, "-c", PROBE, who, str(path)]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    # Where the sources do not hide the installed package.
+    folder = pathlib.Path(__file__).parent
+    result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
     kib, seconds = result.stdout.split()
     return int(kib) * 1024, float(seconds)
 
