@@ -30,7 +30,7 @@ _MODULE_OF = {
     "expand": "compression",
     "inspect": "report",
     "Interpreter": "runtime",
-    "op_library_path": "codec",
+    "op_library_path": "native",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

@@ -6,14 +6,11 @@ TFLite ops. The library lets go of the interpreter lock while it works.
 
 import ctypes
 import dataclasses
-import functools
-import pathlib
-import sys
 
 import numpy as np
 
-_LIBRARY_NAMES = {"darwin": "libkeras_dc.dylib", "win32": "keras_dc.dll"}
-_MAX_RANK = 8
+from keras_dc import native
+
 _NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8", 4: "int4"}
 # What stands in for element types that NumPy lacks.
 _NUMPY_NAME_OF = {"bfloat16": "uint16", "int4": "int8"}
@@ -24,30 +21,6 @@ _CODE_OF = {name: code for code, name in _NAME_OF.items()}
 
 class CodecError(ValueError):
     """The library refused a tensor or a blob."""
-
-
-class _BlobInfoStruct(ctypes.Structure):
-    _fields_ = [
-        ("dtype", ctypes.c_int32),
-        ("rank", ctypes.c_int32),
-        ("shape", ctypes.c_int64 * _MAX_RANK),
-        ("num_weights", ctypes.c_int64),
-        ("num_kept", ctypes.c_int64),
-        ("num_fillers", ctypes.c_int64),
-        ("num_centroids", ctypes.c_int32),
-        ("gap_bits", ctypes.c_int32),
-        ("column_major", ctypes.c_int32),
-        ("num_streams", ctypes.c_int32),
-        ("header_bytes", ctypes.c_int64),
-        ("codebook_bytes", ctypes.c_int64),
-        ("table_bytes", ctypes.c_int64),
-        ("index_bytes", ctypes.c_int64),
-        ("gap_bytes", ctypes.c_int64),
-        ("scale_axis", ctypes.c_int32),
-        ("wide", ctypes.c_int32),
-        ("scale_bytes", ctypes.c_int64),
-        ("coder", ctypes.c_int32),
-    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,91 +68,9 @@ class BlobInfo:
     coder: str
 
 
-def op_library_path():
-    """Path of the native library, for those who call `load_delegate` themselves.
-
-    Returns:
-        str, the absolute path of the shared library inside the installed package.
-
-    Raises:
-        FileNotFoundError: if the package was imported from its sources without
-            having been built.
-    """
-    name = _LIBRARY_NAMES.get(sys.platform, "libkeras_dc.so")
-    # An editable installation has two folders: the sources and what was built.
-    folders = [pathlib.Path(folder) for folder in sys.modules[__package__].__path__]
-    for folder in folders:
-        if (folder / name).is_file():
-            return str((folder / name).resolve())
-    raise FileNotFoundError(
-        f"keras_dc's native library must lie beside the package; install it with "
-        f"`pip install .` and import it from outside the sources. Received: no {name} "
-        f"in {', '.join(map(str, folders))}"
-    )
-
-
-@functools.cache
-def _library():
-    library = ctypes.CDLL(op_library_path())
-    size_pointer = ctypes.POINTER(ctypes.c_size_t)
-    shape_pointer = ctypes.POINTER(ctypes.c_int64)
-    library.kdc_status_message.argtypes = [ctypes.c_int32]
-    library.kdc_status_message.restype = ctypes.c_char_p
-    library.kdc_encode_bound.argtypes = [ctypes.c_int64, ctypes.c_int32, ctypes.c_int32]
-    library.kdc_encode_bound.restype = ctypes.c_size_t
-    library.kdc_encode.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        shape_pointer,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        size_pointer,
-    ]
-    library.kdc_encode_scaled.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        shape_pointer,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        size_pointer,
-    ]
-    library.kdc_inspect.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.POINTER(_BlobInfoStruct),
-    ]
-    library.kdc_recode.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        size_pointer,
-    ]
-    library.kdc_decode_entries.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-    ]
-    library.kdc_decode.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-    ]
-    return library
-
-
 def _check(status):
     if status != 0:
-        message = _library().kdc_status_message(status).decode()
+        message = native.library().kdc_status_message(status).decode()
         raise CodecError(f"{message}. Received: status {status}")
 
 
@@ -201,12 +92,13 @@ def encode(values, *, dtype=None):
     values = np.asarray(values, order="C")
     name = dtype or values.dtype.name
     expected = _NUMPY_NAME_OF.get(name, name)
-    if name not in _CODE_OF or values.dtype.name != expected or values.ndim > _MAX_RANK:
+    if name not in _CODE_OF or values.dtype.name != expected or values.ndim > native.MAX_RANK:
         raise CodecError(
-            f"expected an array of {', '.join(_CODE_OF)} with at most {_MAX_RANK} dimensions. "
-            f"Received: dtype={name!r}, an array of {values.dtype} shaped {values.shape}"
+            f"expected an array of {', '.join(_CODE_OF)} with at most {native.MAX_RANK} "
+            f"dimensions. Received: dtype={name!r}, an array of {values.dtype} shaped "
+            f"{values.shape}"
         )
-    return _call_encoder(_library().kdc_encode, values, name)
+    return _call_encoder(native.library().kdc_encode, values, name)
 
 
 def encode_scaled(values, *, codebook, scales, axis):
@@ -244,7 +136,7 @@ def encode_scaled(values, *, codebook, scales, axis):
             f"Received: {values.dtype}, {codebook.size} centroids"
         )
     return _call_encoder(
-        _library().kdc_encode_scaled,
+        native.library().kdc_encode_scaled,
         values,
         values.dtype.name,
         codebook.ctypes.data,
@@ -275,14 +167,16 @@ def recode(blob):
     recoded = np.empty(len(blob), np.uint8)
     size = ctypes.c_size_t()
     _check(
-        _library().kdc_recode(blob, len(blob), recoded.ctypes.data, len(blob), ctypes.byref(size))
+        native.library().kdc_recode(
+            blob, len(blob), recoded.ctypes.data, len(blob), ctypes.byref(size)
+        )
     )
     return recoded[: size.value].tobytes()
 
 
 def _call_encoder(function, values, dtype, *parameters, extra_bytes=0):
     code, rank = _CODE_OF[dtype], values.ndim
-    capacity = _library().kdc_encode_bound(values.size, code, rank) + extra_bytes
+    capacity = native.library().kdc_encode_bound(values.size, code, rank) + extra_bytes
     blob = np.empty(max(capacity, 1), np.uint8)
     size = ctypes.c_size_t()
     shape = (ctypes.c_int64 * max(rank, 1))(*values.shape)
@@ -304,8 +198,8 @@ def inspect(blob):
         CodecError: if the blob is malformed.
     """
     blob = bytes(blob)
-    struct = _BlobInfoStruct()
-    _check(_library().kdc_inspect(blob, len(blob), ctypes.byref(struct)))
+    struct = native.BlobInfoStruct()
+    _check(native.library().kdc_inspect(blob, len(blob), ctypes.byref(struct)))
     fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
     fields["dtype"] = _NAME_OF[struct.dtype]
     fields["shape"] = tuple(struct.shape[: struct.rank])
@@ -331,7 +225,7 @@ def decode(blob):
     blob = bytes(blob)
     info = inspect(blob)
     values = np.empty(info.shape, _NUMPY_NAME_OF.get(info.dtype, info.dtype))
-    _check(_library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
+    _check(native.library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
     return values
 
 
@@ -359,21 +253,44 @@ def decode_entries(blob, *, out=None):
 
     Args:
         blob: bytes of a blob with a codebook.
-        out: Entries of an earlier call for a blob of the same shape and number of kept
-            weights, to be written over; new arrays if None.
+        out: Entries of an earlier call for a blob with as many rows and kept weights, to
+            be written over; new arrays if None.
 
     Returns:
         Entries.
 
     Raises:
-        CodecError: if the blob is malformed or has no codebook.
+        CodecError: if the blob is malformed or has no codebook, or if `out` does not fit.
     """
     if out is None:
         info = inspect(blob)
-        rows = info.shape[0] if len(info.shape) > 1 and 0 not in info.shape else 1
-        # The library writes one column more than there are.
-        columns = np.empty(info.num_kept + 1, np.uint32)[: info.num_kept]
-        out = Entries(np.zeros(rows + 1, np.uint32), columns, np.empty(info.num_kept, np.uint8))
+        rows = 0 if 0 in info.shape else info.shape[0] if len(info.shape) > 1 else 1
+        out = Entries(
+            row_begin=np.zeros(rows + 1, np.uint32),
+            columns=np.empty(info.num_kept, np.uint32),
+            indices=np.empty(info.num_kept, np.uint8),
+        )
     arrays = (out.row_begin, out.columns, out.indices)
-    _check(_library().kdc_decode_entries(blob, len(blob), *(array.ctypes.data for array in arrays)))
+    dtypes = [array.dtype for array in arrays]
+    if (
+        dtypes != [np.uint32, np.uint32, np.uint8]
+        or out.columns.shape != out.indices.shape
+        or not all(array.flags.carray for array in arrays)
+    ):
+        raise CodecError(
+            "`out` must hold contiguous, writable arrays of uint32, uint32 and uint8, with as many "
+            f"columns as indices. Received: {', '.join(map(str, dtypes))} shaped "
+            f"{', '.join(str(array.shape) for array in arrays)}"
+        )
+    _check(
+        native.library().kdc_decode_entries(
+            blob,
+            len(blob),
+            out.row_begin.ctypes.data,
+            out.row_begin.size,
+            out.columns.ctypes.data,
+            out.indices.ctypes.data,
+            out.indices.size,
+        )
+    )
     return out

@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import importlib.util
 
-from keras_dc.codec import op_library_path
+from keras_dc.native import op_library_path
 
 
 @dataclasses.dataclass(frozen=True)

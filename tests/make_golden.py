@@ -81,6 +81,7 @@ def bad_blobs():
         "12-bits_behind_the_symbols": sealed(changed(body, streams, 0x12)),
         "13-too_few_kept": sealed(changed(body, streams + 1, 0xFE)),
         "13-too_many_kept": sealed(changed(body, streams + 1, 0xB6)),
+        "13-trailing_filler": sealed(body[:-2] + b"\xb6\x0c"),
         "13-outside": sealed(changed(changed(body, 7, 1), 8, 13)),
     }
 

@@ -196,6 +196,7 @@ def canonical_codes(lengths):
 
 
 def positions(gaps, filler):
+    assert not gaps or gaps[-1] != filler
     position = 0
     for gap in gaps:
         position += gap

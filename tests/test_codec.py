@@ -1,4 +1,5 @@
 import concurrent.futures
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import reference_decoder
 
-from keras_dc import codec
+from keras_dc import codec, native
 
 GOLDEN = pathlib.Path(__file__).with_name("golden")
 GOLDEN_ERRORS = pathlib.Path(__file__).with_name("golden_errors")
@@ -201,6 +202,33 @@ def test_entries_are_the_kept_weights(name):
 def test_entries_need_a_codebook():
     with pytest.raises(codec.CodecError):
         codec.decode_entries(codec.encode(ODD_TENSORS["dense_noise"]))
+
+
+@pytest.mark.parametrize("name", ["row_begin", "columns", "indices"])
+@pytest.mark.parametrize("change", [lambda a: a[:-1], lambda a: np.append(a, a[:1]), np.int64])
+@pytest.mark.parametrize("tensor", ["many_streams", "empty_columns"])
+def test_entries_must_fit_what_they_are_written_to(name, change, tensor):
+    blob = codec.encode(ODD_TENSORS[tensor])
+    entries = codec.decode_entries(blob)
+    out = dataclasses.replace(entries, **{name: change(getattr(entries, name))})
+    with pytest.raises(codec.CodecError, match="Received: "):
+        codec.decode_entries(blob, out=out)
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_entries_must_be_as_many_as_the_blob_has(step):
+    blob = codec.encode(ODD_TENSORS["many_streams"])
+    entries = codec.decode_entries(blob)
+    size = entries.indices.size + step
+    out = codec.Entries(entries.row_begin, np.zeros(size, np.uint32), np.zeros(size, np.uint8))
+    with pytest.raises(codec.CodecError, match="status 3"):
+        codec.decode_entries(blob, out=out)
+
+
+def test_the_documents_decoder_refuses_a_trailing_filler_too():
+    blob = (GOLDEN_ERRORS / "13-trailing_filler.blob").read_bytes()
+    with pytest.raises(AssertionError):
+        reference_decoder.decode(blob)
 
 
 def trained_mask(rows=120, side=14, seed=0):
@@ -420,5 +448,5 @@ def test_encode_refuses_what_it_cannot_code(values):
 
 
 def test_the_library_path_exists():
-    assert pathlib.Path(codec.op_library_path()).is_absolute()
-    assert pathlib.Path(codec.op_library_path()).is_file()
+    assert pathlib.Path(native.op_library_path()).is_absolute()
+    assert pathlib.Path(native.op_library_path()).is_file()

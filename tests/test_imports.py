@@ -43,6 +43,7 @@ TFLITE = [
     "tflite_diff",
     "associated_files",
     "ops",
+    "native",
     "codec",
     "channel_scales",
     "constants",

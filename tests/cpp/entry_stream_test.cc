@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "crc32.h"
 #include "fake_runtime.h"
 
 namespace keras_dc {
@@ -63,6 +64,23 @@ TEST(EntryStream, RefusesWhatItCannotRead) {
   std::vector<uint8_t> blob = EncodeFloats(Sparse(600, 0.1, 9), {20, 30});
   blob[blob.size() / 2] ^= 1;
   EXPECT_EQ(stream.Open(blob.data(), blob.size()), KDC_BAD_CHECKSUM);
+}
+
+// The example of FORMAT.md, 10, with the gaps 1 2 3 1 0 3: every position is
+// inside the tensor, but the last symbol is a filler.
+TEST(EntryStream, RefusesATrailingFiller) {
+  std::vector<uint8_t> blob = {0x4b, 0x44, 0x43, 0x01, 0x20, 0x03, 0x02, 0x02,
+                               0x08, 0x04, 0x02, 0x01, 0x00, 0x38, 0x00, 0x34,
+                               0x21, 0x42, 0x00, 0x01, 0x02, 0xb6, 0x0c};
+  const uint32_t checksum = Crc32(blob.data(), blob.size());
+  for (int i = 0; i < 4; ++i) {
+    blob.push_back(static_cast<uint8_t>(checksum >> (8 * i)));
+  }
+  EntryStream stream;
+  ASSERT_EQ(stream.Open(blob.data(), blob.size()), KDC_OK);
+  const float input[8] = {};
+  float output[2] = {};
+  EXPECT_EQ(stream.AddProduct(input, output), KDC_BAD_POSITION);
 }
 
 }  // namespace

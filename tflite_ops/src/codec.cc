@@ -32,7 +32,7 @@ const char* kdc_status_message(int32_t status) {
     case KDC_OUT_OF_MEMORY:
       return "memory could not be allocated";
     case KDC_WRONG_BUFFER_SIZE:
-      return "the buffer does not have the size of the tensor";
+      return "a buffer does not have the size of what it takes";
     case KDC_BAD_MAGIC:
       return "this is not a keras_dc blob: it does not begin with 'KDC'";
     case KDC_UNSUPPORTED_VERSION:
@@ -52,7 +52,8 @@ const char* kdc_status_message(int32_t status) {
     case KDC_BAD_STREAM:
       return "a bit stream of the blob does not end where its symbols do";
     case KDC_BAD_POSITION:
-      return "the blob's position gaps lead outside the tensor";
+      return "the blob's position gaps do not end at its last kept weight, "
+             "inside the tensor";
     default:
       return "unknown status";
   }
@@ -129,10 +130,13 @@ int32_t kdc_decode(const uint8_t* blob, size_t blob_size, void* values,
 }
 
 int32_t kdc_decode_entries(const uint8_t* blob, size_t blob_size,
-                           uint32_t* row_begin, uint32_t* columns,
-                           uint8_t* indices) {
+                           uint32_t* row_begin, size_t row_begin_size,
+                           uint32_t* columns, uint8_t* indices,
+                           size_t num_entries) {
   if (row_begin == nullptr || columns == nullptr || indices == nullptr) {
     return KDC_INVALID_ARGUMENT;
   }
-  return keras_dc::DecodeEntries(blob, blob_size, row_begin, columns, indices);
+  return keras_dc::DecodeEntries(
+      blob, blob_size,
+      {row_begin, row_begin_size, columns, indices, num_entries});
 }

@@ -212,10 +212,9 @@ kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor) {
   if (blob.info.column_major != 0) {
     status = DecodeColumnMajor(blob, matrix, tensor);
   } else {
-    tensor->columns.resize(blob.num_entries() + 1);
+    tensor->columns.resize(blob.num_entries());
     status = DecodeRowMajor(blob, matrix, tensor->row_begin.data(),
                             tensor->columns.data());
-    tensor->columns.pop_back();
   }
   return status;
 }
@@ -300,26 +299,31 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
 }
 
 kdc_status DecodeEntriesOrThrow(const uint8_t* bytes, size_t size,
-                                uint32_t* row_begin, uint32_t* columns,
-                                uint8_t* indices) {
+                                const EntryBuffers& buffers) {
   ParsedBlob blob;
   kdc_status status = ReadBlob(bytes, size, &blob);
   if (status != KDC_OK) return status;
   if (blob.info.num_centroids == 0) return KDC_INVALID_ARGUMENT;
-  status = DecodeIndices(blob, indices);
-  if (status != KDC_OK) return status;
   const MatrixShape matrix = ShapeOf(blob);
+  const size_t num_entries = blob.num_entries();
+  if (buffers.row_begin_size != matrix.rows + 1 ||
+      buffers.num_entries != num_entries) {
+    return KDC_WRONG_BUFFER_SIZE;
+  }
+  status = DecodeIndices(blob, buffers.indices);
+  if (status != KDC_OK) return status;
   if (blob.info.column_major == 0) {
-    return DecodeRowMajor(blob, matrix, row_begin, columns);
+    return DecodeRowMajor(blob, matrix, buffers.row_begin, buffers.columns);
   }
   SparseTensor tensor;
   tensor.row_begin.assign(matrix.rows + 1, 0);
-  tensor.indices.assign(indices, indices + blob.num_entries());
+  tensor.indices.assign(buffers.indices, buffers.indices + num_entries);
   status = DecodeColumnMajor(blob, matrix, &tensor);
   if (status != KDC_OK) return status;
-  std::copy(tensor.row_begin.begin(), tensor.row_begin.end(), row_begin);
-  std::copy(tensor.columns.begin(), tensor.columns.end(), columns);
-  std::copy(tensor.indices.begin(), tensor.indices.end(), indices);
+  std::copy(tensor.row_begin.begin(), tensor.row_begin.end(),
+            buffers.row_begin);
+  std::copy(tensor.columns.begin(), tensor.columns.end(), buffers.columns);
+  std::copy(tensor.indices.begin(), tensor.indices.end(), buffers.indices);
   return KDC_OK;
 }
 
@@ -344,10 +348,9 @@ kdc_status DecodeDense(const uint8_t* blob, size_t blob_size, void* values,
 }
 
 kdc_status DecodeEntries(const uint8_t* blob, size_t blob_size,
-                         uint32_t* row_begin, uint32_t* columns,
-                         uint8_t* indices) {
+                         const EntryBuffers& buffers) {
   try {
-    return DecodeEntriesOrThrow(blob, blob_size, row_begin, columns, indices);
+    return DecodeEntriesOrThrow(blob, blob_size, buffers);
   } catch (const std::bad_alloc&) {
     return KDC_OUT_OF_MEMORY;
   }

@@ -43,12 +43,20 @@ void StoredScales(const ParsedBlob& blob, std::vector<double>* codebook,
 kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,
                         SparseTensor* tensor);
 
-// Decodes to the caller's memory: a row start for each row and one more, and a
-// column and a cluster index for each entry; `columns` has room for one more.
-// KDC_INVALID_ARGUMENT for a blob without a codebook.
+// The caller's memory for entries: a row start for each row and one more, and a
+// column and a cluster index for each entry.
+struct EntryBuffers {
+  uint32_t* row_begin = nullptr;
+  size_t row_begin_size = 0;
+  uint32_t* columns = nullptr;
+  uint8_t* indices = nullptr;
+  size_t num_entries = 0;
+};
+
+// Decodes to the caller's memory. KDC_INVALID_ARGUMENT for a blob without a
+// codebook, KDC_WRONG_BUFFER_SIZE if a size is not that of the blob.
 kdc_status DecodeEntries(const uint8_t* blob, size_t blob_size,
-                         uint32_t* row_begin, uint32_t* columns,
-                         uint8_t* indices);
+                         const EntryBuffers& buffers);
 
 // Decodes to `values_size` bytes of dense values, C order.
 kdc_status DecodeDense(const uint8_t* blob, size_t blob_size, void* values,

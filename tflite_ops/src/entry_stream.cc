@@ -79,12 +79,14 @@ kdc_status EntryStream::AddProduct(const float* input, float* output) {
   const uint32_t filler = FillerSymbol(info.gap_bits);
   uint64_t line = 0, offset = 0, line_begin = 0;
   size_t num_seen = 0, index = 0;
+  bool ends_in_filler = false;
   indices_.clear();
   next_index_stream_ = 0;
   for (int i = 0; i < static_cast<int>(blob_.gap_streams.size()); ++i) {
     kdc_status status = DecodeOne(blob_.gap_lengths, blob_.gap_streams,
                                   blob_.num_gap_symbols(), i, &gaps_);
     if (status != KDC_OK) return status;
+    if (!gaps_.empty()) ends_in_filler = gaps_.back() == filler;
     for (const uint8_t gap : gaps_) {
       offset += gap;
       if (gap == filler) continue;
@@ -111,10 +113,7 @@ kdc_status EntryStream::AddProduct(const float* input, float* output) {
       ++num_seen;
     }
   }
-  if (num_seen != num_kept || line_begin + offset > num_weights) {
-    return KDC_BAD_POSITION;
-  }
-  return KDC_OK;
+  return num_seen == num_kept && !ends_in_filler ? KDC_OK : KDC_BAD_POSITION;
 }
 
 }  // namespace keras_dc

@@ -46,8 +46,9 @@ void WalkAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
 }
 
 // Fillers come at random: a branch on them would be mispredicted. So all
-// symbols write, a filler where the next kept weight will, and only the ends of
-// rows branch. (Flat positions first and rows in a second pass were slower.)
+// symbols write, a filler where the next kept weight will (there is one, since
+// the last symbol is none), and only the ends of rows branch. (Flat positions
+// first and rows in a second pass were slower.)
 void WalkSymbols(uint64_t row_length, uint32_t filler, const uint8_t* stop,
                  const uint32_t* columns, uint32_t* row_begin, size_t* row,
                  GapWalk* walk) {
@@ -88,6 +89,7 @@ kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
     num_zeros += gap;
   }
   const bool fits =
+      gaps->end()[-1] != filler &&
       num_kept == static_cast<uint64_t>(blob.info.num_kept) &&
       num_zeros + num_kept <= static_cast<uint64_t>(blob.info.num_weights);
   return fits ? KDC_OK : KDC_BAD_POSITION;

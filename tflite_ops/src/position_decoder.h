@@ -23,11 +23,12 @@ struct Gaps {
 };
 
 // Decodes the gap symbols and checks that they keep as many weights as the
-// header says and stay inside the tensor, so that a walk needs no checks.
+// header says, end with one and stay inside the tensor, so that a walk needs no
+// checks.
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps);
 
 // Decodes a scan by rows to `matrix.rows + 1` row starts and the columns of the
-// entries; `columns` has room for one more than there are.
+// entries.
 kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
                           uint32_t* row_begin, uint32_t* columns);
 

@@ -137,11 +137,13 @@ KDC_EXPORT int32_t kdc_decode(const uint8_t* blob, size_t blob_size,
 // Decodes a blob with a codebook to where its entries are and which centroid
 // each one has, as a matrix in compressed sparse row form (FORMAT.md, 2):
 // entries `row_begin[r]` to `row_begin[r + 1] - 1` are those of row r. The
-// caller gives room for the rows and one more, for `num_kept` columns and one
-// more, and for `num_kept` indices; `kdc_inspect` tells the numbers.
+// caller gives room for the rows and one more (`row_begin_size` elements), and
+// for `num_entries` columns and indices, `num_kept` of `kdc_inspect`.
+// KDC_WRONG_BUFFER_SIZE if these are not the numbers of the blob.
 KDC_EXPORT int32_t kdc_decode_entries(const uint8_t* blob, size_t blob_size,
-                                      uint32_t* row_begin, uint32_t* columns,
-                                      uint8_t* indices);
+                                      uint32_t* row_begin,
+                                      size_t row_begin_size, uint32_t* columns,
+                                      uint8_t* indices, size_t num_entries);
 
 #ifdef __cplusplus
 }  // extern "C"
