@@ -63,7 +63,7 @@ def factor_floats(values, axis):
         if found is not None:
             factors = Factors(np.sign(codebook) * found[1], np.sign(ratios) * found[0])
             if _gives(factors, channels, assignments):
-                return factors
+                return _with_negative_zeros(factors, values, axis)
     return None
 
 
@@ -267,6 +267,15 @@ def _gives(factors, channels, assignments):
         np.array_equal((factors.codebook[centroids] * scale).astype(np.float32), distinct)
         for scale, distinct, centroids in zip(factors.scales, channels, assignments)
     )
+
+
+def _with_negative_zeros(factors, values, axis):
+    """The centroids from which -0.0 comes: -0.0 under positive scales, 0.0 under others."""
+    is_negative_zero = np.moveaxis((values == 0) & np.signbit(values), axis, 0)
+    has_one = is_negative_zero.reshape(len(factors.scales), -1).any(axis=1)
+    signs = np.unique(np.sign(factors.scales[has_one]))
+    codebook = np.concatenate([factors.codebook, -0.0 * signs])
+    return Factors(codebook, factors.scales) if len(codebook) <= _MAX_CENTROIDS else None
 
 
 def _as_float32(numbers):

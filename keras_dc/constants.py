@@ -1,13 +1,11 @@
-"""The constants of a TFLite model, and the smallest blob for each."""
+"""The constants of a TFLite model: which of them can be coded, and why the others cannot."""
 
 import collections
-import concurrent.futures
 import dataclasses
-import os
 
 import numpy as np
 
-from keras_dc import channel_scales, codec
+from keras_dc import ops, sparse_tensors
 from keras_dc.tflite_model import ModelFormatError, schema, tensor_name
 
 DTYPE_OF = {
@@ -17,6 +15,7 @@ DTYPE_OF = {
     schema.TensorType.INT8: "int8",
     schema.TensorType.INT4: "int4",
 }
+_TYPE_NAMES = {number: name for name, number in vars(schema.TensorType).items() if name[0] != "_"}
 TYPE_OF = {name: number for number, name in DTYPE_OF.items()}
 _NUMPY_OF = {
     "float32": np.float32,
@@ -26,7 +25,6 @@ _NUMPY_OF = {
     "int4": np.int8,
 }
 _SMALLEST_CODED_BYTES = 64
-_MOST_WEIGHTS_TO_REGROUP = 2**22
 
 
 @dataclasses.dataclass
@@ -38,10 +36,13 @@ class Constant:
         tensors: `(subgraph index, tensor index)` of each tensor that has this buffer.
         readers: `(operator, input position)` of each use.
         values: array, as the tensor has them; int4 as int8.
-        size_bytes: what the buffer takes.
+        size_bytes: what the buffer takes, and the indices of a sparse tensor.
         dtype: the codec's name of the element type.
         channel_axis: the axis along which the values are quantized, None if they are not.
         channel_scales: float array of the quantization scales along it.
+        sparse_form: SparseForm if the tensor is stored sparsely, else None; `values` are
+            dense either way.
+        factors: `(axis, channel_scales.Factors)` if they are known, else None.
         blob: bytes, once coded.
     """
 
@@ -51,27 +52,50 @@ class Constant:
     values: np.ndarray
     size_bytes: int
     dtype: str
-    channel_axis: int | None
-    channel_scales: np.ndarray | None
+    channel_axis: int | None = None
+    channel_scales: np.ndarray | None = None
+    sparse_form: sparse_tensors.SparseForm | None = None
+    factors: tuple | None = None
     blob: bytes = b""
 
 
+@dataclasses.dataclass(frozen=True)
+class LeftConstant:
+    """A buffer of values that is not coded.
+
+    Attributes:
+        buffer: index of the buffer.
+        tensors: `(subgraph index, tensor index)` of each tensor that has this buffer.
+        readers: `(operator, input position)` of each use.
+        size_bytes: what the buffer takes, and the indices of a sparse tensor.
+        reason: str, why.
+    """
+
+    buffer: int
+    tensors: list
+    readers: list
+    size_bytes: int
+    reason: str
+
+
+class _CannotCodeError(Exception):
+    """Says why a constant is left alone."""
+
+
 def find_constants(model):
-    """The buffers that can be coded: tensors of one shape and dtype, read by ops only.
+    """Sort the buffers with values into those that can be coded and those that cannot.
 
     Args:
         model: `schema.ModelT`.
 
     Returns:
-        list of Constant, not yet coded.
+        tuple `(list of Constant, list of LeftConstant)`, in the order of the buffers.
 
     Raises:
         ModelFormatError: if a buffer contradicts its tensor.
     """
-    tensors_of = collections.defaultdict(list)
-    readers_of = collections.defaultdict(list)
-    read = set()
-    excluded = {0} | {entry.buffer for entry in model.metadata or ()}
+    tensors_of, readers_of = collections.defaultdict(list), collections.defaultdict(list)
+    read, ends = set(), set()
     for subgraph_index, subgraph in enumerate(model.subgraphs):
         for tensor_index, tensor in enumerate(subgraph.tensors):
             tensors_of[tensor.buffer].append((subgraph_index, tensor_index))
@@ -81,41 +105,91 @@ def find_constants(model):
                     buffer = subgraph.tensors[tensor_index].buffer
                     readers_of[buffer].append((operator, position))
                     read.add((subgraph_index, int(tensor_index)))
-        for tensor_index in [*subgraph.inputs, *subgraph.outputs]:
-            excluded.add(subgraph.tensors[tensor_index].buffer)
-    constants = []
+        ends.update((subgraph_index, int(t)) for t in [*subgraph.inputs, *subgraph.outputs])
+    metadata = {entry.buffer for entry in model.metadata or ()}
+    blobs = {subgraph.tensors[index].buffer for subgraph, *_, index in ops.blob_tensors(model)}
+    constants, left = [], []
     for index, buffer in enumerate(model.buffers):
-        # A tensor that nobody reads could not be decoded for anybody.
-        is_read = readers_of[index] and read.issuperset(tensors_of[index])
-        if index in excluded or not is_read or buffer.data is None:
+        tensors, readers = tensors_of[index], readers_of[index]
+        if index == 0 or not tensors or buffer.data is None or not len(buffer.data):
             continue
-        constant = _as_constant(model, index, tensors_of[index], readers_of[index])
-        if constant is not None:
-            constants.append(constant)
-    return constants
+        try:
+            # A tensor that nobody reads could not be decoded for anybody.
+            _check(read.issuperset(tensors), "a tensor of this buffer is read by no operator")
+            _check(ends.isdisjoint(tensors), "an input or output of the graph")
+            _check(index not in metadata, "shared by the model's metadata")
+            _check(index not in blobs, "coded already")
+            constants.append(_as_constant(model, index, tensors, readers))
+        except _CannotCodeError as error:
+            first = model.subgraphs[tensors[0][0]].tensors[tensors[0][1]]
+            left.append(
+                LeftConstant(index, tensors, readers, _size_bytes(buffer, first), str(error))
+            )
+    return constants, left
+
+
+def _check(condition, reason):
+    if not condition:
+        raise _CannotCodeError(reason)
+
+
+def _size_bytes(buffer, tensor):
+    indices = 0 if tensor.sparsity is None else sparse_tensors.size_bytes(tensor.sparsity)
+    return len(buffer.data) + indices
 
 
 def _as_constant(model, index, tensors, readers):
-    data = model.buffers[index].data
+    buffer = model.buffers[index]
     users = [model.subgraphs[subgraph].tensors[tensor] for subgraph, tensor in tensors]
     first = users[0]
-    dtype = DTYPE_OF.get(first.type)
-    if dtype is None or len(data) < _SMALLEST_CODED_BYTES:
-        return None
+    dtype = DTYPE_OF.get(first.type, "")
+    type_name = _TYPE_NAMES.get(first.type, str(first.type))
+    _check(dtype, f"{type_name} is not among {', '.join(TYPE_OF)}")
+    size_bytes = _size_bytes(buffer, first)
+    _check(size_bytes >= _SMALLEST_CODED_BYTES, f"smaller than {_SMALLEST_CODED_BYTES} bytes")
+    _check(not any(user.isVariable for user in users), "a variable")
+    _check(not any(user.externalBuffer for user in users), "kept in an external buffer")
     for user in users:
         alike = user.type == first.type and np.array_equal(user.shape, first.shape)
-        if not alike or user.isVariable or user.sparsity is not None or user.externalBuffer:
-            return None
-    shape = () if first.shape is None else tuple(first.shape)
-    values = _unpack(data, dtype, int(np.prod(shape, dtype=np.int64)))
+        _check(alike, "shared by tensors of different shapes or types")
+        one_form = (user.sparsity is None) == (first.sparsity is None)
+        _check(one_form, "shared by a sparse tensor and a dense one")
+    shape = () if first.shape is None else tuple(map(int, first.shape))
+    if first.sparsity is not None:
+        return _as_sparse_constant(model, index, tensors, readers, dtype, shape)
+    values = _unpack(buffer.data, dtype, int(np.prod(shape, dtype=np.int64)))
     if values is None:
         raise ModelFormatError(
             f"the buffer of tensor {tensor_name(first)!r} must hold {dtype} values shaped {shape}. "
-            f"Received: {len(data)} bytes"
+            f"Received: {len(buffer.data)} bytes"
         )
     axis, scales = _quantized_channels(first, len(shape))
     values = values.reshape(shape)
-    return Constant(index, tensors, readers, values, len(data), dtype, axis, scales)
+    return Constant(index, tensors, readers, values, size_bytes, dtype, axis, scales)
+
+
+def _as_sparse_constant(model, index, tensors, readers, dtype, shape):
+    users = [model.subgraphs[subgraph].tensors[tensor] for subgraph, tensor in tensors]
+    _check(dtype != "int4", "a sparse int4 tensor")
+    _check(len(users) == 1, "sparse, and shared by several tensors")
+    is_densify = {ops.is_densify(model, operator) for operator, _ in readers}
+    _check(len(is_densify) == 1, "sparse, and read by DENSIFY and by others")
+    subgraph = model.subgraphs[tensors[0][0]]
+    for output in [operator.outputs[0] for operator, _ in readers if is_densify == {True}]:
+        _check(output not in subgraph.outputs, "sparse, and its dense form is an output")
+        is_alike = np.array_equal(subgraph.tensors[output].shape, shape)
+        _check(is_alike, "sparse, and its dense form has another shape")
+    data, sparsity = model.buffers[index].data, users[0].sparsity
+    item_type = np.dtype(_NUMPY_OF[dtype])
+    _check(len(data) % item_type.itemsize == 0, "sparse, and its buffer holds half a value")
+    try:
+        leaves = np.frombuffer(data, item_type)
+        form, dense = sparse_tensors.canonical_dense(sparsity, leaves, shape)
+    except sparse_tensors.SparseFormError as error:
+        raise _CannotCodeError(f"its sparse form cannot be restored: {error}") from error
+    axis, scales = _quantized_channels(users[0], len(shape))
+    size_bytes = len(data) + sparse_tensors.size_bytes(sparsity)
+    return Constant(index, tensors, readers, dense, size_bytes, dtype, axis, scales, form)
 
 
 def _unpack(data, dtype, count):
@@ -141,7 +215,7 @@ def pack(values, dtype):
         uint8 array; inverse of what `find_constants` reads.
     """
     if dtype != "int4":
-        return np.frombuffer(values.tobytes(), np.uint8)
+        return np.ascontiguousarray(values).reshape(-1).view(np.uint8)
     nibbles = values.ravel().view(np.uint8) & 0xF
     nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
     return nibbles[0::2] | nibbles[1::2] << 4
@@ -157,61 +231,3 @@ def _quantized_channels(tensor, rank):
     if axis not in (0, rank - 1) or len(scales) != tensor.shape[axis]:
         return None, None
     return (0 if axis == 0 else -1), np.asarray(scales, np.float64)
-
-
-def encode_all(constants, *, coder):
-    """Set the smallest blob of each constant; several are coded at once.
-
-    Args:
-        constants: list of Constant.
-        coder: one of `codec.CODERS`.
-
-    Raises:
-        ValueError: if `coder` is another one.
-    """
-    if coder not in codec.CODERS:
-        raise ValueError(f"`coder` must be one of {codec.CODERS}. Received: coder={coder!r}")
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        blobs = pool.map(_smallest_blob, constants)
-        if coder == "arithmetic":
-            blobs = pool.map(codec.recode, blobs)
-        for constant, blob in zip(constants, blobs):
-            constant.blob = blob
-
-
-def _smallest_blob(constant):
-    plain = codec.encode(constant.values, dtype=constant.dtype)
-    scaled = [
-        codec.encode_scaled(
-            constant.values, codebook=factors.codebook, scales=factors.scales, axis=axis
-        )
-        for axis, factors in _factorings(constant, codec.inspect(plain))
-    ]
-    return min([plain, *scaled], key=len)
-
-
-def _axes_that_regroup(values):
-    """Axes along which no channel has as many distinct values as all have together."""
-    total = len(np.unique(values))
-    for axis in (0, -1):
-        channels = np.moveaxis(values, axis, 0)
-        if len(channels) > 1 and all(len(np.unique(channel)) < total for channel in channels):
-            yield axis
-
-
-def _factorings(constant, plain):
-    """Ways to see the values as a codebook times a scale per channel: `(axis, Factors)`."""
-    values = constant.values
-    # Where few values serve all channels there is little to gain, and much to sort.
-    if values.ndim < 2 or (plain.num_centroids and values.size > _MOST_WEIGHTS_TO_REGROUP):
-        return
-    if constant.channel_axis is not None and constant.dtype == "int8":
-        axis = constant.channel_axis
-        factors = channel_scales.factor_integers(values, axis, constant.channel_scales)
-        if factors is not None:
-            yield axis, factors
-    if constant.dtype == "float32":
-        for axis in _axes_that_regroup(values):
-            factors = channel_scales.factor_floats(values, axis)
-            if factors is not None and len(factors.codebook) < (plain.num_centroids or np.inf):
-                yield axis, factors

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_dc.tflite_model import builtin_code, schema
+from keras_dc.tflite_model import builtin_code, operator_name, schema
 
 DECODE = "KerasDcDecode"
 FULLY_CONNECTED = "KerasDcFullyConnected"
@@ -231,3 +231,27 @@ def blob_inputs(name, operator):
     if is_fused(name):
         return range(WEIGHTS_INPUT, min(len(operator.inputs), BIAS_INPUT + 1))
     return range(0)
+
+
+def blob_tensors(model):
+    """Every blob in a model, with the operator that reads it.
+
+    Args:
+        model: `schema.ModelT`.
+
+    Yields:
+        tuples `(subgraph, operator, name of the op, tensor index)`.
+    """
+    for subgraph in model.subgraphs:
+        for operator in subgraph.operators:
+            name = operator_name(model.operatorCodes[operator.opcodeIndex])
+            for position in blob_inputs(name, operator):
+                index = operator.inputs[position]
+                if index >= 0 and subgraph.tensors[index].type == schema.TensorType.UINT8:
+                    yield subgraph, operator, name, index
+
+
+def is_densify(model, operator):
+    """Whether an operator is TFLite's DENSIFY, which gives a sparse constant's values."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return builtin_code(code) == schema.BuiltinOperator.DENSIFY

@@ -5,6 +5,8 @@ is up to twice as large as it need be and ignores the alignment of buffers, so t
 builder here shares what is equal and omits what is empty.
 """
 
+import os
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -142,6 +144,23 @@ def operator_name(code):
     if builtin == schema.BuiltinOperator.CUSTOM:
         return (code.customCode or b"").decode(errors="replace")
     return _BUILTIN_NAMES.get(builtin, str(builtin))
+
+
+def read(tflite):
+    """Bytes of a model that is given as bytes or as the path of a file.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    if isinstance(tflite, (str, os.PathLike)):
+        with open(tflite, "rb") as file:
+            return file.read()
+    if isinstance(tflite, (bytes, bytearray, memoryview)):
+        return bytes(tflite)
+    raise TypeError(
+        f"a TFLite model is given as bytes or as the path of a file. "
+        f"Received: {type(tflite).__name__}"
+    )
 
 
 def tensor_name(tensor):

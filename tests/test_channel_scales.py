@@ -116,3 +116,15 @@ def test_saturated_integers_have_room_above():
     values = np.array([[127, -128, 5]], np.int8)
     factors = channel_scales.factor_integers(values, 0, np.array([0.1]))
     np.testing.assert_array_equal(products(factors, values, 0)[1], values)
+
+
+@pytest.mark.parametrize("signs", [(1,), (-1, 1)])
+def test_negative_zeros_come_back(signs):
+    kernel, _ = folded((48, 64), 0)
+    scales = np.random.default_rng(3).uniform(0.5, 2, size=(48, 1)).astype(np.float32)
+    values = kernel * scales * np.resize(np.float32(signs), (48, 1))
+    values[:, 1::7] = np.where(values[:, 1::7] == 0, np.float32(-0.0), values[:, 1::7])
+    values[5] = -0.0
+    factors = channel_scales.factor_floats(values, 0)
+    decoded = products(factors, values, 0)[1]
+    np.testing.assert_array_equal(decoded.view(np.uint32), values.view(np.uint32))

@@ -147,7 +147,7 @@ def test_a_kernel_with_another_reader_is_not_fused():
 
 def test_a_buffer_of_two_tensors_is_coded_once():
     model = tflite_model.parse(compression.compress(shared_weights().serialize()))
-    blobs = [index for *_, index in compression.blob_tensors(model)]
+    blobs = [index for *_, index in ops.blob_tensors(model)]
     assert len(set(blobs)) == 2
     assert len({model.subgraphs[0].tensors[index].buffer for index in blobs}) == 1
 
@@ -220,7 +220,7 @@ def test_a_bias_that_float16_holds_is_coded_beside_the_weights():
     bias = np.linspace(-1, 1, 400).astype(np.float16).astype(np.float32)
     graph.model.buffers[2].data = bias.view(np.uint8)
     model = tflite_model.parse(compression.compress(graph.serialize()))
-    assert len(list(compression.blob_tensors(model))) == 2
+    assert len(list(ops.blob_tensors(model))) == 2
     assert len(model.buffers[2].data) <= 2 * 400 + 20
 
 
@@ -240,7 +240,7 @@ def test_names_that_users_rely_on_stay():
 def test_lenet_300_100_is_little_more_than_its_blobs():
     compressed = compression.compress(mlp(density=0.03).serialize())
     model = tflite_model.parse(compressed)
-    blobs = {model.subgraphs[0].tensors[i].buffer for *_, i in compression.blob_tensors(model)}
+    blobs = {model.subgraphs[0].tensors[i].buffer for *_, i in ops.blob_tensors(model)}
     biases = 4 * (300 + 100 + 10)
     rest = len(compressed) - biases - sum(len(model.buffers[index].data) for index in blobs)
     assert rest <= 1200
@@ -280,7 +280,7 @@ def test_expand_names_the_tensor_of_a_bad_blob():
 
 def test_expand_refuses_a_blob_of_another_shape():
     model = tflite_model.parse(compression.compress(quantized().serialize()))
-    (*_, index), *_ = compression.blob_tensors(model)
+    (*_, index), *_ = ops.blob_tensors(model)
     other = np.frombuffer(codec.encode(sparse((4, 9, 4), dtype=np.int8)), np.uint8)
     model.buffers[model.subgraphs[0].tensors[index].buffer].data = other
     with pytest.raises(
@@ -310,7 +310,7 @@ def test_a_kernel_with_folded_batch_norm_keeps_its_codebook():
         expanded = tflite_model.parse(compression.expand(compressed))
         assert tflite_diff.differences(tflite_model.parse(original), expanded) == []
         model = tflite_model.parse(compressed)
-        (*_, index), *_ = compression.blob_tensors(model)
+        (*_, index), *_ = ops.blob_tensors(model)
         blob = model.buffers[model.subgraphs[0].tensors[index].buffer].data.tobytes()
         assert codec.inspect(blob).num_centroids <= 15
         assert (codec.inspect(blob).scale_axis is not None) == (number == 1)

@@ -46,9 +46,17 @@ TFLITE = [
     "native",
     "codec",
     "channel_scales",
+    "sparse_tensors",
+    "sparse_notes",
     "constants",
-    "compression",
+    "encoding",
+    "choosing",
+    "rewriting",
+    "tidying",
+    "shannon",
+    "tables",
     "report",
+    "compression",
     "runtime",
 ]
 

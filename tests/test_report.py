@@ -1,15 +1,24 @@
+import lzma
+import zlib
+
 import numpy as np
 import pytest
-from tiny_models import conv_net, mlp, sparse
+from ai_edge_litert import schema_py_generated as schema
+from tiny_models import Graph, conv_net, int4, mlp, sparse
 
 import keras_dc as dc
-from keras_dc import codec, report
+from keras_dc import codec, shannon
+from keras_dc.report import CodedTensor, LeftTensor
+
+
+def small_mlp():
+    return mlp(sizes=(200, 60, 100, 10))
 
 
 def test_a_row_for_each_blob():
-    rows = dc.inspect(dc.compress(mlp().serialize(), strip_names=False))
+    rows = dc.inspect(dc.compress(small_mlp().serialize(), strip_names=False))
     assert [row.name for row in rows] == ["w0", "w1", "w2"]
-    assert [row.blob.shape for row in rows] == [(300, 784), (100, 300), (10, 100)]
+    assert [row.shape for row in rows] == [(60, 200), (100, 60), (10, 100)]
     for layer, row in enumerate(rows):
         weights = sparse(row.blob.shape, seed=layer)
         assert row.op == "KerasDcFullyConnected"
@@ -17,6 +26,9 @@ def test_a_row_for_each_blob():
         assert row.original_bytes == weights.nbytes
         assert row.density == np.count_nonzero(weights) / weights.size
         assert row.blob_bytes == len(codec.encode(weights))
+        zipped = zlib.compress(weights.tobytes(), 9), lzma.compress(weights.tobytes())
+        assert row.blob_bytes < row.zip_bytes <= min(map(len, zipped))
+        assert row.shannon_bytes == shannon.shannon_bytes(weights)
         assert row.index_bits[0] == 4
         assert 3 < row.index_bits[1] <= 4.2
         assert row.gap_bits[1] < row.gap_bits[0] or row.gap_bits[0] == 1
@@ -36,21 +48,95 @@ def test_an_ordinary_model_has_no_rows():
     assert dc.inspect(mlp().serialize()) == []
 
 
-def test_the_shannon_bound_worked_out_by_hand():
-    # A quarter is kept: n H(1/4) = 8 * 0.8113 bits; two values, one bit for each of the
-    # two kept; two float32 centroids.
-    weights = np.array([0, 0, 0, 1, 0, 2, 0, 0], np.float32)
-    assert report.shannon_bytes(weights) == pytest.approx((8 * 0.811278 + 2) / 8 + 8, abs=1e-4)
+def test_int4_values_are_counted_as_they_are_packed():
+    (row,) = dc.inspect(dc.compress(int4().serialize()))
+    assert row.num_weights == 25 * 33
+    assert row.original_bytes == (25 * 33 + 1) // 2
 
 
-@pytest.mark.parametrize(
-    ("weights", "expected"),
-    [
-        (np.zeros(9, np.float32), 0),
-        (np.ones(9, np.float32), 4),
-        (np.zeros((0, 3), np.float32), 0),
-        (np.array([-0.0] * 4, np.float32), 4),
-    ],
-)
-def test_the_shannon_bound_of_odd_tensors(weights, expected):
-    assert report.shannon_bytes(weights) == expected
+def test_the_table_of_a_compressed_file():
+    table = str(dc.inspect(dc.compress(small_mlp().serialize(), strip_names=False)))
+    heading, *rows = [" ".join(line.split()) for line in table.splitlines()]
+    assert heading == "tensor op shape kept% clusters coding bytes coded Shannon zip"
+    assert rows[0].startswith("w0 KerasDcFullyConnected 60x200 10.2 15 huffman 48,000 ")
+    assert len(rows) == 3
+    assert str(dc.inspect(mlp().serialize())) == ""
+
+
+def folded_graph():
+    """A kernel whose channels have a scale each."""
+    graph = Graph()
+    x = graph.input((-1, 8, 8, 8))
+    scales = np.random.default_rng(1).uniform(0.5, 2, size=(64, 1, 1, 1)).astype(np.float32)
+    kernel = graph.constant(sparse((64, 3, 3, 8), density=0.4) * scales, "kernel")
+    bias = graph.constant(np.ones(64, np.float32), "bias")
+    graph.output(graph.conv_2d(x, kernel, bias, shape=(-1, 8, 8, 64)))
+    return graph
+
+
+def test_the_bound_of_a_scaled_kernel_counts_its_scales_not_its_products():
+    (row, *_) = dc.inspect(dc.compress(folded_graph().serialize()))
+    assert row.coding == "huffman, scales"
+    unscaled = sparse((64, 3, 3, 8), density=0.4)
+    assert row.shannon_bytes == pytest.approx(shannon.shannon_bytes(unscaled) + 4 * 64)
+    assert row.shannon_bytes < row.blob_bytes < 1.2 * row.shannon_bytes
+
+
+@pytest.mark.parametrize("coder", ["huffman", "arithmetic"])
+def test_the_report_names_every_constant(coder):
+    graph = small_mlp()
+    z = graph.tensor((-1, 10), "z")
+    noise = graph.constant(np.random.default_rng(0).normal(size=100).astype(np.float32), "noise")
+    for name, values in [("integers", np.arange(99, dtype=np.int32)), ("unread", np.ones(64))]:
+        graph.constant(values.astype(np.float32) if name == "unread" else values, name)
+    graph.operator(schema.BuiltinOperator.ADD, [graph.subgraph.outputs[0], noise], [z],
+                   schema.BuiltinOptions.AddOptions, schema.AddOptionsT())  # fmt: skip
+    graph.operator(schema.BuiltinOperator.ADD, [z, len(graph.subgraph.tensors) - 2], [z],
+                   schema.BuiltinOptions.AddOptions, schema.AddOptionsT())  # fmt: skip
+    content = graph.serialize()
+    compressed, report = dc.compress(content, return_report=True, coder=coder)
+    assert compressed == dc.compress(content, coder=coder)
+    assert [row.name for row in report.coded] == ["w0", "w1", "w2"]
+    assert all(isinstance(row, CodedTensor) for row in report.coded)
+    assert all(isinstance(row, LeftTensor) for row in report.left)
+    reasons = {row.name: row.reason for row in report.left}
+    assert list(reasons) == ["b0", "b1", "b2", "noise", "integers", "unread"]
+    assert reasons["b2"] == "smaller than 64 bytes"
+    blob_bytes = len(codec.encode(np.random.default_rng(0).normal(size=100).astype(np.float32)))
+    assert reasons["noise"] == f"does not save enough: {blob_bytes + 96} bytes against 400"
+    assert reasons["integers"].startswith("INT32 is not among float32, ")
+    assert reasons["unread"] == "a tensor of this buffer is read by no operator"
+    assert "left as they are:" in str(report)
+    assert all(row.reason in str(report) for row in report.left)
+
+
+def test_the_report_of_a_compressed_model_says_so():
+    _, report = dc.compress(dc.compress(mlp().serialize()), return_report=True)
+    assert [row.reason for row in report.left].count("coded already") == 3
+
+
+def test_a_tensor_must_save_what_is_asked():
+    content = small_mlp().serialize()
+    rows = {row.name: row for row in dc.compress(content, return_report=True)[1].coded}
+    saving = {name: 1 - (row.blob_bytes + 16) / row.original_bytes for name, row in rows.items()}
+    between = (saving["w1"] + saving["w2"]) / 2
+    assert saving["w2"] < between < saving["w1"]
+    compressed, report = dc.compress(content, return_report=True, min_saving=between)
+    assert [row.name for row in report.coded] == ["w0", "w1"]
+    assert len(dc.inspect(compressed)) == 2
+    (reason,) = (row.reason for row in report.left if row.name == "w2")
+    assert reason.endswith(f"bytes against 4000, {4000 * between:.0f} to be saved")
+    assert len(dc.inspect(dc.compress(content, min_saving=saving["w0"]))) == 1
+    for wrong in (-0.1, 1):
+        with pytest.raises(ValueError, match=f"Received: min_saving={wrong}"):
+            dc.compress(content, min_saving=wrong)
+
+
+def test_negative_zeros_are_named():
+    graph = mlp(sizes=(64, 64))
+    values = graph.model.buffers[1].data.view(np.float32).copy()
+    values[np.flatnonzero(values == 0)[:3]] = -0.0
+    graph.model.buffers[1].data = values.view(np.uint8)
+    (row,) = dc.inspect(dc.compress(graph.serialize()))
+    assert row.num_negative_zeros == 3
+    assert row.coding == "huffman, -0.0"

@@ -1,0 +1,104 @@
+"""Which constants are coded: those that pay, and which ops are fused for them."""
+
+import dataclasses
+
+from keras_dc import codec, ops
+from keras_dc.constants import Constant
+
+# What coding a constant adds to the flatbuffer around the blob: for a fused op its
+# options, otherwise a tensor and an operator of their own; a note if it was sparse.
+_FUSED_OVERHEAD_BYTES = 16
+_DECODE_OVERHEAD_BYTES = 96
+_NOTE_OVERHEAD_BYTES = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What becomes of a constant.
+
+    Attributes:
+        constant: Constant.
+        is_fused: whether all its readers compute from the blob.
+        reason: str, why it stays as it is; "" if it is coded.
+    """
+
+    constant: Constant
+    is_fused: bool
+    reason: str
+
+
+def fused_forms(model):
+    """The fused form of each operator that has one, by the operator's identity."""
+    forms = {}
+    for subgraph in model.subgraphs:
+        for operator in subgraph.operators:
+            form = ops.fused_form(model, subgraph, operator)
+            if form is not None:
+                forms[id(operator)] = form
+    return forms
+
+
+def choose(model, constants, forms, *, min_saving):
+    """Decide for each constant whether it is coded.
+
+    Args:
+        model: `schema.ModelT`.
+        constants: list of Constant with their blobs.
+        forms: dict that `fused_forms` gave.
+        min_saving: float in [0, 1), the least fraction of a constant's bytes that coding
+            it must save.
+
+    Returns:
+        tuple `(list of Choice, list of the operators that are fused)`; the choices are in
+        the order of the constants.
+
+    Raises:
+        ValueError: if `min_saving` is out of range.
+    """
+    if not 0 <= min_saving < 1:
+        raise ValueError(f"`min_saving` must lie in [0, 1). Received: min_saving={min_saving}")
+    choices, fused = {}, {}
+    weights = [constant for constant in constants if _reads_fused(constant, forms)]
+    for constant in weights:
+        choice = _weigh(constant, True, min_saving)
+        choices[constant.buffer] = choice
+        if not choice.reason:
+            fused.update((id(operator), operator) for operator, _ in constant.readers)
+    for constant in constants:
+        if constant.buffer not in choices:
+            # A bias is read straight from its blob where its op is fused for the weights.
+            is_fused = all(
+                id(operator) in fused and position == ops.BIAS_INPUT
+                for operator, position in constant.readers
+            )
+            is_in_place = is_fused or _has_place(model, constant)
+            choice = _weigh(constant, is_in_place, min_saving)
+            choices[constant.buffer] = dataclasses.replace(choice, is_fused=is_fused)
+    return [choices[constant.buffer] for constant in constants], list(fused.values())
+
+
+def _reads_fused(constant, forms):
+    density = codec.inspect(constant.blob).num_kept / constant.values.size
+    return all(
+        id(operator) in forms
+        and position == ops.WEIGHTS_INPUT
+        and ops.is_faster_fused(forms[id(operator)].name, constant.values.shape, density)
+        for operator, position in constant.readers
+    )
+
+
+def _has_place(model, constant):
+    """Whether a KerasDcDecode takes the place of each reader."""
+    return all(ops.is_densify(model, operator) for operator, _ in constant.readers)
+
+
+def _weigh(constant, is_in_place, min_saving):
+    coded = len(constant.blob)
+    coded += _FUSED_OVERHEAD_BYTES if is_in_place else _DECODE_OVERHEAD_BYTES
+    coded += _NOTE_OVERHEAD_BYTES if constant.sparse_form is not None else 0
+    saving, least = constant.size_bytes - coded, min_saving * constant.size_bytes
+    if saving > 0 and saving >= least:
+        return Choice(constant, is_in_place, "")
+    asked = f", {least:.0f} to be saved" if least else ""
+    reason = f"does not save enough: {coded} bytes against {constant.size_bytes}{asked}"
+    return Choice(constant, is_in_place, reason)

@@ -1,0 +1,71 @@
+"""The smallest blob for each constant."""
+
+import concurrent.futures
+import os
+
+import numpy as np
+
+from keras_dc import channel_scales, codec
+
+_MOST_WEIGHTS_TO_REGROUP = 2**22
+
+
+def encode_all(constants, *, coder):
+    """Set the smallest blob of each constant; several are coded at once.
+
+    Args:
+        constants: list of Constant.
+        coder: one of `codec.CODERS`.
+
+    Raises:
+        ValueError: if `coder` is another one.
+    """
+    if coder not in codec.CODERS:
+        raise ValueError(f"`coder` must be one of {codec.CODERS}. Received: coder={coder!r}")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        blobs = pool.map(_smallest_blob, constants)
+        if coder == "arithmetic":
+            blobs = pool.map(codec.recode, blobs)
+        for constant, blob in zip(constants, blobs):
+            constant.blob = blob
+
+
+def _smallest_blob(constant):
+    plain = codec.encode(constant.values, dtype=constant.dtype)
+    ways = _factorings(constant, codec.inspect(plain))
+    if constant.factors is not None:
+        ways = [constant.factors]
+    scaled = [
+        codec.encode_scaled(
+            constant.values, codebook=factors.codebook, scales=factors.scales, axis=axis
+        )
+        for axis, factors in ways
+    ]
+    return min([plain, *scaled], key=len)
+
+
+def _axes_that_regroup(values):
+    """Axes along which no channel has as many distinct values as all have together."""
+    total = len(np.unique(values))
+    for axis in (0, -1):
+        channels = np.moveaxis(values, axis, 0)
+        if len(channels) > 1 and all(len(np.unique(channel)) < total for channel in channels):
+            yield axis
+
+
+def _factorings(constant, plain):
+    """Ways to see the values as a codebook times a scale per channel: `(axis, Factors)`."""
+    values = constant.values
+    # Where few values serve all channels there is little to gain, and much to sort.
+    if values.ndim < 2 or (plain.num_centroids and values.size > _MOST_WEIGHTS_TO_REGROUP):
+        return
+    if constant.channel_axis is not None and constant.dtype == "int8":
+        axis = constant.channel_axis
+        factors = channel_scales.factor_integers(values, axis, constant.channel_scales)
+        if factors is not None:
+            yield axis, factors
+    if constant.dtype == "float32":
+        for axis in _axes_that_regroup(values):
+            factors = channel_scales.factor_floats(values, axis)
+            if factors is not None and len(factors.codebook) < (plain.num_centroids or np.inf):
+                yield axis, factors
