@@ -82,6 +82,23 @@ def copy_layer(layer):
     return copy
 
 
+def clone_graph(model, **options):
+    """`keras.models.clone_model(model, **options)`, not compiled, or a ValueError."""
+    # It would compile the clone from a serialised configuration, which fails for losses
+    # that are plain functions. So it sees a model not compiled.
+    compiled, model.compiled = model.compiled, False
+    try:
+        clone = keras.models.clone_model(model, **options)
+    finally:
+        model.compiled = compiled
+    if type(clone) is not type(model):
+        raise ValueError(
+            "A Functional model whose class has a constructor of its own cannot be "
+            f"cloned. Received: model={model}"
+        )
+    return clone
+
+
 def _is_graph(model):
     return isinstance(model, (keras.Sequential, keras.Function))
 
@@ -104,18 +121,7 @@ def _clone(model, replacement):
             )
         return replacement(copy)
 
-    # `clone_model` would compile the clone from a serialised configuration, which
-    # fails for losses that are plain functions. So it sees a model not compiled.
-    compiled, model.compiled = model.compiled, False
-    try:
-        clone = keras.models.clone_model(model, clone_function=clone_layer, recursive=True)
-    finally:
-        model.compiled = compiled
-    if type(clone) is not type(model):
-        raise ValueError(
-            "A Functional model whose class has a constructor of its own cannot be "
-            f"cloned. Received: model={model}"
-        )
+    clone = clone_graph(model, clone_function=clone_layer, recursive=True)
     for layer, copy in copies:
         if layer.weights and not find_kernels(layer):
             copy.set_weights(layer.get_weights())

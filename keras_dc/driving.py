@@ -9,6 +9,7 @@ import weakref
 import keras
 
 from keras_dc.cloning import wrappers_of
+from keras_dc.independence import has_elementwise_step
 from keras_dc.wrapping import KernelWrapper
 
 
@@ -57,6 +58,12 @@ class DrivenLayer(KernelWrapper):
         if driver is None or not driver.take_step():
             self.raise_undriven()
 
+    @property
+    def trains_elementwise(self):
+        """Whether it is being trained, each of its weights by its own gradient alone."""
+        driver = self._live_driver()
+        return driver is not None and driver.elementwise
+
     def _is_driven(self):
         return self._live_driver() is not None
 
@@ -80,6 +87,11 @@ class LayerDriver(keras.callbacks.Callback):
     The step is `optimizer.iterations`: it counts real updates under
     `steps_per_execution` and gradient accumulation, and survives a restart.
     Subclasses set `layer_class` and implement `update(layers, step)`.
+
+    Attributes:
+        driving: bool, whether a training goes on.
+        elementwise: bool, whether it is a `fit` whose steps move each element of a
+            variable by the gradient of that element alone.
     """
 
     layer_class: type = DrivenLayer
@@ -87,6 +99,7 @@ class LayerDriver(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.driving = False
+        self.elementwise = False
         self._layers = []
         self._last_updates = None
         self._latest_step = 0
@@ -112,6 +125,7 @@ class LayerDriver(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._last_updates = None
         self.driving = True
+        self.elementwise = has_elementwise_step(self._model)
         _guard_train_function(self._model)
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -127,6 +141,7 @@ class LayerDriver(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.driving = False
+        self.elementwise = False
 
     def take_step(self):
         """Whether a batch was begun since the last call."""

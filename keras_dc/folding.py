@@ -7,7 +7,7 @@ What is folded before weights are shared keeps one codebook.
 import keras
 from keras import layers, ops
 
-from keras_dc.cloning import copy_layer
+from keras_dc.cloning import clone_graph, copy_layer
 from keras_dc.graphs import consumers_of, graph_of, nodes_of, producing_node
 
 # Where the output channels are in the kernel: the last axis, but for these.
@@ -77,18 +77,7 @@ def _clone_functional(model, copy, dropped):
     def call(layer, *args, **kwargs):
         return args[0] if id(layer) in dropped_copies else layer(*args, **kwargs)
 
-    # See `cloning._clone`: a compiled model would be compiled from its configuration.
-    compiled, model.compiled = model.compiled, False
-    try:
-        clone = keras.models.clone_model(model, clone_function=clone_layer, call_function=call)
-    finally:
-        model.compiled = compiled
-    if type(clone) is not type(model):
-        raise ValueError(
-            "A Functional model whose class has a constructor of its own cannot be "
-            f"cloned. Received: model={model}"
-        )
-    return clone
+    return clone_graph(model, clone_function=clone_layer, call_function=call)
 
 
 def _plan(graph):

@@ -2,8 +2,6 @@
 
 import math
 
-from keras import ops
-
 from keras_dc.masks import (
     block_magnitudes,
     expand_blocks,
@@ -12,6 +10,7 @@ from keras_dc.masks import (
     magnitude_mask,
     regrown_mask,
 )
+from keras_dc.wrapping import host_array
 
 
 def update_masks(layers, step):
@@ -47,8 +46,8 @@ def _masks_of_group(layers, step):
     update_step = options.next_update(step)
     sparsity = options.schedule(update_step)
     kernels = [kernel for layer in layers for kernel in layer.kernels]
-    weights = [ops.convert_to_numpy(kernel.variable) for kernel in kernels]
-    masks = [ops.convert_to_numpy(mask) for layer in layers for mask in layer.masks]
+    weights = [host_array(kernel.variable) for kernel in kernels]
+    masks = [host_array(mask) for layer in layers for mask in layer.masks]
     if options.regrow_fraction is not None:
         fraction = regrow_fraction_at(options, update_step)
         pairs = zip(weights, masks, strict=True)

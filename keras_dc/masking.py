@@ -24,7 +24,9 @@ def masked(weights, mask, *, threshold=None, all_learn=False):
     if threshold is None and not all_learn:
         return weights * mask
     if keras.backend.backend() == "tensorflow":
-        return _tensorflow_masked(all_learn)(weights, mask, 0.0 if threshold is None else threshold)
+        if threshold is None:
+            return _tensorflow_product()(weights, mask)
+        return _tensorflow_masked(all_learn)(weights, mask, threshold)
     if threshold is not None:
         mask_now = mask * ops.cast(ops.abs(weights) >= threshold, mask.dtype)
     else:
@@ -32,6 +34,17 @@ def masked(weights, mask, *, threshold=None, all_learn=False):
     learning = weights if all_learn else weights * mask
     # Forward exactly `weights * mask_now`, backward that of `learning`.
     return learning + ops.stop_gradient(weights * mask_now - learning)
+
+
+@functools.cache
+def _tensorflow_product():
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def apply(weights, mask):
+        return weights * mask, lambda upstream: (upstream, None)
+
+    return apply
 
 
 @functools.cache

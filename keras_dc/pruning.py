@@ -7,16 +7,16 @@ drop and grow by gradient: Evci et al. 2020, "Rigging the Lottery".
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_dc import schedules
 from keras_dc.cloning import replace_layers, wrappers_of
 from keras_dc.driving import DrivenLayer, LayerDriver
+from keras_dc.independence import is_free
 from keras_dc.mask_updates import update_masks
 from keras_dc.masking import masked
 from keras_dc.schedules import as_schedule, last_update_step
 from keras_dc.selection import selected_layers, values_by_name
-from keras_dc.wrapping import KernelWrapper
+from keras_dc.wrapping import KernelWrapper, host_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 for _schedule in (
@@ -83,7 +83,9 @@ def prune(
         leave_out: None, "first", "last" or "first_and_last": layers not to prune.
 
     Returns:
-        A `keras.Model`, to be compiled.
+        A `keras.Model`, to be compiled. What its kernels hold at pruned places means
+        nothing: `fit` lets it move where no other weight is touched by that, which
+        saves a pass over all gradients.
 
     Raises:
         ValueError: if an argument is out of its range, no layer is selected, or a
@@ -199,23 +201,30 @@ class PrunedLayer(DrivenLayer):
                 kernel.variable.value,
                 mask.value,
                 threshold=None if threshold is None else threshold.value,
-                all_learn=self.regrow_fraction is not None,
+                all_learn=self._all_learn(kernel.variable),
             )
             for kernel, mask, threshold in zip(self.kernels, self.masks, thresholds, strict=True)
         ]
         return self.kernels, tensors
 
+    def _all_learn(self, kernel):
+        if self.regrow_fraction is not None:
+            return True
+        return self.trains_elementwise and is_free(kernel)
+
     def current_masks(self):
         """What the forward pass multiplies each kernel by: list of float arrays."""
-        masks = [_numpy(mask) for mask in self.masks]
+        masks = [host_array(mask) for mask in self.masks]
         for i, threshold in enumerate(self.thresholds):
-            masks[i] = masks[i] * (np.abs(_numpy(self.kernels[i].variable)) >= _numpy(threshold))
+            masks[i] = masks[i] * (
+                np.abs(host_array(self.kernels[i].variable)) >= host_array(threshold)
+            )
         return masks
 
     def stripped(self):
         """The wrapped layer with the zeros written into its kernels."""
         for kernel, mask in zip(self.kernels, self.current_masks(), strict=True):
-            masked = _numpy(kernel.variable) * mask
+            masked = host_array(kernel.variable) * mask
             kernel.variable.assign(masked + 0.0)  # -0.0 becomes 0.0
         return self.layer
 
@@ -232,18 +241,17 @@ class PrunedLayer(DrivenLayer):
         weights with.
         """
         for i, (kernel, new_mask) in enumerate(zip(self.kernels, masks, strict=True)):
-            weights = _numpy(kernel.variable)
+            variable, mask = kernel.variable, self.masks[i]
             if self.straight_through and step < self.freeze_step:
-                self.thresholds[i].assign(np.abs(weights[new_mask > 0]).min())
+                self.thresholds[i].assign(np.abs(host_array(variable)[new_mask > 0]).min())
                 continue
             if self.straight_through:
                 self.thresholds[i].assign(0.0)
-            if self.regrow_fraction is not None:
-                # What grows starts at zero, whatever its gradients added up to.
-                weights = weights * _numpy(self.masks[i])
-            # A pruned weight must not come back later by a stale value.
-            kernel.variable.assign(weights * new_mask)
-            self.masks[i].assign(new_mask)
+            # What grows starts at zero, whatever its gradients added up to; and what is
+            # pruned must not come back later by a stale value.
+            kept = variable * mask
+            mask.assign(new_mask)
+            variable.assign(kept * mask)
 
     def options(self):
         return {
@@ -325,7 +333,3 @@ def _check_structure(
             f"`{names[0]}` keeps the same sparsity in each kernel. Received: "
             f"global_threshold={global_threshold}"
         )
-
-
-def _numpy(variable):
-    return ops.convert_to_numpy(variable)

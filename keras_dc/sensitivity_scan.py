@@ -7,7 +7,7 @@ import keras
 
 from keras_dc.masks import magnitude_mask
 from keras_dc.selection import selected_layers
-from keras_dc.wrapping import find_kernels
+from keras_dc.wrapping import KernelWrapper, find_kernels
 
 _SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 
@@ -45,7 +45,7 @@ def sensitivity(
 
     Raises:
         ValueError: if the model has no such metric, an argument is out of its range,
-            or no layer is selected.
+            no layer is selected, or one is pruned or shared and not stripped.
     """
     sparsities = tuple(sorted(float(sparsity) for sparsity in sparsities))
     if not sparsities or not 0.0 <= sparsities[0] <= sparsities[-1] < 1.0:
@@ -53,6 +53,12 @@ def sensitivity(
             f"`sparsities` must be numbers in [0, 1). Received: sparsities={sparsities}"
         )
     layers = selected_layers(model, filters, leave_out=leave_out)
+    for layer in layers.values():
+        if isinstance(layer, KernelWrapper):
+            raise ValueError(
+                "A layer that is pruned or shared already must be stripped first. "
+                f"Received: layer={layer}"
+            )
     x, y = data if isinstance(data, (tuple, list)) else (data, None)
 
     def measure():

@@ -16,7 +16,7 @@ from keras_dc.lookup import lookup
 from keras_dc.rounding import round_straight_through, to_float16_exact
 from keras_dc.schedules import Schedule, last_update_step
 from keras_dc.selection import selected_layers, values_by_name
-from keras_dc.wrapping import KernelWrapper, find_biases
+from keras_dc.wrapping import KernelWrapper, find_biases, host_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 
@@ -213,7 +213,7 @@ class SharedLayer(DrivenLayer):
         """Set codebooks and indices from the weights; see `share_weights`."""
         for i, weight in enumerate(self.shared):
             codebook, index = clustering.share(
-                _numpy(weight.variable),
+                host_array(weight.variable),
                 self.codebooks[i].shape[0],
                 initialization=initialization,
                 rate_weight=self.rate_weight,
@@ -224,9 +224,9 @@ class SharedLayer(DrivenLayer):
     def reassign(self):
         """Let each weight choose its centroid again; see `keras_dc.clustering.reassign`."""
         for i, weight in enumerate(self.shared):
-            codebook, index = _numpy(self.codebooks[i]), _numpy(self.indices[i])
-            moves = np.append(0.0, codebook - _numpy(self.anchors[i])).astype(codebook.dtype)
-            weights = _numpy(weight.variable) + moves[index]
+            codebook, index = host_array(self.codebooks[i]), host_array(self.indices[i])
+            moves = np.append(0.0, codebook - host_array(self.anchors[i])).astype(codebook.dtype)
+            weights = host_array(weight.variable) + moves[index]
             index = clustering.reassign(weights, codebook, index, rate_weight=self.rate_weight)
             weight.variable.assign(np.where(index == 0, 0, weights))
             self._set(i, codebook, index)
@@ -264,7 +264,7 @@ class SharedLayer(DrivenLayer):
 
     def tables(self):
         """The values that each shared weight is made of: list of arrays, zero first."""
-        tables = [np.append(0.0, _numpy(book)).astype(book.dtype) for book in self.codebooks]
+        tables = [np.append(0.0, host_array(book)).astype(book.dtype) for book in self.codebooks]
         if self.float16_exact:
             pairs = zip(tables, self.shared, strict=True)
             tables = [to_float16_exact(table, weight.name) for table, weight in pairs]
@@ -273,7 +273,7 @@ class SharedLayer(DrivenLayer):
     def stripped(self):
         """The wrapped layer with the shared values written into its weights."""
         for i, (weight, table) in enumerate(zip(self.shared, self.tables(), strict=True)):
-            weight.variable.assign(table[_numpy(self.indices[i])] + 0.0)  # -0.0 becomes 0.0
+            weight.variable.assign(table[host_array(self.indices[i])] + 0.0)  # -0.0 becomes 0.0
             weight.variable.trainable = self.codebooks[i].trainable
         return self.layer
 
@@ -318,7 +318,7 @@ def entropy_bits_of(layers):
     """
     total_bits, size = 0.0, 0
     for index in (index for layer in layers for index in layer.indices):
-        counts = np.unique(_numpy(index), return_counts=True)[1]
+        counts = np.unique(host_array(index), return_counts=True)[1]
         total_bits += float(counts @ clustering.code_lengths_bits(counts))
         size += counts.sum()
     return total_bits / size
@@ -328,10 +328,6 @@ def _convolves(layer):
     """Whether a layer or one in it descends from one of Keras' convolutions."""
     classes = (cls for part in layer._flatten_layers() for cls in type(part).__mro__)
     return any("Conv" in cls.__name__ for cls in classes)
-
-
-def _numpy(variable):
-    return ops.convert_to_numpy(variable)
 
 
 def _check_count(name, count):

@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 # What Keras' own layers call them: kernel, recurrent_kernel, depthwise_kernel, ...
@@ -74,6 +75,14 @@ def _walk(layer, prefix):
     yield prefix, layer
     for child in layer._layers:
         yield from _walk(child, f"{prefix}/{child.name}")
+
+
+def host_array(variable):
+    """The value of a `keras.Variable` as a NumPy array, for reading only."""
+    if keras.backend.backend() == "tensorflow" and len(variable.shape):
+        # `convert_to_numpy` takes six times as long for another copy; scalars need it.
+        return np.asarray(variable.value)
+    return ops.convert_to_numpy(variable)
 
 
 @contextlib.contextmanager

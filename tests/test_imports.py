@@ -29,6 +29,7 @@ TRAINING = [
     "graphs",
     "folding",
     "sensitivity_scan",
+    "independence",
     "driving",
     "mask_updates",
     "pruning",

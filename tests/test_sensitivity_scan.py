@@ -137,6 +137,14 @@ def test_bad_arguments_are_refused(options, message):
         scan(**options)
 
 
+@pytest.mark.parametrize("wrap", [lambda m: dc.prune(m, 0.5), lambda m: dc.share_weights(m, 4)])
+def test_wrapped_layers_are_refused(wrap):
+    model = wrap(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match="must be stripped first"):
+        dc.sensitivity(model, (np.zeros((1, 3)), np.zeros((1, 2))))
+
+
 def test_a_negative_tolerance_is_refused():
     with pytest.raises(ValueError, match="Received: tolerance=-1"):
         scan().targets(-1)

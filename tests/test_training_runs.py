@@ -188,7 +188,8 @@ def test_a_loop_of_batches_equals_fit(kind):
         for callback in callbacks:
             callback.on_train_batch_begin(0)
         looped.train_on_batch(X[start : start + 8], Y[start : start + 8])
-    assert_equal_models(fitted, looped)
+    # What pruned weights learn under their masks may differ.
+    assert_equal_models(dc.strip(fitted), dc.strip(looped))
 
 
 def test_clone_model_keeps_the_wrappers(kind):
