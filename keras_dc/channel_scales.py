@@ -7,6 +7,7 @@ the very same bits, integers as products that round to the very same integers.
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -17,6 +18,9 @@ _RATIO_TOLERANCE = 4 * 2.0**-23
 # Half a unit in the last place is 3e-8; exp and log of float64 are off by 1e-15.
 _LOG_MARGIN = 1e-12
 _MAX_ROUNDS = 200
+_MOST_TRIALS = 256
+# Below the largest exponent of float16, and far above its least.
+_FLOAT16_EXPONENT = 15
 _CANDIDATES_PER_BLOCK = 2**15
 # With fewer pairs of channel and centroid for each number to be stored, a plain code is
 # smaller: depthwise kernels, say.
@@ -59,11 +63,10 @@ def factor_floats(values, axis):
     # Few bounds leave so many float32 numbers that most do not go together.
     is_tight = sum(map(len, channels)) >= 2 * _MIN_PAIRS_PER_NUMBER * len(lows)
     for magnitudes in (_float32_magnitudes, _float64_magnitudes)[not is_tight :]:
-        found = magnitudes(lows, highs)
-        if found is not None:
-            factors = Factors(np.sign(codebook) * found[1], np.sign(ratios) * found[0])
+        for scales, centroids in itertools.islice(magnitudes(lows, highs), _MOST_TRIALS):
+            factors = Factors(np.sign(codebook) * centroids, np.sign(ratios) * scales)
             if _gives(factors, channels, assignments):
-                return _with_negative_zeros(factors, values, axis)
+                return _with_negative_zeros(_in_float16_range(factors), values, axis)
     return None
 
 
@@ -203,8 +206,8 @@ def _log_bounds(channels, assignments, num_centroids):
         above = np.nextafter(magnitudes, np.float32(np.inf)).astype(np.float64)
         exact = magnitudes.astype(np.float64)
         with np.errstate(divide="ignore"):
-            lows[channel, centroids] = np.log((exact + below) / 2) + _LOG_MARGIN
-            highs[channel, centroids] = np.log((exact + above) / 2) - _LOG_MARGIN
+            lows[channel, centroids] = np.log((exact + below) / 2)
+            highs[channel, centroids] = np.log((exact + above) / 2)
     return lows, highs
 
 
@@ -215,26 +218,29 @@ def _float64_magnitudes(lows, highs):
     bounds are shortest paths (Bellman and Ford). The least and the greatest solution lie
     on the bounds; their mean lies inside.
 
-    Returns:
-        tuple of float64 arrays `(num_channels,)` and `(num_centroids,)`, or None.
+    Yields:
+        at most one tuple of float64 arrays `(num_channels,)` and `(num_centroids,)`.
     """
+    lows, highs = lows + _LOG_MARGIN, highs - _LOG_MARGIN
     greatest, least = _relax(highs, -lows), _relax(-lows, highs)
-    if greatest is None or least is None:
-        return None
-    return np.exp((greatest[0] - least[0]) / 2), np.exp((greatest[1] - least[1]) / 2)
+    if greatest is not None and least is not None:
+        yield np.exp((greatest[0] - least[0]) / 2), np.exp((greatest[1] - least[1]) / 2)
 
 
 def _float32_magnitudes(lows, highs):
-    """As `_float64_magnitudes`, all exact in float32; None if there are none.
+    """As `_float64_magnitudes`, all exact in float32, and several.
 
     What was multiplied were float32 numbers, and up to a power of two the scale of one
     channel is one of 2^23. For each of them the bounds leave every centroid so little
     room that a float32 number hardly ever lies there by chance.
     """
+    # A product may lie right between two float32 numbers, if the codebook is of float16
+    # numbers even often: such bounds are met, but not passed by.
+    lows, highs = lows - _LOG_MARGIN, highs + _LOG_MARGIN
     reference = int(np.argmax(np.count_nonzero(np.isfinite(lows), axis=1)))
     upper, lower = _relax(highs, -lows, reference), _relax(-lows, highs, reference)
     if upper is None or lower is None:
-        return None
+        return
     # Bounds of centroid times reference scale, and of scale by reference scale.
     centroid_bounds = np.exp(-lower[1]), np.exp(upper[1])
     scale_bounds = np.exp(upper[0]), np.exp(-lower[0])
@@ -243,12 +249,10 @@ def _float32_magnitudes(lows, highs):
         candidates = 1 + np.arange(begin, begin + _CANDIDATES_PER_BLOCK) / 2**23
         candidates = _candidates_within(candidates, *centroid_bounds, np.divide)
         candidates = _candidates_within(candidates, *scale_bounds, np.multiply)
-        if len(candidates):
-            scale = candidates[0]
+        for scale in candidates:
             centroids = _middle_float32(centroid_bounds[0] / scale, centroid_bounds[1] / scale)
             scales = _middle_float32(scale_bounds[0] * scale, scale_bounds[1] * scale)
-            return scales, centroids
-    return None
+            yield scales, centroids
 
 
 def _candidates_within(candidates, lows, highs, relate):
@@ -266,6 +270,16 @@ def _gives(factors, channels, assignments):
     return all(
         np.array_equal((factors.codebook[centroids] * scale).astype(np.float32), distinct)
         for scale, distinct, centroids in zip(factors.scales, channels, assignments)
+    )
+
+
+def _in_float16_range(factors):
+    """Move a power of two from the scales to the codebook, where float16 then holds it."""
+    power = _FLOAT16_EXPONENT - np.frexp(np.max(np.abs(factors.codebook)))[1]
+    moved = Factors(np.ldexp(factors.codebook, power), np.ldexp(factors.scales, -power))
+    is_exact = np.array_equal(moved.codebook.astype(np.float16), moved.codebook)
+    return (
+        moved if is_exact and np.array_equal(_as_float32(moved.scales), moved.scales) else factors
     )
 
 

@@ -10,16 +10,31 @@ from keras_dc.associated_files import append_files, associated_files
 from keras_dc.choosing import choose, fused_forms
 from keras_dc.constants import find_constants
 from keras_dc.encoding import encode_all
-from keras_dc.report import report_of
+from keras_dc.post_training import prune_and_cluster
+from keras_dc.report import names_of, report_of
 from keras_dc.rewriting import CompressionError
 
 
-def compress(tflite, *, coder="huffman", strip_names=True, min_saving=0.0, return_report=False):
-    """Code the constants of a TFLite model losslessly.
+def compress(
+    tflite,
+    *,
+    coder="huffman",
+    strip_names=True,
+    min_saving=0.0,
+    sparsity=None,
+    num_clusters=None,
+    return_report=False,
+):
+    """Code the constants of a TFLite model: losslessly, unless it is to be pruned or clustered.
 
     `KerasDcFullyConnected` and `KerasDcConv2D` take the place of float32 FULLY_CONNECTED
     and CONV_2D ops and compute from the coded weights; other ops read their constant from
     a `KerasDcDecode`. What would not become smaller stays as it is.
+
+    With `sparsity` or `num_clusters` the float weights are pruned by magnitude or
+    clustered by k-means first, without data or training, and `expand` gives that model
+    back. Biases and quantized constants are not touched. The report tells the error of
+    each tensor; training with `prune` and `share_weights` loses far less.
 
     Args:
         tflite: bytes of a `.tflite` model, or the path of a file. One that is compressed
@@ -31,6 +46,13 @@ def compress(tflite, *, coder="huffman", strip_names=True, min_saving=0.0, retur
             so does all other metadata.
         min_saving: float in [0, 1), the least fraction of a constant's bytes that coding
             it must save; one that saves less stays as it is.
+        sparsity: fraction of zeros in [0, 1) that the float weights shall have at the least,
+            or a dict from regular expressions to such, the first of them found in a
+            tensor's name counts. With 0.0 only -0.0 becomes 0.0, which codes better and
+            computes the same. None: nothing is pruned.
+        num_clusters: int from 1 to 256, distinct values besides zero, or such a dict; a
+            kernel whose channels differ in scale has as many times a scale per channel.
+            None: nothing is clustered.
         return_report: whether to return a report, too.
 
     Returns:
@@ -41,16 +63,28 @@ def compress(tflite, *, coder="huffman", strip_names=True, min_saving=0.0, retur
     Raises:
         ModelFormatError: if `tflite` is not a TFLite model, or a buffer contradicts its
             tensor.
-        ValueError: if `coder` is unknown or `min_saving` out of range.
+        ValueError: if `coder` is unknown, a number is out of range, a pattern finds no
+            weights, a weight to be clustered is not finite, or a compressed model is to
+            be pruned or clustered.
     """
     content = tflite_model.read(tflite)
     model = tflite_model.parse(content)
     forms = fused_forms(model)
     constants, left = find_constants(model)
+    changes = {}
+    if sparsity is not None or num_clusters is not None:
+        _refuse_compressed(model)
+        changes = prune_and_cluster(
+            model,
+            constants,
+            sparsity=sparsity,
+            num_clusters=num_clusters,
+            name_of=lambda constant: names_of(model, constant)[0],
+        )
     encode_all(constants, coder=coder)
     choices, fused = choose(model, constants, forms, min_saving=min_saving)
     # Rows tell of the model as it came.
-    report = report_of(model, choices, left, forms) if return_report else None
+    report = report_of(model, choices, left, forms, changes) if return_report else None
     for operator in fused:
         rewriting.fuse(model, operator, forms[id(operator)])
     notes = {}
@@ -90,6 +124,15 @@ def expand(compressed):
     tidying.drop_unused_codes(model)
     tidying.drop_empty_buffers(model)
     return append_files(_serialize(model), associated_files(content))
+
+
+def _refuse_compressed(model):
+    names = {name for *_, name, _ in ops.blob_tensors(model)}
+    if names:
+        raise ValueError(
+            "only a model that is not compressed can be pruned or clustered; `expand` it first. "
+            f"Received: a model with {', '.join(sorted(names))}"
+        )
 
 
 def _serialize(model):

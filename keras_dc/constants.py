@@ -42,7 +42,8 @@ class Constant:
         channel_scales: float array of the quantization scales along it.
         sparse_form: SparseForm if the tensor is stored sparsely, else None; `values` are
             dense either way.
-        factors: `(axis, channel_scales.Factors)` if they are known, else None.
+        factorings: tuple of `(axis, channel_scales.Factors)`, the ways to see the values as
+            a codebook times a scale per channel; None if they are to be looked for.
         blob: bytes, once coded.
     """
 
@@ -55,7 +56,7 @@ class Constant:
     channel_axis: int | None = None
     channel_scales: np.ndarray | None = None
     sparse_form: sparse_tensors.SparseForm | None = None
-    factors: tuple | None = None
+    factorings: tuple | None = None
     blob: bytes = b""
 
 

@@ -32,9 +32,9 @@ def encode_all(constants, *, coder):
 
 def _smallest_blob(constant):
     plain = codec.encode(constant.values, dtype=constant.dtype)
-    ways = _factorings(constant, codec.inspect(plain))
-    if constant.factors is not None:
-        ways = [constant.factors]
+    ways = constant.factorings
+    if ways is None:
+        ways = _factorings(constant, codec.inspect(plain))
     scaled = [
         codec.encode_scaled(
             constant.values, codebook=factors.codebook, scales=factors.scales, axis=axis

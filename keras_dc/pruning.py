@@ -14,8 +14,9 @@ from keras_dc.driving import DrivenLayer, LayerDriver
 from keras_dc.independence import is_free
 from keras_dc.mask_updates import update_masks
 from keras_dc.masking import masked
+from keras_dc.name_patterns import values_by_name
 from keras_dc.schedules import as_schedule, last_update_step
-from keras_dc.selection import selected_layers, values_by_name
+from keras_dc.selection import selected_layers
 from keras_dc.wrapping import KernelWrapper, host_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")

@@ -189,7 +189,7 @@ def inspect(tflite):
     return report
 
 
-def report_of(model, choices, left, forms):
+def report_of(model, choices, left, forms, changes):
     """What becomes of each constant of a model.
 
     Args:
@@ -197,6 +197,7 @@ def report_of(model, choices, left, forms):
         choices: list of `choosing.Choice`.
         left: list of `constants.LeftConstant`.
         forms: dict that `choosing.fused_forms` gave.
+        changes: dict from the index of a buffer to `post_training.Change`.
 
     Returns:
         Report, in the order of the buffers.
@@ -217,6 +218,8 @@ def report_of(model, choices, left, forms):
         shape = () if tensor.shape is None else tuple(map(int, tensor.shape))
         row = LeftTensor(name, op, shape, constant.size_bytes, constant.reason)
         rows[constant.buffer] = row
+    for buffer, change in changes.items():
+        rows[buffer] = dataclasses.replace(rows[buffer], **vars(change))
     return Report(rows[buffer] for buffer in sorted(rows))
 
 

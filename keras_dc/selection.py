@@ -1,4 +1,4 @@
-"""Which layers of a model, and which value each of them gets: by name pattern."""
+"""Which layers of a model are meant: by name pattern."""
 
 import re
 
@@ -38,41 +38,6 @@ def selected_layers(model, filters, *, leave_out=None):
             f"leave_out={leave_out!r}"
         )
     return selected
-
-
-def values_by_name(argument, values, names):
-    """The value of each name: `values` itself, or that of the first pattern in it.
-
-    Args:
-        argument: str, what the caller's argument is called, for the error.
-        values: one value for all, or a dict from regular expressions, searched in the
-            name in their order; a name that none of them finds gets no value.
-        names: the names there are.
-
-    Returns:
-        Dict from name to value.
-
-    Raises:
-        ValueError: if a pattern finds no name; the message lists the names.
-    """
-    if not isinstance(values, dict):
-        return dict.fromkeys(names, values)
-    found = {}
-    for pattern, value in values.items():
-        matches = [name for name in names if re.search(pattern, name)]
-        if not matches:
-            raise ValueError(
-                f"A pattern of `{argument}` selects no layer. Layers to select from: "
-                f"{list(names)}. Received: pattern={pattern!r}"
-            )
-        for name in matches:
-            found.setdefault(name, value)
-    if not found:
-        raise ValueError(
-            f"`{argument}` must name a layer at least. Layers to select from: "
-            f"{list(names)}. Received: {argument}={values}"
-        )
-    return found
 
 
 def _passes(layer, filters):

@@ -13,9 +13,10 @@ from keras_dc import clustering
 from keras_dc.cloning import replace_layers, wrappers_of
 from keras_dc.driving import DrivenLayer, LayerDriver
 from keras_dc.lookup import lookup
+from keras_dc.name_patterns import values_by_name
 from keras_dc.rounding import round_straight_through, to_float16_exact
 from keras_dc.schedules import Schedule, last_update_step
-from keras_dc.selection import selected_layers, values_by_name
+from keras_dc.selection import selected_layers
 from keras_dc.wrapping import KernelWrapper, find_biases, host_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")

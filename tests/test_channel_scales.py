@@ -128,3 +128,19 @@ def test_negative_zeros_come_back(signs):
     factors = channel_scales.factor_floats(values, 0)
     decoded = products(factors, values, 0)[1]
     np.testing.assert_array_equal(decoded.view(np.uint32), values.view(np.uint32))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_codebook_of_float16_numbers_is_found_again(seed):
+    """Their products often lie right between two float32 numbers."""
+    rng = np.random.default_rng(seed)
+    codebook = rng.normal(size=32).astype(np.float16).astype(np.float32)
+    scales = rng.uniform(0.01, 0.05, size=(128, 1)).astype(np.float32)
+    values = np.where(rng.random((128, 128)) < 0.4, codebook[rng.integers(0, 32, (128, 128))], 0)
+    values = (values * scales).astype(np.float32)
+    factors = channel_scales.factor_floats(values, 0)
+    blob, decoded = products(factors, values, 0)
+    np.testing.assert_array_equal(decoded, values)
+    info = codec.inspect(blob)
+    assert info.codebook_bytes == 2 * info.num_centroids
+    assert info.scale_bytes == 4 * 128

@@ -14,12 +14,17 @@ SOURCES = ROOT / "tflite_ops" / "src"
 
 # DESIGN: a module may import those of the layers before its own, and its own layer's
 # where it comes later in this list. Training and TFLite meet in `conversion` alone.
-TRAINING = [
-    "schedules",
+# Both sides stand on `NUMERICS`, which knows NumPy alone.
+NUMERICS = [
+    "name_patterns",
     "masks",
     "initialization",
     "intervals",
     "clustering",
+]
+TRAINING = [
+    *NUMERICS,
+    "schedules",
     "lookup",
     "masking",
     "rounding",
@@ -40,6 +45,7 @@ TRAINING = [
     "stripping",
 ]
 TFLITE = [
+    *NUMERICS,
     "tflite_model",
     "tflite_diff",
     "associated_files",
@@ -50,6 +56,7 @@ TFLITE = [
     "sparse_tensors",
     "sparse_notes",
     "constants",
+    "post_training",
     "encoding",
     "choosing",
     "rewriting",

@@ -4,7 +4,8 @@ import pytest
 from keras import layers
 
 import keras_dc as dc
-from keras_dc.selection import selected_layers, values_by_name
+from keras_dc.name_patterns import values_by_name
+from keras_dc.selection import selected_layers
 
 
 def conv_model():
