@@ -91,28 +91,36 @@ def factor_integers(values, axis, scales):
         distinct = np.unique(channel[channel != 0]).astype(np.float64)
         lows.append(np.where(distinct == -128, -np.inf, distinct - 0.5) / reciprocal)
         highs.append(np.where(distinct == 127, np.inf, distinct + 0.5) / reciprocal)
-    centroids = _stab(np.concatenate(lows), np.concatenate(highs))
+    # Rounding to float32 keeps a centroid between bounds that are float32 numbers.
+    lows = _inner_float32(np.concatenate(lows), np.float32(np.inf))
+    highs = _inner_float32(np.concatenate(highs), np.float32(-np.inf))
+    centroids = _stab(lows, highs)
     if not 1 <= len(centroids) <= _MAX_CENTROIDS:
         return None
     return Factors(_as_float32(np.array(centroids)), reciprocals)
 
 
 def _stab(lows, highs):
-    """The fewest points such that every interval holds one, strictly inside.
+    """The fewest points such that every closed interval holds one.
 
     Greedy by right end: the classic, optimal order.
     """
     points, group_low, group_high = [], -np.inf, np.inf
     for index in np.argsort(highs, kind="stable"):
         low, high = lows[index], highs[index]
-        # Intervals that only touch share no inner point.
-        if low >= group_high * (1 - np.sign(group_high) * 1e-12):
+        if low > group_high:
             points.append(_inside(group_low, group_high))
             group_low, group_high = -np.inf, np.inf
         group_low, group_high = max(group_low, low), min(group_high, high)
     if len(lows):
         points.append(_inside(group_low, group_high))
     return points
+
+
+def _inner_float32(bounds, direction):
+    """The float32 number beyond each bound in a direction; infinite ones stay."""
+    beyond = np.nextafter(bounds.astype(np.float32), direction).astype(np.float64)
+    return np.where(np.isinf(bounds), bounds, beyond)
 
 
 def _inside(low, high):

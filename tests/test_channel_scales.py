@@ -144,3 +144,13 @@ def test_a_codebook_of_float16_numbers_is_found_again(seed):
     info = codec.inspect(blob)
     assert info.codebook_bytes == 2 * info.num_centroids
     assert info.scale_bytes == 4 * 128
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_integers_of_any_kind_come_back(seed):
+    """Also those that were never clustered, whose intervals barely meet."""
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-128, 128, size=(16, 60)).astype(np.int8)
+    values = np.where(rng.random(values.shape) < 0.3, values, np.int8(0))
+    factors = channel_scales.factor_integers(values, 0, np.linspace(0.01, 0.03, 16))
+    np.testing.assert_array_equal(products(factors, values, 0)[1], values)
