@@ -30,6 +30,7 @@ _FUSABLE_ACTIVATIONS = (
 _KEEP_NUM_DIMS = 1
 _ASYMMETRIC_QUANTIZE_INPUTS = 2
 _LARGEST_CONV_OPTION = 256
+_LARGEST_VERSION = 256
 
 # Above these the built-in op is faster with decoded weights: tests/benchmarks/ against
 # XNNPACK with AVX2. With AVX-512 the fused ops lead further.
@@ -149,7 +150,9 @@ def fused_form(model, subgraph, operator):
     options = operator.builtinOptions
     if fusable is None or options is None or not 2 <= len(operator.inputs) <= 3:
         return None
-    if options.fusedActivationFunction not in _FUSABLE_ACTIVATIONS or code.version > 256:
+    if options.fusedActivationFunction not in _FUSABLE_ACTIVATIONS:
+        return None
+    if not 1 <= code.version <= _LARGEST_VERSION:
         return None
     used = [index for index in [*operator.inputs, *operator.outputs] if index >= 0]
     if any(subgraph.tensors[index].type != _FLOAT32 for index in used):
