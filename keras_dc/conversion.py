@@ -1,153 +1,101 @@
-"""Keras model to compressed `.tflite`: strip, convert, compress, verify."""
+"""Keras model to compressed `.tflite`: load, strip, convert, compress, verify."""
 
-import contextlib
-import io
-import os
-import pathlib
-import tempfile
-
-import numpy as np
-
-from keras_dc import compression, runtime, tflite_diff, tflite_model
-from keras_dc.stripping import strip
-
-# Fused kernels add in another order than the runtime's own, so the outputs differ in
-# the last bits; this is the largest difference allowed, relative to the largest output.
-OUTPUT_TOLERANCE = 1e-4
+from keras_dc import compression, files, verification
+from keras_dc.input_signatures import input_names
+from keras_dc.loading import load
+from keras_dc.tensorflow_converter import to_tflite
 
 
-class VerificationError(RuntimeError):
-    """A compressed model does not do what the original does."""
-
-
-def convert(model, filepath=None, *, coder="huffman", strip_names=True):
-    """Convert a Keras model to a compressed TFLite model, and verify it.
+def convert(
+    model,
+    filepath=None,
+    *,
+    coder="huffman",
+    strip_names=True,
+    min_saving=0.0,
+    input_signature=None,
+    custom_objects=None,
+    signature_keys=None,
+    verify=True,
+    verify_inputs=None,
+    **settings,
+):
+    """Convert a model to a compressed TFLite model, and verify it.
 
     The model is stripped of pruning and weight sharing, converted by TensorFlow's
     converter and compressed. The result is verified before it is returned: expanding it
     must give the converter's graph and constants back bit for bit, and in the
-    interpreter its outputs must agree with the original's.
+    interpreter its outputs must agree with the original's within
+    `verification.OUTPUT_TOLERANCE` of the largest (`verification.QUANTIZED_TOLERANCE` where
+    the converter quantized).
 
     Args:
-        model: Keras model, with or without keras_dc's wrappers. It is not changed, but
-            for a subclassed model, which `strip` changes in place.
+        model: one of
+
+            - a Keras model, with or without keras_dc's wrappers. It is not changed, but
+              for a wrapped subclassed model, which `strip` changes in place;
+            - a tf_keras (Keras 2) model; one of TensorFlow Model Optimization after
+              its `strip_pruning` or `strip_clustering`;
+            - the path of a `.keras` or `.h5` file;
+            - the directory of a SavedModel.
         filepath: where to write the `.tflite` file; not written if None. The file is
             written whole or not at all.
         coder: see `compress`.
         strip_names: see `compress`.
+        min_saving: see `compress`.
+        input_signature: the inputs to convert a Keras model with, such as a batch size of
+            1; the model's own if None. A shape (tuple of int, None for any size),
+            `keras.InputSpec` or `tf.TensorSpec` for a model with one input; a list of
+            them in order, or a dict by name, for several. A subclassed model takes one for
+            each argument of its `call`, and must have been called if this is None.
+        custom_objects: dict from names to classes or functions that a `.keras` or `.h5`
+            file refers to.
+        signature_keys: list of str, the signatures of a SavedModel to convert; if
+            None "serving_default", or all where it is missing.
+        verify: if False, the models are not run; the expanded model is compared all the
+            same. For models that no installed runtime runs, or that draw random numbers.
+        verify_inputs: what to run both models on; None for random inputs. An array
+            `(batch, ...)` for a model with one input; a list of arrays in the order of the
+            inputs; a dict by name; or an iterator, or a function without arguments
+            that returns one, over such samples.
+        **settings: settings of TensorFlow's converter as `model.export(format="litert")`
+            takes them: the attributes of `tf.lite.TFLiteConverter` and of its `target_spec`.
+            For example `optimizations=["DEFAULT"]` quantizes weights, together with
+            `supported_types=["float16"]` to float16 and with `representative_dataset=
+            function` activations as well; `supported_ops=["TFLITE_BUILTINS",
+            "SELECT_TF_OPS"]` lets TensorFlow's ops in where TFLite lacks them. What
+            TensorFlow has objects for may be given by its name.
 
     Returns:
         bytes of the compressed `.tflite` model; `Interpreter` runs it.
 
     Raises:
-        FileNotFoundError: if the folder of `filepath` does not exist.
-        VerificationError: if the compressed model differs from the original.
+        ConversionError: if TensorFlow's converter refuses the model.
+        FileNotFoundError: if the folder of `filepath`, or the model's path, does not exist.
+        IsADirectoryError: if `filepath` is a folder.
+        TypeError: if `model` is of another type, or a setting is unknown.
+        ValueError: if an argument does not fit the model or has no effect, a file cannot
+            be loaded, a model is not built, or a weight is NaN or infinite.
+        VerificationError: if the compressed model differs from the original, or it cannot be
+            told because no installed runtime runs the original.
     """
-    if filepath is not None and not pathlib.Path(filepath).absolute().parent.is_dir():
-        raise FileNotFoundError(
-            f"the folder of `filepath` must exist. Received: filepath={str(filepath)!r}"
-        )
-    original = to_tflite(strip(model))
-    compressed = compression.compress(original, coder=coder, strip_names=strip_names)
-    verify(original, compressed)
     if filepath is not None:
-        write_atomically(filepath, compressed)
-    return compressed
-
-
-def to_tflite(model):
-    """Convert a plain Keras model with TensorFlow's converter.
-
-    Args:
-        model: Keras model without wrappers.
-
-    Returns:
-        bytes of a float32 `.tflite` model.
-    """
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    # Exporting a Keras model prints a page about the artifact.
-    with contextlib.redirect_stdout(io.StringIO()):
-        return converter.convert()
-
-
-def verify(original, compressed):
-    """Check that a compressed model does what the original does.
-
-    Args:
-        original: bytes of a `.tflite` model.
-        compressed: bytes that `compress` made of it.
-
-    Raises:
-        VerificationError: if expanding does not give the graph and the constants back,
-            or if outputs for random inputs differ by more than `OUTPUT_TOLERANCE` of
-            the largest output.
-    """
-    expanded = tflite_model.parse(compression.expand(compressed))
-    found = tflite_diff.differences(tflite_model.parse(original), expanded)
-    if found:
-        raise VerificationError(
-            f"the expanded model must equal the original. Received: {'; '.join(found[:5])}"
+        files.check_place(filepath)
+    if verify_inputs is not None and not verify:
+        raise ValueError("`verify_inputs` have no effect with `verify=False`. Received: both")
+    plain = load(model, custom_objects=custom_objects)
+    original = to_tflite(
+        plain, input_signature=input_signature, signature_keys=signature_keys, **settings
+    )
+    compressed = compression.compress(
+        original, coder=coder, strip_names=strip_names, min_saving=min_saving
+    )
+    if verify:
+        verification.verify(
+            original, compressed, inputs=verify_inputs, input_names=input_names(plain)
         )
-    rng = np.random.default_rng(0)
-    interpreters = [
-        runtime.Interpreter(model_content=content) for content in (original, compressed)
-    ]
-    for interpreter in interpreters:
-        interpreter.allocate_tensors()
-    inputs = [_random_input(detail, rng) for detail in interpreters[0].get_input_details()]
-    expected, received = [_run(interpreter, inputs) for interpreter in interpreters]
-    for number, (want, got) in enumerate(zip(expected, received)):
-        _check_output(number, want, got)
-
-
-def write_atomically(filepath, content):
-    """Write a file so that it is there whole or not at all.
-
-    Args:
-        filepath: path; an existing file is replaced.
-        content: bytes.
-    """
-    path = pathlib.Path(filepath).absolute()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp lets only the owner read; a new file is readable as usual.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _random_input(detail, rng):
-    if np.issubdtype(detail["dtype"], np.floating):
-        return rng.normal(size=detail["shape"]).astype(detail["dtype"])
-    # 0 and 1 are in range wherever integers or truth values are expected.
-    return rng.integers(0, 2, size=detail["shape"]).astype(detail["dtype"])
-
-
-def _run(interpreter, inputs):
-    for detail, values in zip(interpreter.get_input_details(), inputs):
-        interpreter.set_tensor(detail["index"], values)
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
-
-
-def _check_output(number, want, got):
-    if not np.issubdtype(want.dtype, np.floating):
-        agree = np.array_equal(want, got)
-        largest = np.nan
     else:
-        scale = max(1.0, float(np.max(np.abs(want), initial=0)))
-        largest = float(np.max(np.abs(want - got), initial=0)) / scale
-        agree = largest <= OUTPUT_TOLERANCE
-    if not agree:
-        raise VerificationError(
-            f"output {number} must agree with the original's within {OUTPUT_TOLERANCE} of the "
-            f"largest output. Received: a difference of {largest}"
-        )
+        verification.check_expanded(original, compressed)
+    if filepath is not None:
+        files.write_atomically(filepath, compressed)
+    return compressed

@@ -1,10 +1,11 @@
 import keras
 import numpy as np
 import pytest
-from tiny_models import mlp
+import tensorflow as tf
+from tiny_models import sparse
 
 import keras_dc as dc
-from keras_dc import conversion, tflite_diff, tflite_model
+from keras_dc import conversion, tflite_diff, tflite_model, verification
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +45,8 @@ def test_kernels_come_through_bit_exact(shared):
 
 
 def test_convert_writes_the_file(shared, tmp_path):
-    path = tmp_path / "model.tflite"
-    path.write_bytes(b"what stood here before")
-    compressed = dc.convert(shared, path)
-    assert path.read_bytes() == compressed
-    assert [entry.name for entry in tmp_path.iterdir()] == ["model.tflite"]
-    tmp_path.joinpath("other").touch()
-    assert path.stat().st_mode == tmp_path.joinpath("other").stat().st_mode
+    compressed = dc.convert(shared, tmp_path / "model.tflite")
+    assert tmp_path.joinpath("model.tflite").read_bytes() == compressed
 
 
 def test_convert_prints_nothing(shared, capfd):
@@ -58,51 +54,171 @@ def test_convert_prints_nothing(shared, capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_a_missing_folder_is_refused_before_the_work(shared, tmp_path):
-    with pytest.raises(FileNotFoundError, match="folder of `filepath`.*no_such_folder"):
-        dc.convert(None, tmp_path / "no_such_folder" / "model.tflite")
+@pytest.mark.parametrize("place", ["no_such_folder/model.tflite", "."])
+def test_an_impossible_place_is_refused_before_the_work(place, tmp_path):
+    with pytest.raises(OSError, match="`filepath` must"):
+        dc.convert(None, tmp_path / place)
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+@pytest.mark.parametrize("flaw", ["lossy_coder", "forgetful_op"])
+def test_a_failed_verification_leaves_no_file(flaw, request, tmp_path):
+    """A bit is lost in the coder; or an activation in the op, which only running shows."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((40,)), keras.layers.Dense(60, activation="relu")])
+    kernel = sparse((40, 60))
+    model.set_weights([kernel, np.zeros(60)])
     path = tmp_path / "model.tflite"
-    path.write_bytes(b"before")
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(conversion.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        conversion.write_atomically(path, b"after")
-    assert path.read_bytes() == b"before"
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_another_graph_is_found_out(original):
-    compressed = dc.compress(mlp(sizes=(40, 60, 30)).serialize())
-    with pytest.raises(conversion.VerificationError, match="must equal the original"):
-        conversion.verify(original, compressed)
-
-
-def test_other_outputs_are_found_out(original, monkeypatch):
-    """The last line of defence: the graph is right and what is computed is not."""
-    monkeypatch.setattr(conversion.tflite_diff, "differences", lambda *_: [])
-    model = tflite_model.parse(original)
-    for buffer in model.buffers:
-        if buffer.data is not None and len(buffer.data) == 4 * 40 * 60:
-            buffer.data = (buffer.data.view(np.float32) * np.float32(1.01)).view(np.uint8)
-    compressed = dc.compress(tflite_model.serialize(model))
-    with pytest.raises(conversion.VerificationError, match="output 0 must agree"):
-        conversion.verify(original, compressed)
-
-
-def test_a_failed_verification_leaves_no_file(shared, tmp_path, monkeypatch):
-    def fail(*_):
-        raise conversion.VerificationError("no")
-
-    monkeypatch.setattr(conversion, "verify", fail)
-    with pytest.raises(conversion.VerificationError):
-        dc.convert(shared, tmp_path / "model.tflite")
+    dc.convert(model, path)
+    before = path.read_bytes()
+    request.getfixturevalue(flaw)
+    with pytest.raises(verification.VerificationError):
+        dc.convert(model, path)
+    assert path.read_bytes() == before
+    path.unlink()
+    with pytest.raises(verification.VerificationError):
+        dc.convert(model, path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_run_is_compared_all_the_same(lossy_coder, original, shared, tmp_path):
+    with pytest.raises(verification.VerificationError, match="expanded model must equal"):
+        dc.convert(shared, tmp_path / "model.tflite", verify=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_inputs_are_run(shared):
+    x = np.random.default_rng(0).normal(size=(7, 40))
+    assert dc.convert(shared, verify_inputs=x) == dc.convert(shared)
+    with pytest.raises(ValueError, match=r"must be shaped \(-1, 40\).*Received: \(7, 39\)"):
+        dc.convert(shared, verify_inputs=x[:, 1:])
+    with pytest.raises(ValueError, match="no effect with `verify=False`"):
+        dc.convert(shared, verify=False, verify_inputs=x)
+
+
+def test_a_list_of_inputs_has_the_models_order():
+    keras.utils.set_random_seed(0)
+    ids, x = keras.Input((6,), name="tokens", dtype="int32"), keras.Input((8,), name="image")
+    table = keras.layers.Embedding(50, 8)
+    model = keras.Model([ids, x], keras.layers.Dense(4)(table(ids)[:, 0] + x))
+    model = dc.share_weights(model, num_clusters=7)
+    tokens, images = np.full((3, 6), 49), np.zeros((3, 8))
+    for inputs in ([tokens, images], {"image": images, "tokens": tokens}):
+        dc.convert(model, verify_inputs=inputs)
+    with pytest.raises(ValueError, match="'image' must be shaped"):
+        dc.convert(model, verify_inputs=[images, tokens])
+
+
+def with_files(model, tmp_path):
+    """The same model in all the ways in which `convert` takes it."""
+    model.save(tmp_path / "model.keras")
+    model.save(tmp_path / "model.h5")
+    dc.strip(model).export(tmp_path / "saved_model", verbose=False)
+    return [
+        model,
+        dc.strip(model),
+        tmp_path / "model.keras",
+        str(tmp_path / "model.h5"),
+        tmp_path / "saved_model",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_all_that_convert_takes_gives_one_result(shared, original, tmp_path):
+    for model in with_files(shared, tmp_path):
+        expanded = tflite_model.parse(dc.expand(dc.convert(model)))
+        assert tflite_diff.differences(tflite_model.parse(original), expanded) == []
+
+
+class Branches(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.wide = keras.layers.Dense(64, activation="relu")
+        self.narrow = keras.layers.Dense(8)
+
+    def call(self, x, training=False):
+        return self.narrow(self.wide(x))
+
+
+def test_subclassed_models():
+    keras.utils.set_random_seed(0)
+    with pytest.raises(ValueError, match="call it once, or convert it with an `input_signature`"):
+        dc.convert(Branches())
+    model = Branches()
+    compressed = dc.convert(model, input_signature=(None, 40))
+    kernel = model.wide.kernel.numpy().T.tobytes()
+    buffers = tflite_model.parse(dc.expand(compressed)).buffers
+    assert kernel in {buffer.data.tobytes() for buffer in buffers if buffer.data is not None}
+    shared = dc.share_weights(model, num_clusters=7)
+    assert len(dc.convert(shared)) < len(compressed) / 3
+
+
+def images():
+    rng = np.random.default_rng(0)
+    return ([rng.normal(size=(1, 8, 8, 3)).astype(np.float32)] for _ in range(2))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizations": ["DEFAULT"]},
+        {"optimizations": ["DEFAULT"], "supported_types": ["float16"]},
+        {"optimizations": ["DEFAULT"], "representative_dataset": images},
+        {
+            "optimizations": ["DEFAULT"],
+            "representative_dataset": images,
+            "supported_ops": ["TFLITE_BUILTINS_INT8"],
+            "inference_input_type": "int8",
+            "inference_output_type": "int8",
+        },
+    ],
+    ids=["dynamic", "float16", "activations", "integer"],
+)
+def test_quantized_models_are_compressed_and_verified(settings):
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.DepthwiseConv2D(3),
+            layers.Flatten(),
+            layers.Dense(40, activation="relu"),
+            layers.Dense(10),
+        ]
+    )
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if weights:
+            layer.set_weights([sparse(weights[0].shape, density=0.3, num_centroids=7), weights[1]])
+    compressed = dc.convert(model, **settings, verify_inputs=images)
+    assert len(compressed) < 0.5 * len(dc.expand(compressed))
+
+
+class CumulativeProduct(keras.layers.Layer):
+    """TFLite has no such op."""
+
+    def call(self, x):
+        return tf.math.cumprod(x, axis=1)
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_select_tf_ops():
+    keras.utils.set_random_seed(0)
+    layers = [CumulativeProduct(), keras.layers.Dense(64)]
+    model = dc.share_weights(keras.Sequential([keras.Input((64,)), *layers]), num_clusters=7)
+    settings = {"supported_ops": ["TFLITE_BUILTINS", "SELECT_TF_OPS"]}
+    compressed = dc.convert(model, **settings, verify=False)
+    try:
+        tf.lite.Interpreter(model_content=dc.expand(compressed)).allocate_tensors()
+        brings_flex = True
+    except RuntimeError:
+        # TensorFlow 2.18 brings these ops to its own interpreter, 2.21 does not.
+        brings_flex = False
+    if brings_flex:
+        assert dc.convert(model, **settings) == compressed
+    else:
+        with pytest.raises(verification.VerificationError, match="`verify=False`.*Flex delegate"):
+            dc.convert(model, **settings)
 
 
 def test_integer_inputs_are_verified_too():

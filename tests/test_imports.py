@@ -13,7 +13,8 @@ PACKAGE = ROOT / "keras_dc"
 SOURCES = ROOT / "tflite_ops" / "src"
 
 # DESIGN: a module may import those of the layers before its own, and its own layer's
-# where it comes later in this list. Training and TFLite meet in `conversion` alone.
+# where it comes later in this list. Training and TFLite meet in CONVERTING and in
+# `conversion` alone.
 # Both sides stand on `NUMERICS`, which knows NumPy alone.
 NUMERICS = [
     "name_patterns",
@@ -66,7 +67,10 @@ TFLITE = [
     "report",
     "compression",
     "runtime",
+    "sample_inputs",
+    "verification",
 ]
+CONVERTING = ["files", "loading", "input_signatures", "tensorflow_converter"]
 
 
 def imports_of(path):
@@ -97,9 +101,17 @@ def test_imports_run_one_way(layers):
         assert package_imports(PACKAGE / f"{module}.py") <= allowed, module
 
 
+def test_converting_stands_on_both():
+    for place, module in enumerate(CONVERTING):
+        allowed = {*TRAINING, *TFLITE, *CONVERTING[:place]}
+        assert package_imports(PACKAGE / f"{module}.py") <= allowed, module
+    for module in [*TRAINING, *TFLITE]:
+        assert not package_imports(PACKAGE / f"{module}.py") & {"conversion", *CONVERTING}, module
+
+
 def test_every_module_has_its_layer():
     modules = {path.stem for path in PACKAGE.glob("*.py")}
-    assert modules == {"__init__", "conversion", *TRAINING, *TFLITE}
+    assert modules == {"__init__", "conversion", *TRAINING, *TFLITE, *CONVERTING}
 
 
 def test_the_tflite_side_needs_no_keras_and_no_tensorflow():

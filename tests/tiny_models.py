@@ -154,3 +154,20 @@ def int4():
     )
     graph.output(graph.fully_connected(x, weights, None))
     return graph
+
+
+def lookup(axis=0, rows=20):
+    """A GATHER from a constant table."""
+    graph = Graph()
+    ids = graph.input((-1, 6), "ids", dtype=np.int32)
+    table = graph.constant(sparse((rows, 8)), "table")
+    y = graph.tensor((-1, 6, 8), "y")
+    graph.operator(
+        schema.BuiltinOperator.GATHER,
+        [table, ids],
+        [y],
+        schema.BuiltinOptions.GatherOptions,
+        schema.GatherOptionsT(axis),
+    )
+    graph.output(y)
+    return graph
