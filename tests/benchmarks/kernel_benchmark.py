@@ -151,6 +151,7 @@ class Case:
         plain: bytes of the float32 `.tflite`.
         int8: bytes of the int8 one, or None.
         cold: whether the cold figure is measured too.
+        invokes: how many invokes one timing spans.
     """
 
     key: str
@@ -158,9 +159,10 @@ class Case:
     plain: bytes
     int8: bytes | None = None
     cold: bool = False
+    invokes: int = 1
 
 
-def _open(make, model, num_threads, x):
+def open_interpreter(make, model, num_threads, x):
     interpreter = make(model_content=model, num_threads=num_threads)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
@@ -186,8 +188,18 @@ def check_outputs(ours, dense):
         raise RuntimeError(f"outputs differ. Received: relative error={error}")
 
 
-def seconds_in_turn(interpreters, repeats, *, cold=False):
-    """Median seconds of an invoke of each of `interpreters`, a dict by name."""
+def seconds_in_turn(interpreters, repeats, *, cold=False, invokes=1):
+    """Median seconds of an invoke of each of `interpreters`, a dict by name.
+
+    Args:
+        interpreters: dict of interpreters, each of which was invoked before.
+        repeats: int, timings of each.
+        cold: whether the cache is emptied before each timing.
+        invokes: int, how many invokes one timing spans.
+
+    Returns:
+        dict of floats.
+    """
     seconds = {name: [] for name in interpreters}
     stream = np.zeros(COLD_BYTES, np.uint8) if cold else None
     for _ in range(repeats):
@@ -195,8 +207,9 @@ def seconds_in_turn(interpreters, repeats, *, cold=False):
             if cold:
                 stream += 1
             begin = time.perf_counter()
-            interpreter.invoke()
-            seconds[name].append(time.perf_counter() - begin)
+            for _ in range(invokes):
+                interpreter.invoke()
+            seconds[name].append((time.perf_counter() - begin) / invokes)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
@@ -205,13 +218,13 @@ def measure(case, repeats, num_threads):
     x = input_of(case.plain)
     compressed = keras_dc.compress(case.plain)
     interpreters = {
-        "ours": _open(keras_dc.Interpreter, compressed, num_threads, x),
-        "dense": _open(Interpreter, case.plain, num_threads, x),
+        "ours": open_interpreter(keras_dc.Interpreter, compressed, num_threads, x),
+        "dense": open_interpreter(Interpreter, case.plain, num_threads, x),
     }
     check_outputs(interpreters["ours"], interpreters["dense"])
     if case.int8 is not None:
-        interpreters["int8"] = _open(Interpreter, case.int8, num_threads, x)
-    results = {"warm": seconds_in_turn(interpreters, repeats)}
+        interpreters["int8"] = open_interpreter(Interpreter, case.int8, num_threads, x)
+    results = {"warm": seconds_in_turn(interpreters, repeats, invokes=case.invokes)}
     if case.cold:
         results["cold"] = seconds_in_turn(interpreters, repeats, cold=True)
     return results

@@ -10,17 +10,18 @@ namespace {
 
 constexpr size_t kLanes = LockstepWeights::kLanes;
 constexpr size_t kWindows = LockstepWeights::kBlockWindows;
-constexpr size_t kSlotsPerWord = LockstepWeights::kSlotsPerWord;
-constexpr int kSlots = static_cast<int>(kSlotsPerWord);
+constexpr uint32_t kSlotsPerWord = LockstepWeights::kSlotsPerWord;
 constexpr size_t kMaxWords =
     (LockstepWeights::kWindowColumns + LockstepWeights::kSlotsPerWord - 1) /
     LockstepWeights::kSlotsPerWord;
 // Weights in a word from which on it beats gathers; measured.
-constexpr int kMinWeightsPerWord = 9;
+constexpr size_t kMinWeightsPerWord = 9;
 // Share of the weights whose centroids must fit the words.
 constexpr double kMinShareInWords = 0.9;
 
 using Counts = std::array<uint32_t, 256>;
+// The code of each centroid.
+using Codes = std::array<uint16_t, 256>;
 
 Counts CountCentroids(const SparseTensor& weights) {
   Counts counts = {};
@@ -52,10 +53,17 @@ std::vector<uint32_t> SortRows(const SparseTensor& weights) {
 }
 
 // Packs one cell after the other.
+//
+// The loops over weights have no branch that depends on where a weight lies:
+// such branches, which no predictor guesses, took most of the time.
+//
+// kAllFit: whether the words have a code for every centroid.
+template <bool kAllFit>
 class Packer {
  public:
-  Packer(const SparseTensor& weights, LockstepWeights* packed)
-      : weights_(weights), packed_(*packed) {
+  Packer(const SparseTensor& weights, const Codes& codes,
+         LockstepWeights* packed)
+      : weights_(weights), codes_(codes), packed_(*packed) {
     next_.resize(packed_.num_groups * kLanes);
     for (size_t lane = 0; lane < next_.size(); ++lane) {
       const uint32_t row = packed_.row_of_lane[lane];
@@ -63,20 +71,21 @@ class Packer {
     }
   }
 
-  // The code of each centroid.
-  std::array<uint16_t, 256> codes;
-
-  void PackCell(size_t block, size_t group) {
+  void PackAll() {
+    for (size_t block = 0; block < packed_.num_blocks; ++block) {
+      for (size_t group = 0; group < packed_.num_groups; ++group) {
+        BeginCell();
+        CountCell(block, group);
+        const size_t num_windows = ChooseWords();
+        PlaceWindows(num_windows);
+        FillCell(block, group);
+      }
+    }
     BeginCell();
-    CountCell(block, group);
-    size_t num_rest = 0;
-    const size_t num_windows = ChooseWords(&num_rest);
-    PlaceWindows(num_windows);
-    packed_.rest_columns.resize(packed_.rest_columns.size() +
-                                num_rest * kLanes);
-    packed_.rest_codes.resize(packed_.rest_columns.size());
-    FillCell(block, group);
   }
+
+ private:
+  using LaneCounts = std::array<uint8_t, kLanes>;
 
   void BeginCell() {
     LockstepWeights::Cell cell;
@@ -87,134 +96,174 @@ class Packer {
     packed_.cells.push_back(cell);
   }
 
- private:
-  struct Window {
-    // How many weights each lane has.
-    std::array<uint8_t, kLanes> counts;
-    uint8_t num_words;
-    // Where the words are, from the first of the cell.
-    uint32_t word;
-  };
-
   size_t EndOf(size_t lane) const {
     const uint32_t row = packed_.row_of_lane[lane];
     return row < packed_.num_rows ? weights_.row_begin[row + 1] : 0;
   }
 
-  bool FitsWords(size_t entry) const {
-    return codes[weights_.indices[entry]] < LockstepWeights::kNumCodes;
+  bool FitsWords(uint32_t code) const {
+    return kAllFit || code < LockstepWeights::kNumCodes;
   }
 
+  // Fills `counts_`, `lane_end_`, and `num_rest_` with the weights that have no
+  // code in words.
   void CountCell(size_t block, size_t group) {
-    windows_ = {};
+    counts_ = {};
     num_rest_ = {};
     const size_t first = block * LockstepWeights::kBlockColumns;
+    const size_t behind = first + LockstepWeights::kBlockColumns;
     for (size_t l = 0; l < kLanes; ++l) {
       const size_t lane = group * kLanes + l;
-      const size_t end = EndOf(lane);
-      size_t e = next_[lane];
-      for (; e < end; ++e) {
-        const size_t column = weights_.columns[e] - first;
-        if (column >= LockstepWeights::kBlockColumns) break;
-        if (FitsWords(e)) {
-          ++windows_[column / LockstepWeights::kWindowColumns].counts[l];
+      const uint32_t* columns = weights_.columns.data();
+      const size_t end = static_cast<size_t>(
+          std::partition_point(columns + next_[lane], columns + EndOf(lane),
+                               [behind](uint32_t c) { return c < behind; }) -
+          columns);
+      // Weights so far in the window of the last one.
+      size_t last_window = kWindows;
+      uint32_t count = 0;
+      for (size_t e = next_[lane]; e < end; ++e) {
+        const size_t w = (columns[e] - first) / LockstepWeights::kWindowColumns;
+        count &= -static_cast<uint32_t>(w == last_window);
+        last_window = w;
+        if (kAllFit) {
+          ++count;
         } else {
-          ++num_rest_[l];
+          const bool fits = FitsWords(codes_[weights_.indices[e]]);
+          count += fits;
+          num_rest_[l] += !fits;
         }
+        counts_[w][l] = static_cast<uint8_t>(count);
       }
-      lane_end_[l] = e;
+      lane_end_[l] = end;
     }
   }
 
-  // Sets `num_words` of each window and the greatest number of weights that a
-  // lane leaves to the rest. Returns how many windows have words.
-  size_t ChooseWords(size_t* num_rest) {
+  // Sets `num_words_` of each window, and adds what lanes leave to the rest.
+  // Returns how many windows have words.
+  size_t ChooseWords() {
     size_t num_windows = 0;
-    for (Window& window : windows_) {
-      const uint8_t most =
-          *std::max_element(window.counts.begin(), window.counts.end());
-      size_t num_words = 0;
-      for (int first = 0; first < most; first += kSlots, ++num_words) {
-        int in_word = 0;
-        for (const uint8_t count : window.counts) {
-          in_word += std::clamp(count - first, 0, kSlots);
+    for (size_t w = 0; w < kWindows; ++w) {
+      const LaneCounts counts = counts_[w];
+      uint8_t num_slots = 0;
+      LaneCounts left = counts;
+      for (;;) {
+        // In bytes, so that one SIMD register holds all lanes.
+        uint8_t in_word = 0;
+        for (const uint8_t n : left) {
+          in_word = static_cast<uint8_t>(
+              in_word + std::min(n, static_cast<uint8_t>(kSlotsPerWord)));
         }
         if (in_word < kMinWeightsPerWord) break;
-      }
-      window.num_words = static_cast<uint8_t>(num_words);
-      if (num_words > 0) ++num_windows;
-      const size_t num_slots = num_words * kSlotsPerWord;
-      if (most <= num_slots) continue;
-      for (size_t l = 0; l < kLanes; ++l) {
-        if (window.counts[l] > num_slots) {
-          num_rest_[l] += window.counts[l] - num_slots;
+        num_slots = static_cast<uint8_t>(num_slots + kSlotsPerWord);
+        for (uint8_t& n : left) {
+          n = static_cast<uint8_t>(
+              std::max(n, static_cast<uint8_t>(kSlotsPerWord)) - kSlotsPerWord);
         }
       }
+      num_words_[w] = static_cast<uint8_t>(num_slots / kSlotsPerWord);
+      num_windows += num_slots > 0;
+      for (size_t l = 0; l < kLanes; ++l) num_rest_[l] += left[l];
     }
-    *num_rest = *std::max_element(num_rest_.begin(), num_rest_.end());
     return num_windows;
   }
 
   // Lays out the words of the cell, the windows sorted by their number.
   void PlaceWindows(size_t num_windows) {
-    std::array<uint16_t, kMaxWords + 1> num_with = {};
-    for (const Window& window : windows_) ++num_with[window.num_words];
-    size_t num_words = packed_.words.size() / kLanes;
-    size_t at = packed_.windows.size();
-    packed_.windows.resize(at + num_windows);
+    std::array<uint16_t, kMaxWords + 2> begin = {};
+    for (const uint8_t n : num_words_) ++begin[n + 1u];
     for (size_t n = 1; n <= kMaxWords; ++n) {
-      if (num_with[n] == 0) continue;
-      packed_.runs.push_back({static_cast<uint16_t>(n), num_with[n]});
-      for (size_t w = 0; w < kWindows; ++w) {
-        if (windows_[w].num_words != n) continue;
-        packed_.windows[at++] = static_cast<uint8_t>(w);
-        windows_[w].word = static_cast<uint32_t>(num_words);
-        num_words += n;
-      }
+      if (begin[n + 1] == 0) continue;
+      packed_.runs.push_back({static_cast<uint16_t>(n), begin[n + 1]});
     }
-    packed_.words.resize(num_words * kLanes);
+    // From counts to where the windows and the words of each number begin;
+    // windows without words are left out.
+    const size_t first_window = packed_.windows.size();
+    const size_t first_word = packed_.words.size() / kLanes;
+    std::array<size_t, kMaxWords + 1> window_at, word_at;
+    size_t window = first_window, word = first_word;
+    for (size_t n = 1; n <= kMaxWords; ++n) {
+      window_at[n] = window;
+      word_at[n] = word;
+      window += begin[n + 1];
+      word += begin[n + 1] * n;
+    }
+    packed_.windows.resize(first_window + num_windows);
+    packed_.words.resize(word * kLanes);
+    for (size_t w = 0; w < kWindows; ++w) {
+      const size_t n = num_words_[w];
+      if (n == 0) continue;
+      packed_.windows[window_at[n]++] = static_cast<uint8_t>(w);
+      word_begin_[w] = static_cast<uint32_t>(word_at[n] - first_word);
+      word_at[n] += n;
+    }
   }
 
   void FillCell(size_t block, size_t group) {
     const size_t first = block * LockstepWeights::kBlockColumns;
-    const size_t first_rest = size_t{packed_.cells.back().rest} * kLanes;
+    const size_t num_steps =
+        *std::max_element(num_rest_.begin(), num_rest_.end());
+    const size_t first_rest = packed_.rest_columns.size();
+    packed_.rest_columns.resize(first_rest + num_steps * kLanes);
+    packed_.rest_codes.resize(packed_.rest_columns.size());
+    // A weight is written to the words and to the rest, of which one is scrap.
+    uint32_t scrap;
+    uint32_t* words =
+        packed_.words.data() + size_t{packed_.cells.back().word} * kLanes;
     for (size_t l = 0; l < kLanes; ++l) {
-      size_t rest = first_rest + l;
+      rest_columns_.resize(num_rest_[l] + 1);
+      rest_codes_.resize(num_rest_[l] + 1);
+      size_t rest = 0;
       size_t last_window = kWindows;
-      size_t slot = 0;
+      // Counts slots, and words by them.
+      uint32_t slot = 0;
+      uint32_t word = 0;
       for (size_t e = next_[group * kLanes + l]; e < lane_end_[l]; ++e) {
         const size_t column = weights_.columns[e] - first;
         const size_t w = column / LockstepWeights::kWindowColumns;
-        const uint32_t code = codes[weights_.indices[e]];
-        if (w != last_window) slot = 0;
+        const uint32_t code = codes_[weights_.indices[e]];
+        slot &= -static_cast<uint32_t>(w == last_window);
         last_window = w;
-        const Window& window = windows_[w];
-        const size_t word = slot / kSlotsPerWord;
-        if (FitsWords(e) && word < window.num_words) {
-          const auto value =
-              static_cast<uint32_t>(column % LockstepWeights::kWindowColumns |
-                                    code << LockstepWeights::kFieldBits);
-          packed_.words[(window.word + word) * kLanes + l] |=
-              value << (slot % kSlotsPerWord * LockstepWeights::kSlotBits);
-          ++slot;
-        } else {
-          packed_.rest_columns[rest] = static_cast<uint16_t>(column);
-          packed_.rest_codes[rest] = static_cast<uint8_t>(code);
-          rest += kLanes;
-        }
+        const uint32_t of_word = slot / kSlotsPerWord;
+        const uint32_t in_word = slot % kSlotsPerWord;
+        const bool is_in_words = FitsWords(code) && of_word < num_words_[w];
+        const auto value =
+            static_cast<uint32_t>(column % LockstepWeights::kWindowColumns |
+                                  code << LockstepWeights::kFieldBits);
+        const uint32_t kept = word & -static_cast<uint32_t>(in_word != 0);
+        const uint32_t joined =
+            kept | value << (in_word * LockstepWeights::kSlotBits);
+        word = is_in_words ? joined : word;
+        const size_t place = (word_begin_[w] + of_word) * kLanes + l;
+        *(is_in_words ? words + place : &scrap) = word;
+        slot += kAllFit || is_in_words;
+        rest_columns_[rest] = static_cast<uint16_t>(column);
+        rest_codes_[rest] = static_cast<uint8_t>(code);
+        rest += !is_in_words;
+      }
+      for (size_t i = 0; i < rest; ++i) {
+        packed_.rest_columns[first_rest + i * kLanes + l] = rest_columns_[i];
+        packed_.rest_codes[first_rest + i * kLanes + l] = rest_codes_[i];
       }
       next_[group * kLanes + l] = static_cast<uint32_t>(lane_end_[l]);
     }
   }
 
   const SparseTensor& weights_;
+  const Codes& codes_;
   LockstepWeights& packed_;
   // The first weight of each lane that is not packed yet.
   std::vector<uint32_t> next_;
-  std::array<Window, kWindows> windows_;
+  // Of the cell. Weights with a code in words, by window and lane.
+  std::array<LaneCounts, kWindows> counts_;
+  // By window: how many words it has, and the first, counted from the cell's.
+  std::array<uint8_t, kWindows> num_words_;
+  std::array<uint32_t, kWindows> word_begin_ = {};
   std::array<size_t, kLanes> lane_end_;
-  // Weights that each lane leaves to the rest.
-  std::array<size_t, kLanes> num_rest_;
+  // Weights that each lane leaves to the rest, and those of one lane.
+  std::array<uint32_t, kLanes> num_rest_;
+  std::vector<uint16_t> rest_columns_;
+  std::vector<uint8_t> rest_codes_;
 };
 
 }  // namespace
@@ -240,22 +289,22 @@ LockstepWeights LockstepWeights::Pack(const SparseTensor& weights) {
   packed.row_of_lane = SortRows(weights);
   packed.row_of_lane.resize(packed.num_groups * kLanes,
                             static_cast<uint32_t>(packed.num_rows));
-  Packer packer(weights, &packed);
+  // No word has fewer weights; memory that is not written to costs nothing.
+  packed.words.reserve(weights.indices.size() / kMinWeightsPerWord * kLanes);
   const std::array<uint8_t, 256> order = ByFrequency(CountCentroids(weights));
   const size_t num_centroids = weights.codebook.size() / sizeof(float);
-  packer.codes = {};
+  Codes codes = {};
   for (size_t i = 0; i + 1 < kNumRestCodes; ++i) {
-    packer.codes[order[i]] = static_cast<uint16_t>(i + 1);
+    codes[order[i]] = static_cast<uint16_t>(i + 1);
     if (order[i] >= num_centroids) continue;
     std::memcpy(&packed.values[i + 1],
                 &weights.codebook[order[i] * sizeof(float)], sizeof(float));
   }
-  for (size_t block = 0; block < packed.num_blocks; ++block) {
-    for (size_t group = 0; group < packed.num_groups; ++group) {
-      packer.PackCell(block, group);
-    }
+  if (num_centroids < LockstepWeights::kNumCodes) {
+    Packer<true>(weights, codes, &packed).PackAll();
+  } else {
+    Packer<false>(weights, codes, &packed).PackAll();
   }
-  packer.BeginCell();
   return packed;
 }
 
