@@ -46,16 +46,16 @@ void VisitPlaces(const SparseTensor& weights, const Blocking& blocking,
   }
 }
 
-// Sorts the rows of a block by their counts, and turns each count into the
-// place of the row's first weight.
-void SortRows(uint32_t* counts, size_t num_rows, BlockedWeights* packed,
-              uint32_t* num_weights) {
+// Sorts the rows of a block by their counts, from `least` on, and turns each
+// count into the place of the row's first weight.
+void SortRows(uint32_t least, uint32_t* counts, size_t num_rows,
+              BlockedWeights* packed, uint32_t* num_weights) {
   uint32_t num_with[Blocking::kMaxColumns + 1] = {};
   for (size_t row = 0; row < num_rows; ++row) ++num_with[counts[row]];
   uint32_t next_row[Blocking::kMaxColumns + 1];
   uint32_t next_weight[Blocking::kMaxColumns + 1];
   auto num_sorted = static_cast<uint32_t>(packed->rows.size());
-  for (uint32_t n = 1; n <= Blocking::kMaxColumns; ++n) {
+  for (uint32_t n = least; n <= Blocking::kMaxColumns; ++n) {
     next_row[n] = num_sorted;
     next_weight[n] = *num_weights;
     if (num_with[n] == 0) continue;
@@ -66,7 +66,7 @@ void SortRows(uint32_t* counts, size_t num_rows, BlockedWeights* packed,
   packed->rows.resize(num_sorted);
   for (size_t row = 0; row < num_rows; ++row) {
     const uint32_t n = counts[row];
-    if (n == 0) continue;
+    if (n < least) continue;
     packed->rows[next_row[n]++] = static_cast<uint16_t>(row);
     counts[row] = next_weight[n];
     next_weight[n] += n;
@@ -94,8 +94,8 @@ BlockedWeights BlockedWeights::Pack(const SparseTensor& weights,
                              static_cast<uint32_t>(packed.rows.size()),
                              num_weights});
     if (b == num_blocks) break;
-    SortRows(&counts[b * packed.num_rows], packed.num_rows, &packed,
-             &num_weights);
+    SortRows(b == 0 ? 0 : 1, &counts[b * packed.num_rows], packed.num_rows,
+             &packed, &num_weights);
   }
   // The kernel looks one row ahead.
   packed.rows.push_back(0);

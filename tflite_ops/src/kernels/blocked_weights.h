@@ -4,7 +4,9 @@
 //
 // In a block, rows with the same number of weights stand together: what is left
 // is one loop of constant length per number, and no branch that depends on
-// random numbers.
+// random numbers. The first block has all rows, those without weights too, so
+// that the sums of all rows begin there; later ones have only rows with
+// weights.
 #ifndef KERAS_DC_SRC_KERNELS_BLOCKED_WEIGHTS_H_
 #define KERAS_DC_SRC_KERNELS_BLOCKED_WEIGHTS_H_
 
@@ -30,7 +32,9 @@ struct Blocking {
   // Blocks that one set of channels takes.
   size_t pieces() const { return (num_taps + kMaxColumns - 1) / kMaxColumns; }
   size_t num_blocks() const {
-    return (num_channels + block_channels - 1) / block_channels * pieces();
+    const size_t num_sets =
+        (num_channels + block_channels - 1) / block_channels;
+    return (num_sets > 0 ? num_sets : 1) * pieces();
   }
   // Taps of one piece.
   size_t piece_taps() const {

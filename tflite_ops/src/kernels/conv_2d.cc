@@ -25,26 +25,17 @@ constexpr size_t kMaxPointwiseOutputs = 8;
 
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 
-float Lowest(Activation activation) {
+OutputRange RangeOf(Activation activation) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   switch (activation) {
     case Activation::kRelu:
+      return {0.0f, kInfinity};
     case Activation::kRelu6:
-      return 0.0f;
+      return {0.0f, 6.0f};
     case Activation::kReluN1To1:
-      return -1.0f;
+      return {-1.0f, 1.0f};
     default:
-      return -std::numeric_limits<float>::infinity();
-  }
-}
-
-float Highest(Activation activation) {
-  switch (activation) {
-    case Activation::kRelu6:
-      return 6.0f;
-    case Activation::kReluN1To1:
-      return 1.0f;
-    default:
-      return std::numeric_limits<float>::infinity();
+      return {-kInfinity, kInfinity};
   }
 }
 
@@ -201,11 +192,7 @@ void Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
   TileJob job;
   job.weights = &weights;
   job.bias = bias == nullptr ? nullptr : bias + panel.first_row;
-  job.is_clamped = activation == Activation::kRelu ||
-                   activation == Activation::kRelu6 ||
-                   activation == Activation::kReluN1To1;
-  job.lowest = Lowest(activation);
-  job.highest = Highest(activation);
+  job.range = RangeOf(activation);
   job.num_inputs = plan.grid.num_inputs();
   job.inputs = worker->inputs.data();
   job.offsets = plan.offsets.data();

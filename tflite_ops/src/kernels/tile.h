@@ -29,14 +29,18 @@ struct TileWeights {
   size_t num_pieces;
 };
 
+// What an output is clamped to.
+struct OutputRange {
+  float lowest = 0.0f;
+  float highest = 0.0f;
+};
+
 // What one tile reads and writes. A *vector* is one SIMD register of pixels.
 struct TileJob {
   const TileWeights* weights = nullptr;
   // Of the first row of the weights, or null.
   const float* bias = nullptr;
-  bool is_clamped = false;
-  float lowest = 0.0f;
-  float highest = 0.0f;
+  OutputRange range;
 
   // Channel 0 of the pixel of each lane of each vector that the tile reads; the
   // other channels follow.

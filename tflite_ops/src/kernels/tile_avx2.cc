@@ -23,18 +23,13 @@ struct Simd {
   static Vector MulAdd(Vector a, Vector b, Vector c) {
     return _mm256_fmadd_ps(a, b, c);
   }
-  // Where an operand is a NaN, the second one is the result.
-  static Vector Clamp(Vector v, float lowest, float highest) {
-    return _mm256_min_ps(_mm256_set1_ps(highest),
-                         _mm256_max_ps(_mm256_set1_ps(lowest), v));
-  }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
                      float* panel) {
     Gather8(pixels, channel, stride, panel);
   }
-  static void Scatter(const float* sums, size_t stride, size_t row,
-                      float* const* pixels) {
-    Scatter8(sums, stride, row, pixels);
+  static void Scatter(const OutputRange& range, const float* sums,
+                      size_t stride, size_t row, float* const* pixels) {
+    Scatter8(range, sums, stride, row, pixels);
   }
 };
 

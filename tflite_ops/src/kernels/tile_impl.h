@@ -4,9 +4,13 @@
 // merged with that made for another.
 //
 // Simd: Vector, kLanes, kMaxOutputs, Load, Store, Broadcast, LoadUnaligned,
-// Prefetch, MulAdd(a, b, c) = a * b + c, Clamp(vector, lowest, highest) that
-// keeps NaNs, and the transposes of kSide channels of kSide lanes:
-// Gather(pixels, stride, panel) and Scatter(sums, stride, pixels).
+// Prefetch, MulAdd(a, b, c) = a * b + c, and the transposes of kSide channels
+// of kLanes pixels:
+//   Gather(pixels, channel, stride, panel)
+//     panel[c * stride + l] = pixels[l][channel + c]
+//   Scatter(range, sums, stride, row, pixels)
+//     pixels[l][row + r] = clamp(sums[r * stride + l]), NaNs kept, except where
+//     there is no pixel
 #ifndef KERAS_DC_SRC_KERNELS_TILE_IMPL_H_
 #define KERAS_DC_SRC_KERNELS_TILE_IMPL_H_
 
@@ -32,17 +36,15 @@ const float* Codebook(const float* panel) {
 void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels) {
   const size_t stride = job.num_inputs * kLanes;
   for (size_t v = 0; v < job.num_inputs; ++v) {
-    for (size_t lane = 0; lane < kLanes; lane += kSide) {
-      const float* const* pixels = job.inputs + v * kLanes + lane;
-      float* to = job.panel + v * kLanes + lane;
-      size_t c = 0;
-      for (; c + kSide <= num_channels; c += kSide) {
-        Simd::Gather(pixels, first_channel + c, stride, to + c * stride);
-      }
-      for (; c < num_channels; ++c) {
-        for (size_t l = 0; l < kSide; ++l) {
-          to[c * stride + l] = pixels[l][first_channel + c];
-        }
+    const float* const* pixels = job.inputs + v * kLanes;
+    float* to = job.panel + v * kLanes;
+    size_t c = 0;
+    for (; c + kSide <= num_channels; c += kSide) {
+      Simd::Gather(pixels, first_channel + c, stride, to + c * stride);
+    }
+    for (; c < num_channels; ++c) {
+      for (size_t l = 0; l < kLanes; ++l) {
+        to[c * stride + l] = pixels[l][first_channel + c];
       }
     }
   }
@@ -57,7 +59,7 @@ struct CodedWeights {
     return panel + Offsets(panel)[codes[i] & 0xff];
   }
   const float* value(const float* panel, size_t i) const {
-    return Codebook(panel) + (codes[i] >> 8);
+    return Codebook(panel) + (uint32_t{codes[i]} >> 8);
   }
 };
 
@@ -74,9 +76,10 @@ struct PlainWeights {
   const float* value(const float*, size_t i) const { return values + i; }
 };
 
-// Adds the products of one block: for each row, one sum per output in
-// registers. Written over the numbers 0, 1, ... of the outputs, since compilers
-// give up unrolling long loops, and then keep the sums in memory.
+// Adds the products of one block, to the bias where it is the first: for each
+// row, one sum per output in registers. Written over the numbers 0, 1, ... of
+// the outputs, since compilers give up unrolling long loops, and then keep the
+// sums in memory.
 template <typename Weights, size_t... kOutput>
 void AddBlock(const TileJob& job, const BlockedWeights::Block* block,
               Weights weights, std::index_sequence<kOutput...>) {
@@ -85,6 +88,7 @@ void AddBlock(const TileJob& job, const BlockedWeights::Block* block,
   const BlockedWeights::Run* runs = job.weights->runs;
   float* all_sums = job.sums;
   const float* panel = job.panel;
+  const bool is_first = block == job.weights->blocks;
   weights.Skip(block[0].weight);
   for (size_t r = block[0].run; r < block[1].run; ++r) {
     const size_t num_weights = runs[r].num_weights;
@@ -93,9 +97,17 @@ void AddBlock(const TileJob& job, const BlockedWeights::Block* block,
       // Rows come in any order. What is behind the last one is no row of this
       // block, but never outside the sums.
       const float* next = all_sums + size_t{row[1]} * kSize;
-      (Simd::Prefetch(next + kOutput * kLanes), ...);
+      typename Simd::Vector sums[sizeof...(kOutput)];
+      if (is_first) {
+        const float zero = 0.0f;
+        const typename Simd::Vector bias =
+            Simd::Broadcast(job.bias == nullptr ? &zero : job.bias + row[0]);
+        ((sums[kOutput] = bias), ...);
+      } else {
+        (Simd::Prefetch(next + kOutput * kLanes), ...);
+        ((sums[kOutput] = Simd::Load(to + kOutput * kLanes)), ...);
+      }
       ++row;
-      typename Simd::Vector sums[] = {Simd::Load(to + kOutput * kLanes)...};
       for (size_t k = 0; k < num_weights; ++k) {
         const float* from = weights.inputs(panel, k);
         const typename Simd::Vector value =
@@ -129,7 +141,8 @@ void AddBlocks(const TileJob& job) {
   constexpr auto kOutputs = std::make_index_sequence<kNumOutputs>();
   const TileWeights& weights = *job.weights;
   const BlockedWeights::Block* block = weights.blocks;
-  for (size_t c = 0; c < weights.num_channels; c += weights.block_channels) {
+  size_t c = 0;
+  do {
     const size_t left = weights.num_channels - c;
     FillPanel(job, c,
               left < weights.block_channels ? left : weights.block_channels);
@@ -142,39 +155,29 @@ void AddBlocks(const TileJob& job) {
                  kOutputs);
       }
     }
-  }
+    c += weights.block_channels;
+  } while (c < weights.num_channels);
 }
 
-void SetSums(const TileJob& job) {
-  const float zero = 0.0f;
-  const size_t size = job.num_outputs * kLanes;
-  for (size_t row = 0; row < job.weights->num_rows; ++row) {
-    const typename Simd::Vector value =
-        Simd::Broadcast(job.bias == nullptr ? &zero : job.bias + row);
-    for (size_t i = 0; i < size; i += kLanes) {
-      Simd::Store(job.sums + row * size + i, value);
-    }
-  }
-}
-
-// outputs[v][lane][row] = clamp(sums[row][v][lane])
+// outputs[v][lane][row] = clamp(sums[row][v][lane]); a vector of pixels at a
+// time, since a processor knows the pages of few.
 void WriteSums(const TileJob& job) {
   const size_t num_rows = job.weights->num_rows;
   const size_t stride = job.num_outputs * kLanes;
-  for (size_t i = 0; job.is_clamped && i < num_rows * stride; i += kLanes) {
-    Simd::Store(job.sums + i,
-                Simd::Clamp(Simd::Load(job.sums + i), job.lowest, job.highest));
-  }
-  for (size_t i = 0; i < stride; i += kSide) {
+  for (size_t i = 0; i < stride; i += kLanes) {
     float* const* pixels = job.outputs + i;
     const float* from = job.sums + i;
     size_t row = 0;
     for (; row + kSide <= num_rows; row += kSide) {
-      Simd::Scatter(from + row * stride, stride, row, pixels);
+      Simd::Scatter(job.range, from + row * stride, stride, row, pixels);
     }
     for (; row < num_rows; ++row) {
-      for (size_t l = 0; l < kSide; ++l) {
-        if (pixels[l] != nullptr) pixels[l][row] = from[row * stride + l];
+      for (size_t l = 0; l < kLanes; ++l) {
+        if (pixels[l] == nullptr) continue;
+        const float sum = from[row * stride + l];
+        pixels[l][row] = sum < job.range.lowest    ? job.range.lowest
+                         : sum > job.range.highest ? job.range.highest
+                                                   : sum;
       }
     }
   }
@@ -191,7 +194,6 @@ void Dispatch(const TileJob& job) {
 }
 
 void RunTile(const TileJob& job) {
-  SetSums(job);
   CopyTable(job.weights->codebook, Blocking::kMaxColumns * sizeof(float),
             job.panel - Blocking::kMaxColumns);
   Dispatch<Simd::kMaxOutputs>(job);

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "kernels/tile.h"
+
 namespace keras_dc {
 namespace {
 
@@ -20,10 +22,6 @@ struct Simd {
   static Vector Broadcast(const float* value) { return vld1q_dup_f32(value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {
     return vfmaq_f32(c, a, b);
-  }
-  // Both keep NaNs.
-  static Vector Clamp(Vector v, float lowest, float highest) {
-    return vminq_f32(vmaxq_f32(v, vdupq_n_f32(lowest)), vdupq_n_f32(highest));
   }
   // rows[i][j] becomes rows[j][i].
   static void Transpose(Vector rows[4]) {
@@ -43,10 +41,16 @@ struct Simd {
     Transpose(rows);
     for (size_t c = 0; c < 4; ++c) vst1q_f32(panel + c * stride, rows[c]);
   }
-  static void Scatter(const float* sums, size_t stride, size_t row,
-                      float* const* pixels) {
+  static void Scatter(const OutputRange& range, const float* sums,
+                      size_t stride, size_t row, float* const* pixels) {
+    const Vector lowest = vdupq_n_f32(range.lowest);
+    const Vector highest = vdupq_n_f32(range.highest);
     Vector rows[4];
-    for (size_t r = 0; r < 4; ++r) rows[r] = vld1q_f32(sums + r * stride);
+    for (size_t r = 0; r < 4; ++r) {
+      // Both keep NaNs.
+      rows[r] =
+          vminq_f32(vmaxq_f32(vld1q_f32(sums + r * stride), lowest), highest);
+    }
     Transpose(rows);
     for (size_t l = 0; l < 4; ++l) {
       if (pixels[l] != nullptr) vst1q_f32(pixels[l] + row, rows[l]);

@@ -1,6 +1,8 @@
 // The tile kernel without intrinsics: the oracle of the others.
 #include <cstddef>
 
+#include "kernels/tile.h"
+
 namespace keras_dc {
 namespace {
 
@@ -32,11 +34,6 @@ struct Simd {
     for (size_t l = 0; l < kLanes; ++l) c.lanes[l] += a.lanes[l] * b.lanes[l];
     return c;
   }
-  static Vector Clamp(Vector v, float lowest, float highest) {
-    for (float& x : v.lanes)
-      x = x < lowest ? lowest : x > highest ? highest : x;
-    return v;
-  }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
                      float* panel) {
     for (size_t c = 0; c < kSide; ++c) {
@@ -45,12 +42,15 @@ struct Simd {
       }
     }
   }
-  static void Scatter(const float* sums, size_t stride, size_t row,
-                      float* const* pixels) {
+  static void Scatter(const OutputRange& range, const float* sums,
+                      size_t stride, size_t row, float* const* pixels) {
     for (size_t l = 0; l < kSide; ++l) {
       if (pixels[l] == nullptr) continue;
       for (size_t r = 0; r < kSide; ++r) {
-        pixels[l][row + r] = sums[r * stride + l];
+        const float sum = sums[r * stride + l];
+        pixels[l][row + r] = sum < range.lowest    ? range.lowest
+                             : sum > range.highest ? range.highest
+                                                   : sum;
       }
     }
   }
