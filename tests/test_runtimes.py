@@ -8,7 +8,7 @@ import pytest
 import runtime_models
 import runtime_process
 
-from keras_dc import codec
+from keras_dc import codec, native
 
 schema = runtime_models.schema
 builtin = schema.BuiltinOperator
@@ -28,7 +28,7 @@ def process(request):
     package = runtime_process.MODULES[request.param].split(".")[0]
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    process = runtime_process.RuntimeProcess(request.param, codec.op_library_path())
+    process = runtime_process.RuntimeProcess(request.param, native.op_library_path())
     yield process
     process.close()
 
