@@ -11,17 +11,21 @@ import itertools
 
 import numpy as np
 
+from keras_dc.product_bounds import (
+    as_float32,
+    float32_magnitudes,
+    float64_magnitudes,
+    log_bounds,
+)
+
 _MAX_CENTROIDS = 256
 # Products of two float32 numbers are off by half a unit in the last place; ratios of two
 # such products by four.
 _RATIO_TOLERANCE = 4 * 2.0**-23
-# Half a unit in the last place is 3e-8; exp and log of float64 are off by 1e-15.
-_LOG_MARGIN = 1e-12
-_MAX_ROUNDS = 200
-_MOST_TRIALS = 256
+_MOST_TRIALS = 64
+_MANY_VALUES = 4
 # Below the largest exponent of float16, and far above its least.
 _FLOAT16_EXPONENT = 15
-_CANDIDATES_PER_BLOCK = 2**15
 # With fewer pairs of channel and centroid for each number to be stored, a plain code is
 # smaller: depthwise kernels, say.
 _MIN_PAIRS_PER_NUMBER = 2
@@ -59,14 +63,10 @@ def factor_floats(values, axis):
     codebook, ratios, assignments = matched
     if sum(map(len, channels)) < _MIN_PAIRS_PER_NUMBER * (len(codebook) + len(channels)):
         return None
-    lows, highs = _log_bounds(channels, assignments, len(codebook))
-    # Few bounds leave so many float32 numbers that most do not go together.
-    is_tight = sum(map(len, channels)) >= 2 * _MIN_PAIRS_PER_NUMBER * len(lows)
-    for magnitudes in (_float32_magnitudes, _float64_magnitudes)[not is_tight :]:
-        for scales, centroids in itertools.islice(magnitudes(lows, highs), _MOST_TRIALS):
-            factors = Factors(np.sign(codebook) * centroids, np.sign(ratios) * scales)
-            if _gives(factors, channels, assignments):
-                return _with_negative_zeros(_in_float16_range(factors), values, axis)
+    for find in (_with_float32, _with_float64):
+        factors = find(channels, codebook, ratios, assignments)
+        if factors is not None:
+            return _with_negative_zeros(_in_float16_range(factors), values, axis)
     return None
 
 
@@ -85,7 +85,7 @@ def factor_integers(values, axis, scales):
         Factors, whose scales are the reciprocals of `scales`, or None if more than 256
         centroids would be needed.
     """
-    reciprocals = _as_float32(1 / np.asarray(scales, np.float64))
+    reciprocals = as_float32(1 / np.asarray(scales, np.float64))
     lows, highs = [], []
     for channel, reciprocal in zip(np.moveaxis(values, axis, 0), reciprocals):
         distinct = np.unique(channel[channel != 0]).astype(np.float64)
@@ -97,7 +97,7 @@ def factor_integers(values, axis, scales):
     centroids = _stab(lows, highs)
     if not 1 <= len(centroids) <= _MAX_CENTROIDS:
         return None
-    return Factors(_as_float32(np.array(centroids)), reciprocals)
+    return Factors(as_float32(np.array(centroids)), reciprocals)
 
 
 def _stab(lows, highs):
@@ -197,80 +197,58 @@ def _nearest(values, codebook):
     return order[place], np.abs(values - ascending[place]) / np.abs(values)
 
 
-def _log_bounds(channels, assignments, num_centroids):
-    """Bounds of `log |centroid| + log |scale|` for each pair that occurs.
+def _with_float32(channels, codebook, ratios, assignments):
+    """Factors of float32 numbers, or None.
 
-    Returns:
-        two float arrays `(num_channels, num_centroids)`, -inf and inf where a pair does
-        not occur.
+    Channels of many values tell the codebook; two or three values meet it by chance in a
+    wrong place, too, so other channels are laid over the exact codebook anew.
     """
-    lows = np.full((len(channels), num_centroids), -np.inf)
-    highs = np.full((len(channels), num_centroids), np.inf)
-    for channel, (distinct, centroids) in enumerate(zip(channels, assignments)):
-        if not len(distinct):
+    strong = [i for i, distinct in enumerate(channels) if len(distinct) >= _MANY_VALUES]
+    known = set().union(*(assignments[i].tolist() for i in strong))
+    if len(known) < len(codebook):
+        strong = list(range(len(channels)))
+    weak = sorted(set(range(len(channels))) - set(strong))
+    of_strong = [channels[i] for i in strong], [assignments[i] for i in strong]
+    found = float32_magnitudes(*log_bounds(*of_strong, len(codebook)))
+    for magnitudes, centroids in itertools.islice(found, _MOST_TRIALS):
+        exact = np.sign(codebook) * centroids
+        scales = np.ones(len(channels))
+        scales[strong] = np.sign(ratios[strong]) * magnitudes
+        if not _gives(Factors(exact, scales[strong]), *of_strong):
             continue
-        magnitudes = np.abs(distinct).astype(np.float32)
-        below = np.nextafter(magnitudes, np.float32(0)).astype(np.float64)
-        above = np.nextafter(magnitudes, np.float32(np.inf)).astype(np.float64)
-        exact = magnitudes.astype(np.float64)
-        with np.errstate(divide="ignore"):
-            lows[channel, centroids] = np.log((exact + below) / 2)
-            highs[channel, centroids] = np.log((exact + above) / 2)
-    return lows, highs
+        fitted = [_fitting_scale(channels[i], exact) for i in weak]
+        if None not in fitted:
+            scales[weak] = fitted
+            return Factors(exact, scales)
+    return None
 
 
-def _float64_magnitudes(lows, highs):
-    """Magnitudes of scales and centroids whose products lie within the bounds.
-
-    Sums of logarithms become differences when one side is negated, and differences with
-    bounds are shortest paths (Bellman and Ford). The least and the greatest solution lie
-    on the bounds; their mean lies inside.
-
-    Yields:
-        at most one tuple of float64 arrays `(num_channels,)` and `(num_centroids,)`.
-    """
-    lows, highs = lows + _LOG_MARGIN, highs - _LOG_MARGIN
-    greatest, least = _relax(highs, -lows), _relax(-lows, highs)
-    if greatest is not None and least is not None:
-        yield np.exp((greatest[0] - least[0]) / 2), np.exp((greatest[1] - least[1]) / 2)
+def _with_float64(channels, codebook, ratios, assignments):
+    """Factors of numbers that float32 need not hold, or None."""
+    for magnitudes, centroids in float64_magnitudes(
+        *log_bounds(channels, assignments, len(codebook))
+    ):
+        factors = Factors(np.sign(codebook) * centroids, np.sign(ratios) * magnitudes)
+        if _gives(factors, channels, assignments):
+            return factors
+    return None
 
 
-def _float32_magnitudes(lows, highs):
-    """As `_float64_magnitudes`, all exact in float32, and several.
-
-    What was multiplied were float32 numbers, and up to a power of two the scale of one
-    channel is one of 2^23. For each of them the bounds leave every centroid so little
-    room that a float32 number hardly ever lies there by chance.
-    """
-    # A product may lie right between two float32 numbers, if the codebook is of float16
-    # numbers even often: such bounds are met, but not passed by.
-    lows, highs = lows - _LOG_MARGIN, highs + _LOG_MARGIN
-    reference = int(np.argmax(np.count_nonzero(np.isfinite(lows), axis=1)))
-    upper, lower = _relax(highs, -lows, reference), _relax(-lows, highs, reference)
-    if upper is None or lower is None:
-        return
-    # Bounds of centroid times reference scale, and of scale by reference scale.
-    centroid_bounds = np.exp(-lower[1]), np.exp(upper[1])
-    scale_bounds = np.exp(upper[0]), np.exp(-lower[0])
-    # Loose bounds pass the first block, tight ones empty each block after a few numbers.
-    for begin in range(0, 2**23, _CANDIDATES_PER_BLOCK):
-        candidates = 1 + np.arange(begin, begin + _CANDIDATES_PER_BLOCK) / 2**23
-        candidates = _candidates_within(candidates, *centroid_bounds, np.divide)
-        candidates = _candidates_within(candidates, *scale_bounds, np.multiply)
-        for scale in candidates:
-            centroids = _middle_float32(centroid_bounds[0] / scale, centroid_bounds[1] / scale)
-            scales = _middle_float32(scale_bounds[0] * scale, scale_bounds[1] * scale)
-            yield scales, centroids
-
-
-def _candidates_within(candidates, lows, highs, relate):
-    """The reference scales that leave a float32 number within each pair of bounds."""
-    for low, high in zip(lows, highs):
-        if not len(candidates):
-            break
-        if np.isfinite([low, high]).all():
-            candidates = candidates[_has_float32(relate(low, candidates), relate(high, candidates))]
-    return candidates
+def _fitting_scale(distinct, codebook):
+    """A float32 scale under which the codebook gives all values of a channel, or None."""
+    if not len(distinct):
+        return 1.0
+    for ratio in distinct[np.argmax(np.abs(distinct))] / codebook:
+        nearest, error = _nearest(distinct / ratio, codebook)
+        if np.max(error) > _RATIO_TOLERANCE:
+            continue
+        lows, highs = log_bounds([distinct], [np.arange(len(distinct))], len(distinct))
+        logs = np.log(np.abs(codebook[nearest]))
+        middle = np.exp((np.max(lows - logs) + np.min(highs - logs)) / 2)
+        scale = np.sign(ratio) * as_float32(np.array([middle]))[0]
+        if _gives(Factors(codebook, np.array([scale])), [distinct], [nearest]):
+            return scale
+    return None
 
 
 def _gives(factors, channels, assignments):
@@ -286,9 +264,7 @@ def _in_float16_range(factors):
     power = _FLOAT16_EXPONENT - np.frexp(np.max(np.abs(factors.codebook)))[1]
     moved = Factors(np.ldexp(factors.codebook, power), np.ldexp(factors.scales, -power))
     is_exact = np.array_equal(moved.codebook.astype(np.float16), moved.codebook)
-    return (
-        moved if is_exact and np.array_equal(_as_float32(moved.scales), moved.scales) else factors
-    )
+    return moved if is_exact and np.array_equal(as_float32(moved.scales), moved.scales) else factors
 
 
 def _with_negative_zeros(factors, values, axis):
@@ -298,45 +274,3 @@ def _with_negative_zeros(factors, values, axis):
     signs = np.unique(np.sign(factors.scales[has_one]))
     codebook = np.concatenate([factors.codebook, -0.0 * signs])
     return Factors(codebook, factors.scales) if len(codebook) <= _MAX_CENTROIDS else None
-
-
-def _as_float32(numbers):
-    return numbers.astype(np.float32).astype(np.float64)
-
-
-def _middle_float32(low, high):
-    """The float32 number nearest to the middle; 1 where there are no bounds."""
-    middle = np.where(np.isfinite(low) & np.isfinite(high), (low + high) / 2, 1.0)
-    return _as_float32(middle)
-
-
-def _has_float32(low, high):
-    nearest = _as_float32((low + high) / 2)
-    return (low <= nearest) & (nearest <= high)
-
-
-def _relax(highs, negative_lows, source=None):
-    """The greatest potentials with `y + x <= highs` and `-(y + x) <= negative_lows`.
-
-    Args:
-        highs: float array `(num_channels, num_centroids)`.
-        negative_lows: likewise.
-        source: the channel whose potential is 0, if the bounds of all others relative to
-            it are asked for; otherwise none is above 0.
-
-    Returns:
-        tuple of float arrays `(num_channels,)` and `(num_centroids,)`, or None if the
-        bounds contradict one another.
-    """
-    # With z = -y: x <= z + high and z <= x - low.
-    channels = np.zeros(highs.shape[0]) if source is None else np.full(highs.shape[0], np.inf)
-    centroids = np.full(highs.shape[1], 0.0 if source is None else np.inf)
-    if source is not None:
-        channels[source] = 0
-    for _ in range(_MAX_ROUNDS):
-        new_centroids = np.minimum(centroids, np.min(channels[:, None] + highs, axis=0))
-        new_channels = np.minimum(channels, np.min(new_centroids[None, :] + negative_lows, axis=1))
-        if np.array_equal(new_centroids, centroids) and np.array_equal(new_channels, channels):
-            return -channels, centroids
-        channels, centroids = new_channels, new_centroids
-    return None

@@ -53,6 +53,7 @@ TFLITE = [
     "ops",
     "native",
     "codec",
+    "product_bounds",
     "channel_scales",
     "sparse_tensors",
     "sparse_notes",
