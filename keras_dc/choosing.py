@@ -96,6 +96,8 @@ def _weigh(constant, is_in_place, min_saving):
     coded = len(constant.blob)
     coded += _FUSED_OVERHEAD_BYTES if is_in_place else _DECODE_OVERHEAD_BYTES
     coded += _NOTE_OVERHEAD_BYTES if constant.sparse_form is not None else 0
+    if constant.negative_zeros is not None:
+        coded += _NOTE_OVERHEAD_BYTES + len(constant.negative_zeros[1]) // 4
     saving, least = constant.size_bytes - coded, min_saving * constant.size_bytes
     if saving > 0 and saving >= least:
         return Choice(constant, is_in_place, "")

@@ -5,11 +5,12 @@ made it, and codes each one that becomes smaller: few distinct values, many zero
 both.
 """
 
-from keras_dc import ops, rewriting, sparse_notes, tflite_model, tidying
+from keras_dc import negative_zeros, notes, ops, rewriting, tflite_model, tidying
 from keras_dc.associated_files import append_files, associated_files
 from keras_dc.choosing import choose, fused_forms
 from keras_dc.constants import find_constants
 from keras_dc.encoding import encode_all
+from keras_dc.kernels import find_kernels
 from keras_dc.post_training import prune_and_cluster
 from keras_dc.report import names_of, report_of
 from keras_dc.rewriting import CompressionError
@@ -81,18 +82,18 @@ def compress(
             num_clusters=num_clusters,
             name_of=lambda constant: names_of(model, constant)[0],
         )
+    _drop_negative_zeros(find_kernels(model, constants))
     encode_all(constants, coder=coder)
     choices, fused = choose(model, constants, forms, min_saving=min_saving)
     # Rows tell of the model as it came.
     report = report_of(model, choices, left, forms, changes) if return_report else None
     for operator in fused:
         rewriting.fuse(model, operator, forms[id(operator)])
-    notes = {}
+    placed = {}
     for choice in choices:
         if not choice.reason:
-            placed = rewriting.place_blob(model, choice.constant, is_fused=choice.is_fused)
-            notes.update(placed)
-    sparse_notes.write_notes(model, notes)
+            placed |= rewriting.place_blob(model, choice.constant, is_fused=choice.is_fused)
+    notes.write_notes(model, placed)
     tidying.drop_unused_codes(model)
     if strip_names:
         tidying.strip_names(model)
@@ -117,13 +118,23 @@ def expand(compressed):
     content = tflite_model.read(compressed)
     model = tflite_model.parse(content)
     try:
-        notes = sparse_notes.take_notes(model)
+        taken = notes.take_notes(model)
     except ValueError as error:
         raise CompressionError(str(error)) from error
-    rewriting.restore(model, notes)
+    rewriting.restore(model, taken)
     tidying.drop_unused_codes(model)
     tidying.drop_empty_buffers(model)
     return append_files(_serialize(model), associated_files(content))
+
+
+def _drop_negative_zeros(kernels):
+    """Note them instead where that is possible, and no output can tell the difference."""
+    for kernel in kernels:
+        constant = kernel.constant
+        channels = negative_zeros.find_channels(constant.values) if kernel.is_summed else None
+        if channels is not None and constant.sparse_form is None:
+            constant.values = negative_zeros.without(constant.values)
+            constant.negative_zeros = channels
 
 
 def _refuse_compressed(model):

@@ -44,6 +44,8 @@ class Constant:
             dense either way.
         factorings: tuple of `(axis, channel_scales.Factors)`, the ways to see the values as
             a codebook times a scale per channel; None if they are to be looked for.
+        negative_zeros: what `negative_zeros.find_channels` found, once `values` are rid of
+            them, else None.
         blob: bytes, once coded.
     """
 
@@ -57,6 +59,7 @@ class Constant:
     channel_scales: np.ndarray | None = None
     sparse_form: sparse_tensors.SparseForm | None = None
     factorings: tuple | None = None
+    negative_zeros: tuple | None = None
     blob: bytes = b""
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from keras_dc import channel_scales, clustering, masks, sparse_tensors
 from keras_dc.constants import pack
+from keras_dc.kernels import find_kernels
 from keras_dc.name_patterns import values_by_name
-from keras_dc.tflite_model import builtin_code, schema
 
 _MAX_CLUSTERS = 256
 _SCALE_BITS = 32
@@ -20,29 +20,7 @@ _SCALE_BITS = 32
 # training can make up for.
 _INITIALIZATION = "kmeans++"
 _FLOAT16 = np.finfo(np.float16)
-_CODE = schema.BuiltinOperator
 _LEAST_ERROR = 1e-30
-
-# Inputs of an op that are weights, and the dimension that counts output channels.
-_KERNEL_INPUTS: dict = {
-    _CODE.FULLY_CONNECTED: {1: 0},
-    _CODE.CONV_2D: {1: 0},
-    _CODE.DEPTHWISE_CONV_2D: {1: -1},
-    _CODE.TRANSPOSE_CONV: {1: 0},
-    _CODE.CONV_3D: {1: -1},
-    _CODE.CONV_3D_TRANSPOSE: {1: None},
-    _CODE.BATCH_MATMUL: {0: None, 1: None},
-    _CODE.GATHER: {0: 0},
-    _CODE.EMBEDDING_LOOKUP: {1: 0},
-    _CODE.UNIDIRECTIONAL_SEQUENCE_LSTM: dict.fromkeys(range(1, 9), 0),
-    _CODE.UNIDIRECTIONAL_SEQUENCE_RNN: {1: 0, 2: 0},
-    _CODE.RNN: {1: 0, 2: 0},
-    _CODE.SVDF: {1: 0, 2: 0},
-}
-# Through these a constant reaches the op that computes with it.
-_PASSING = (_CODE.DEQUANTIZE, _CODE.DENSIFY, _CODE.TRANSPOSE, _CODE.RESHAPE)
-_KEEPS_AXES = (_CODE.DEQUANTIZE, _CODE.DENSIFY)
-_LONGEST_PATH = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +58,9 @@ def prune_and_cluster(model, constants, *, sparsity, num_clusters, name_of):
         ValueError: if a number is out of range, a pattern finds no weights, there are
             none, or a weight is not finite.
     """
-    weights = _find_weights(model, constants)
-    names = [name_of(constant) for constant, _ in weights]
-    if not weights:
+    kernels = find_kernels(model, constants)
+    names = [name_of(kernel.constant) for kernel in kernels]
+    if not kernels:
         raise ValueError(
             "`sparsity` and `num_clusters` need a model with float weights. Received: "
             f"{len(constants)} other constants"
@@ -101,7 +79,8 @@ def prune_and_cluster(model, constants, *, sparsity, num_clusters, name_of):
                 f"Received: num_clusters={value}"
             )
     changes = {}
-    for name, (constant, axis) in zip(names, weights):
+    for name, kernel in zip(names, kernels):
+        constant = kernel.constant
         if name in sparsities or name in counts:
             if not np.isfinite(constant.values).all():
                 raise ValueError(
@@ -112,7 +91,7 @@ def prune_and_cluster(model, constants, *, sparsity, num_clusters, name_of):
                 constant.values,
                 sparsity=sparsities.get(name),
                 num_clusters=counts.get(name),
-                axis=axis,
+                axis=kernel.axis,
             )
             changes[constant.buffer] = _change(constant.values, changed)
             _set(model, constant, changed)
@@ -227,39 +206,3 @@ def _set(model, constant, values):
     tensor.sparsity, leaves = sparse_tensors.to_sparse(constant.sparse_form, values)
     model.buffers[constant.buffer].data = pack(leaves, constant.dtype)
     constant.size_bytes = leaves.nbytes + sparse_tensors.size_bytes(tensor.sparsity)
-
-
-def _find_weights(model, constants):
-    """The constants that are float weights: list of `(Constant, channel axis or None)`."""
-    subgraph_of = {
-        id(operator): subgraph for subgraph in model.subgraphs for operator in subgraph.operators
-    }
-    found = []
-    for constant in constants:
-        if constant.dtype not in ("float32", "float16") or constant.values.ndim < 2:
-            continue
-        axes = []
-        for operator, position in constant.readers:
-            subgraph = subgraph_of[id(operator)]
-            axes += _kernel_axes(model, subgraph, operator, position, _LONGEST_PATH)
-        if axes:
-            found.append((constant, axes[0] if len(set(axes)) == 1 else None))
-    return found
-
-
-def _kernel_axes(model, subgraph, operator, position, longest):
-    """Channel axes under which an op, or those behind it, take an input for a kernel."""
-    code = builtin_code(model.operatorCodes[operator.opcodeIndex])
-    kernels = _KERNEL_INPUTS.get(code, {})
-    if position in kernels:
-        return [kernels[position]]
-    if code not in _PASSING or position != 0 or not longest:
-        return []
-    axes = [
-        axis
-        for reader in subgraph.operators
-        for place, index in enumerate(reader.inputs)
-        if index == operator.outputs[0]
-        for axis in _kernel_axes(model, subgraph, reader, place, longest - 1)
-    ]
-    return axes if code in _KEEPS_AXES else [None] * len(axes)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_dc import codec, ops, sparse_tensors, tflite_model
+from keras_dc import codec, negative_zeros, ops, sparse_tensors, tflite_model
 from keras_dc.constants import TYPE_OF, pack
-from keras_dc.sparse_notes import SparseNote
+from keras_dc.notes import Note
 from keras_dc.tflite_model import schema, tensor_name
 
 
@@ -36,15 +36,13 @@ def place_blob(model, constant, *, is_fused):
         is_fused: whether all its readers compute from the blob.
 
     Returns:
-        dict from `(subgraph index, tensor index)` to SparseNote, empty if the constant
-        was not sparse.
+        dict from `(subgraph index, tensor index)` to Note, empty if there is nothing
+        to note.
     """
     model.buffers[constant.buffer].data = np.frombuffer(constant.blob, np.uint8)
     densify = [operator for operator, _ in constant.readers if ops.is_densify(model, operator)]
-    note = None
-    if constant.sparse_form is not None:
-        place = (densify[0].builtinOptionsType, _version(model, densify[0])) if densify else None
-        note = SparseNote(constant.sparse_form, place and place[::-1])
+    place = (_version(model, densify[0]), densify[0].builtinOptionsType) if densify else None
+    note = Note(constant.sparse_form, place, constant.negative_zeros)
     for operator in densify:
         operator.opcodeIndex = _custom_code_index(model, ops.DECODE)
         operator.builtinOptionsType = schema.BuiltinOptions.NONE
@@ -56,7 +54,7 @@ def place_blob(model, constant, *, is_fused):
             _make_blob_tensor(tensor, constant)
     if not (is_fused or densify):
         _insert_decode(model, constant)
-    return {} if note is None else dict.fromkeys(constant.tensors, note)
+    return {} if note == Note() else dict.fromkeys(constant.tensors, note)
 
 
 def restore(model, notes):
@@ -64,7 +62,7 @@ def restore(model, notes):
 
     Args:
         model: `schema.ModelT`, changed in place.
-        notes: dict from `(subgraph index, tensor index)` to SparseNote.
+        notes: dict from `(subgraph index, tensor index)` to Note.
 
     Raises:
         CompressionError: if a blob is malformed or does not fit its operator.
@@ -154,14 +152,15 @@ class _Restorer:
     def _set(self, tensor, values, dtype, note):
         tensor.type = TYPE_OF[dtype]
         tensor.shape = np.array(values.shape, np.int32)
-        if note is not None:
-            try:
+        try:
+            if note is not None and note.negative_zeros is not None:
+                values = negative_zeros.restored(values, *note.negative_zeros)
+            if note is not None and note.form is not None:
                 tensor.sparsity, values = sparse_tensors.to_sparse(note.form, values)
-            except sparse_tensors.SparseFormError as error:
-                raise CompressionError(
-                    f"tensor {tensor_name(tensor)!r} must fit the sparse form that is noted for "
-                    f"it. Received: {error}"
-                ) from error
+        except ValueError as error:
+            raise CompressionError(
+                f"tensor {tensor_name(tensor)!r} must fit what is noted of it. Received: {error}"
+            ) from error
         if tensor.buffer not in self.data:
             self.data[tensor.buffer] = pack(values, dtype)
 

@@ -4,7 +4,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tiny_models import Graph, sparse
 
 import keras_dc as dc
-from keras_dc import ops, runtime, sparse_notes, sparse_tensors, tflite_diff, tflite_model
+from keras_dc import notes, ops, runtime, sparse_tensors, tflite_diff, tflite_model
 from keras_dc.sparse_tensors import SparseForm, SparseFormError
 
 DENSE = (0, 0, 0)
@@ -233,14 +233,13 @@ def test_what_could_not_be_restored_is_left_with_its_reason():
 
 def test_expand_refuses_notes_that_do_not_fit():
     model = tflite_model.parse(dc.compress(densified().serialize()))
-    notes = sparse_notes.take_notes(model)
-    ((place, note),) = notes.items()
+    ((place, note),) = notes.take_notes(model).items()
     form = SparseForm((0, 1, 2), (), (), (DENSE, DENSE, compressed()))
-    sparse_notes.write_notes(model, {place: sparse_notes.SparseNote(form, note.densify)})
-    with pytest.raises(dc.compression.CompressionError, match="must fit the sparse form"):
+    notes.write_notes(model, {place: notes.Note(form, note.densify)})
+    with pytest.raises(dc.compression.CompressionError, match="must fit what is noted"):
         dc.expand(tflite_model.serialize(model))
     model.buffers[model.metadata[0].buffer].data = np.arange(9, dtype=np.uint8)
-    with pytest.raises(dc.compression.CompressionError, match="KERAS_DC_SPARSE_FORMS.*Received"):
+    with pytest.raises(dc.compression.CompressionError, match="KERAS_DC_NOTES.*Received"):
         dc.expand(tflite_model.serialize(model))
 
 

@@ -1,7 +1,8 @@
-"""What a compressed model notes of the constants that were stored sparsely.
+"""What a compressed model notes of its constants for `expand`, beside the blobs.
 
-A metadata entry of the model, zlib-compressed JSON, tells `expand` the form of each such
-tensor and, where a `KerasDcDecode` took the place of a DENSIFY, what that looked like.
+A metadata entry of the model, zlib-compressed JSON: the form of each tensor that was
+stored sparsely, what the DENSIFY looked like whose place a `KerasDcDecode` took, and the
+channels whose zeros were -0.0.
 """
 
 import dataclasses
@@ -13,22 +14,24 @@ import numpy as np
 from keras_dc.sparse_tensors import SparseForm
 from keras_dc.tflite_model import schema
 
-_NAME = b"KERAS_DC_SPARSE_FORMS"
+_NAME = b"KERAS_DC_NOTES"
 _MOST_BYTES = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
-class SparseNote:
-    """How to make a sparse constant again.
+class Note:
+    """How to make a constant again of what is decoded.
 
     Attributes:
-        form: SparseForm.
+        form: SparseForm if it was stored sparsely, else None.
         densify: `(version, type of the options)` of the DENSIFY op that read it, None if
             its readers took it as it was.
+        negative_zeros: `(axis, bool array)`, see `negative_zeros.find_channels`, or None.
     """
 
-    form: SparseForm
-    densify: tuple[int, int] | None
+    form: SparseForm | None = None
+    densify: tuple[int, int] | None = None
+    negative_zeros: tuple | None = None
 
 
 def write_notes(model, notes):
@@ -36,14 +39,11 @@ def write_notes(model, notes):
 
     Args:
         model: `schema.ModelT`, changed in place.
-        notes: dict from `(subgraph index, tensor index)` to SparseNote.
+        notes: dict from `(subgraph index, tensor index)` to Note.
     """
     if not notes:
         return
-    # Equal forms stand behind one another, where zlib finds them.
-    rows = [
-        [*place, note.densify, *dataclasses.astuple(note.form)] for place, note in notes.items()
-    ]
+    rows = [[*place, *_row(note)] for place, note in notes.items()]
     text = zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 9)
     model.buffers.append(schema.BufferT(np.frombuffer(text, np.uint8)))
     entry = schema.MetadataT(_NAME, len(model.buffers) - 1)
@@ -57,7 +57,7 @@ def take_notes(model):
         model: `schema.ModelT`, changed in place.
 
     Returns:
-        dict from `(subgraph index, tensor index)` to SparseNote, empty if there are none.
+        dict from `(subgraph index, tensor index)` to Note, empty if there are none.
 
     Raises:
         ValueError: if they are malformed.
@@ -78,11 +78,31 @@ def take_notes(model):
     return dict(notes)
 
 
-def _note(subgraph, tensor, densify, traversal, block_map, block_sizes, levels):
-    form = SparseForm(
-        _integers(traversal), _integers(block_map), _integers(block_sizes), (*map(_level, levels),)
-    )
-    return (int(subgraph), int(tensor)), SparseNote(form, densify and _integers(densify))
+def _row(note):
+    form = note.form and dataclasses.astuple(note.form)
+    if note.negative_zeros is None:
+        return note.densify, form, None
+    axis, channels = note.negative_zeros
+    return note.densify, form, [axis, len(channels), np.packbits(channels).tobytes().hex()]
+
+
+def _note(subgraph, tensor, densify, form, negative_zeros):
+    if form is not None:
+        traversal, block_map, block_sizes, levels = form
+        form = SparseForm(
+            _integers(traversal),
+            _integers(block_map),
+            _integers(block_sizes),
+            (*map(_level, levels),),
+        )
+    if negative_zeros is not None:
+        axis, count, digits = negative_zeros
+        channels = np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8), count=count)
+        if axis not in (0, -1) or len(channels) != count:
+            raise ValueError(f"channels {negative_zeros}")
+        negative_zeros = axis, channels.astype(bool)
+    note = Note(form, densify and _integers(densify), negative_zeros)
+    return (int(subgraph), int(tensor)), note
 
 
 def _integers(numbers):

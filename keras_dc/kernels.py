@@ -1,0 +1,100 @@
+"""Which constants are weights, and what the ops do with them."""
+
+import dataclasses
+
+from keras_dc.constants import Constant
+from keras_dc.tflite_model import builtin_code, schema
+
+_CODE = schema.BuiltinOperator
+
+# Inputs of an op that are weights, and the dimension that counts output channels.
+_KERNEL_INPUTS: dict = {
+    _CODE.FULLY_CONNECTED: {1: 0},
+    _CODE.CONV_2D: {1: 0},
+    _CODE.DEPTHWISE_CONV_2D: {1: -1},
+    _CODE.TRANSPOSE_CONV: {1: 0},
+    _CODE.CONV_3D: {1: -1},
+    _CODE.CONV_3D_TRANSPOSE: {1: None},
+    _CODE.BATCH_MATMUL: {0: None, 1: None},
+    _CODE.GATHER: {0: 0},
+    _CODE.EMBEDDING_LOOKUP: {1: 0},
+    _CODE.UNIDIRECTIONAL_SEQUENCE_LSTM: dict.fromkeys(range(1, 9), 0),
+    _CODE.UNIDIRECTIONAL_SEQUENCE_RNN: {1: 0, 2: 0},
+    _CODE.RNN: {1: 0, 2: 0},
+    _CODE.SVDF: {1: 0, 2: 0},
+}
+_LOOKUPS = (_CODE.GATHER, _CODE.EMBEDDING_LOOKUP)
+# Through these a constant reaches the op that computes with it.
+_PASSING = (_CODE.DEQUANTIZE, _CODE.DENSIFY, _CODE.TRANSPOSE, _CODE.RESHAPE)
+_KEEPS_AXES = (_CODE.DEQUANTIZE, _CODE.DENSIFY)
+_LONGEST_PATH = 4
+_NO_KERNEL = "no kernel"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A constant that is float weights.
+
+    Attributes:
+        constant: Constant, float32 or float16, of two dimensions at least.
+        axis: 0 or -1, the dimension that counts output channels; None if there is none or
+            its readers differ.
+        is_summed: whether all that becomes of it are sums of products.
+    """
+
+    constant: Constant
+    axis: int | None
+    is_summed: bool
+
+
+def find_kernels(model, constants):
+    """The float weights among constants: of two dimensions, and read as such somewhere.
+
+    Args:
+        model: `schema.ModelT`.
+        constants: list of Constant.
+
+    Returns:
+        list of Kernel.
+    """
+    subgraph_of = {
+        id(operator): subgraph for subgraph in model.subgraphs for operator in subgraph.operators
+    }
+    found = []
+    for constant in constants:
+        if constant.dtype not in ("float32", "float16") or constant.values.ndim < 2:
+            continue
+        uses = [
+            use
+            for operator, position in constant.readers
+            for use in _uses(model, subgraph_of[id(operator)], operator, position, _LONGEST_PATH)
+        ]
+        axes = {axis for axis, _ in uses}
+        if axes - {_NO_KERNEL}:
+            axes -= {_NO_KERNEL}
+            axis = axes.pop() if len(axes) == 1 else None
+            found.append(Kernel(constant, axis, all(is_summed for _, is_summed in uses)))
+    return found
+
+
+def _uses(model, subgraph, operator, position, longest):
+    """`(axis, is_summed)` of each op that an input reaches."""
+    code = builtin_code(model.operatorCodes[operator.opcodeIndex])
+    kernels = _KERNEL_INPUTS.get(code, {})
+    if position in kernels:
+        return [(kernels[position], code not in _LOOKUPS)]
+    if code not in _PASSING or position != 0 or not longest:
+        return [(_NO_KERNEL, False)]
+    output = operator.outputs[0]
+    uses = [
+        use
+        for reader in subgraph.operators
+        for place, index in enumerate(reader.inputs)
+        if index == output
+        for use in _uses(model, subgraph, reader, place, longest - 1)
+    ]
+    if output in subgraph.outputs:
+        uses.append((_NO_KERNEL, False))
+    if code in _KEEPS_AXES:
+        return uses
+    return [(axis if axis == _NO_KERNEL else None, is_summed) for axis, is_summed in uses]

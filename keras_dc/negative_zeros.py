@@ -1,0 +1,60 @@
+"""Zeros that are -0.0 in some channels: what a mask or BatchNorm with a negative factor leaves.
+
+A blob counts -0.0 among the kept weights. Where all zeros of some channels are -0.0 and
+those of all others are not, a note of these channels costs less.
+"""
+
+import numpy as np
+
+
+def find_channels(values):
+    """The channels whose zeros are all -0.0, if no other channel has one.
+
+    Args:
+        values: float array.
+
+    Returns:
+        tuple `(axis, bool array)`, axis 0 or -1 and one bool for each index of it; None if
+        there is no -0.0, or -0.0 and 0.0 are mixed.
+    """
+    if values.ndim < 2:
+        return None
+    is_zero = values == 0
+    is_negative = is_zero & np.signbit(values)
+    if not is_negative.any():
+        return None
+    for axis in (0, -1):
+        others = tuple(range(1, values.ndim)) if axis == 0 else tuple(range(values.ndim - 1))
+        num_negative = np.count_nonzero(is_negative, axis=others)
+        is_alike = (num_negative == 0) | (num_negative == np.count_nonzero(is_zero, axis=others))
+        if is_alike.all():
+            return axis, num_negative > 0
+    return None
+
+
+def without(values):
+    """A copy in which -0.0 is 0.0."""
+    return np.where(values == 0, values.dtype.type(0), values)
+
+
+def restored(values, axis, channels):
+    """The inverse of `without`.
+
+    Args:
+        values: float array without -0.0.
+        axis: 0 or -1.
+        channels: bool array, whether the zeros of each index of `axis` become -0.0.
+
+    Returns:
+        array like `values`.
+
+    Raises:
+        ValueError: if the number of channels is another one.
+    """
+    if values.ndim < 2 or len(channels) != values.shape[axis]:
+        raise ValueError(
+            f"there must be one bool for each index of axis {axis}. "
+            f"Received: {len(channels)} bools, an array shaped {values.shape}"
+        )
+    along = channels.reshape(-1, *[1] * (values.ndim - 1)) if axis == 0 else channels
+    return np.where((values == 0) & along, values.dtype.type(-0.0), values)
