@@ -182,8 +182,9 @@ def report(figures, console):
     over_bound = figures["weight_bytes"] / figures["shannon_bytes"]
     over_zip = figures["best_zip_bytes"] / figures["compressed_bytes"]
     console.print(
-        f"The weights take {figures['weight_bytes']:,} bytes, {over_bound:.3f}x their Shannon "
-        f"bound of {figures['shannon_bytes']:,.0f}.\n"
+        f"The weights take {figures['weight_bytes']:,} bytes, {over_bound:.3f}x the Shannon bound "
+        f"for independent zeros (a Bernoulli mask), {figures['shannon_bytes']:,.0f}; a trained "
+        f"mask has a pattern, which the arithmetic coder learns.\n"
         f"The file is {figures['ratio']:.1f}x smaller than the float32 model and {over_zip:.2f}x "
         f"smaller than the best zip of the same weights. "
         f"All took {figures['seconds']:.0f} s.",
