@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_dc.tflite_model import builtin_code, operator_name, schema
+from keras_dc.tflite_model import ModelFormatError, builtin_code, operator_name, schema
 
 DECODE = "KerasDcDecode"
 FULLY_CONNECTED = "KerasDcFullyConnected"
@@ -228,7 +228,16 @@ def blob_inputs(name, operator):
 
     Returns:
         range, empty for ops that are not ours.
+
+    Raises:
+        ModelFormatError: if an op of ours has no input or no output.
     """
+    is_ours = name == DECODE or is_fused(name)
+    if is_ours and not (len(operator.inputs) and len(operator.outputs)):
+        raise ModelFormatError(
+            f"the op {name} must have inputs and an output. "
+            f"Received: {len(operator.inputs)} and {len(operator.outputs)}"
+        )
     if name == DECODE:
         return range(1)
     if is_fused(name):

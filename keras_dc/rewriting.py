@@ -72,6 +72,7 @@ def restore(model, notes):
         kept, dropped = [], set()
         for operator in subgraph.operators:
             name = tflite_model.operator_name(model.operatorCodes[operator.opcodeIndex])
+            blob_inputs = ops.blob_inputs(name, operator)
             place = subgraph_index, int(operator.inputs[0]) if len(operator.inputs) else -1
             if name == ops.DECODE and place in notes and notes[place].densify is not None:
                 restorer.restore_densify(subgraph, operator, notes[place])
@@ -79,7 +80,7 @@ def restore(model, notes):
                 restorer.restore_input(subgraph_index, operator, 0, name)
                 dropped.add(place[1])
                 continue
-            for position in ops.blob_inputs(name, operator) if ops.is_fused(name) else ():
+            for position in blob_inputs if ops.is_fused(name) else ():
                 restorer.restore_input(subgraph_index, operator, position, name)
             if ops.is_fused(name):
                 _unfuse(model, operator, name)

@@ -149,18 +149,45 @@ def operator_name(code):
 def read(tflite):
     """Bytes of a model that is given as bytes or as the path of a file.
 
+    Args:
+        tflite: bytes-like, str or path-like.
+
+    Returns:
+        bytes.
+
     Raises:
-        TypeError: if it is neither.
+        FileNotFoundError: if there is nothing at the path.
+        IsADirectoryError: if the path is a folder's.
+        ModelFormatError: if there are 2 GB of it or more, which is known before reading.
+        TypeError: if it is neither bytes nor a path.
     """
     if isinstance(tflite, (str, os.PathLike)):
+        if os.path.isdir(tflite):
+            raise IsADirectoryError(
+                "a TFLite model is given as bytes or as the path of a file. "
+                f"Received: the folder {os.fspath(tflite)!r}"
+            )
+        if not os.path.exists(tflite):
+            raise FileNotFoundError(
+                f"there is no file at the path. Received: {os.fspath(tflite)!r}"
+            )
+        _check_size(os.path.getsize(tflite))
         with open(tflite, "rb") as file:
             return file.read()
     if isinstance(tflite, (bytes, bytearray, memoryview)):
+        _check_size(memoryview(tflite).nbytes)
         return bytes(tflite)
     raise TypeError(
         f"a TFLite model is given as bytes or as the path of a file. "
         f"Received: {type(tflite).__name__}"
     )
+
+
+def _check_size(size):
+    if size > _MAX_FILE_BYTES:
+        raise ModelFormatError(
+            f"a TFLite flatbuffer holds less than 2 GB. Received: {size} bytes"
+        )
 
 
 def tensor_name(tensor):

@@ -120,3 +120,10 @@ def test_integers_and_half_floats_are_weights_too():
     model.layers[0].bias.assign([0, 0, np.inf, 0])
     with pytest.raises(ValueError, match="bias with 1 of 4"):
         loading.load(model)
+
+
+def test_keras_2_is_recognised_by_its_modules():
+    base = type("Model", (), {"__module__": "tf_keras.src.engine.training"})
+    assert loading.is_tf_keras(type("Net", (base,), {})())
+    assert not loading.is_tf_keras(net())
+    assert not loading.is_tf_keras(type("Model", (), {"__module__": "tf_keras_like"})())
