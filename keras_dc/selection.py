@@ -2,6 +2,8 @@
 
 import re
 
+import keras
+
 from keras_dc.cloning import check_model, layers_of
 from keras_dc.wrapping import find_kernels
 
@@ -20,7 +22,8 @@ def selected_layers(model, filters, *, leave_out=None):
 
     Raises:
         ValueError: if no layer is left; the message lists the names there are. If
-            `leave_out` is none of these.
+            `leave_out` is none of these, or a kernel has a weight that is NaN or infinite:
+            no magnitude and no cluster would make sense for it.
     """
     check_model(model)
     if leave_out not in LEAVE_OUT:
@@ -37,7 +40,17 @@ def selected_layers(model, filters, *, leave_out=None):
             f"{[layer.name for layer in layers]}. Received: filters={filters!r}, "
             f"leave_out={leave_out!r}"
         )
+    _check_finite(selected.values())
     return selected
+
+
+def _check_finite(layers):
+    for layer in layers:
+        for kernel in find_kernels(layer):
+            if not bool(keras.ops.all(keras.ops.isfinite(kernel.variable))):
+                raise ValueError(
+                    f"kernels must be finite. Received: NaN or infinite values in {kernel.name}"
+                )
 
 
 def _passes(layer, filters):

@@ -8,6 +8,7 @@ a subclassed Keras 3 model.
 import contextlib
 import functools
 import io
+import math
 import os
 import sys
 import tempfile
@@ -66,6 +67,7 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
                 )
             saved_model, keys = folder, [_SIGNATURE]
             build(model, input_signature)
+            _check_size(model, smallest=1 / 4 if settings.get("optimizations") else 1)
             _export(model, input_signature_of(model, input_signature), folder)
         try:
             converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=keys)
@@ -77,6 +79,22 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
             raise ConversionError(_explanation(str(error))) from error
     _check_result(content, keys)
     return content
+
+
+def _check_size(model, *, smallest):
+    """Refuse what no file will hold, which the converter says after hours, if at all."""
+    size = sum(math.prod(weight.shape) * _itemsize(weight.dtype) for weight in model.weights)
+    if size * smallest > tflite_model.MAX_FILE_BYTES:
+        raise ValueError(
+            "a .tflite file holds less than 2 GB, before it is compressed as well. "
+            f"Received: a model with {size} bytes of weights"
+        )
+
+
+def _itemsize(dtype):
+    import tensorflow as tf
+
+    return tf.as_dtype(dtype).size
 
 
 def _export(model, signature, folder):

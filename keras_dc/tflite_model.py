@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 _CONSTANT_ALIGNMENT = 16
-_MAX_FILE_BYTES = 2**31 - 1
+MAX_FILE_BYTES = 2**31 - 1
 _OFFSET_BYTES = 4
 
 
@@ -115,7 +115,7 @@ def serialize(model, *, unaligned_buffers=()):
         ModelFormatError: if the file would pass 2 GB, the limit of flatbuffers.
     """
     size = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
-    if size > _MAX_FILE_BYTES:
+    if size > MAX_FILE_BYTES:
         raise ModelFormatError(
             f"a TFLite flatbuffer holds less than 2 GB. Received: {size} bytes of buffers"
         )
@@ -184,10 +184,8 @@ def read(tflite):
 
 
 def _check_size(size):
-    if size > _MAX_FILE_BYTES:
-        raise ModelFormatError(
-            f"a TFLite flatbuffer holds less than 2 GB. Received: {size} bytes"
-        )
+    if size > MAX_FILE_BYTES:
+        raise ModelFormatError(f"a TFLite flatbuffer holds less than 2 GB. Received: {size} bytes")
 
 
 def tensor_name(tensor):

@@ -105,3 +105,18 @@ def test_cluster_counts_of_the_paper_look_into_layers():
 def test_a_count_in_a_dict_is_checked():
     with pytest.raises(ValueError, match="Received: num_clusters=0"):
         dc.share_weights(conv_model(), {"conv": 7, "head": 0})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_kernel_that_is_not_finite_is_refused_by_name(bad):
+    model = conv_model()
+    kernel, bias = model.get_layer("hidden").get_weights()
+    kernel[1, 2] = bad
+    model.get_layer("hidden").set_weights([kernel, bias])
+    for refused in (
+        lambda: dc.prune(model, dc.ConstantSparsity(0.5, 0)),
+        lambda: dc.share_weights(model, 4),
+    ):
+        with pytest.raises(ValueError, match="must be finite. Received: .* in hidden/kernel"):
+            refused()
+    dc.prune(model, dc.ConstantSparsity(0.5, 0), filters="conv")

@@ -112,6 +112,15 @@ def test_inference_mode_is_converted_whatever_the_default_of_training():
     ] == ["MUL"]
 
 
+def test_a_model_too_large_for_the_format_is_refused_before_the_work(monkeypatch):
+    weights = 4 * (64 * 64 + 64)
+    monkeypatch.setattr(tflite_model, "MAX_FILE_BYTES", weights - 1)
+    with pytest.raises(ValueError, match=f"less than 2 GB.*Received: .*{weights} bytes of weights"):
+        to_tflite(net())
+    # Quantized it may fit.
+    to_tflite(net(), optimizations=["DEFAULT"])
+
+
 def saved_model(folder, first="serve"):
     """Two signatures, the first of them also under the name "serving_default"."""
     model = net(units=8)
