@@ -10,6 +10,9 @@ from keras_dc.constants import Constant
 _FUSED_OVERHEAD_BYTES = 16
 _DECODE_OVERHEAD_BYTES = 96
 _NOTE_OVERHEAD_BYTES = 24
+# And once for a model, with the first of its kind: an operator code; a metadata entry.
+_FIRST_DECODE_BYTES = 64
+_FIRST_NOTE_BYTES = 136
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +60,14 @@ def choose(model, constants, forms, *, min_saving):
     """
     if not 0 <= min_saving < 1:
         raise ValueError(f"`min_saving` must lie in [0, 1). Received: min_saving={min_saving}")
+    scales = _Scales(min_saving)
     choices, fused = {}, {}
-    weights = [constant for constant in constants if _reads_fused(constant, forms)]
-    for constant in weights:
-        choice = _weigh(constant, True, min_saving)
-        choices[constant.buffer] = choice
-        if not choice.reason:
-            fused.update((id(operator), operator) for operator, _ in constant.readers)
+    for constant in constants:
+        if _reads_fused(constant, forms):
+            choice = scales.weigh(constant, is_fused=True, needs_tensor=False)
+            choices[constant.buffer] = choice
+            if not choice.reason:
+                fused.update((id(operator), operator) for operator, _ in constant.readers)
     for constant in constants:
         if constant.buffer not in choices:
             # A bias is read straight from its blob where its op is fused for the weights.
@@ -71,9 +75,11 @@ def choose(model, constants, forms, *, min_saving):
                 id(operator) in fused and position == ops.BIAS_INPUT
                 for operator, position in constant.readers
             )
-            is_in_place = is_fused or _has_place(model, constant)
-            choice = _weigh(constant, is_in_place, min_saving)
-            choices[constant.buffer] = dataclasses.replace(choice, is_fused=is_fused)
+            # A KerasDcDecode may take the place of each reader.
+            takes_place = all(ops.is_densify(model, operator) for operator, _ in constant.readers)
+            choices[constant.buffer] = scales.weigh(
+                constant, is_fused=is_fused, needs_tensor=not (is_fused or takes_place)
+            )
     return [choices[constant.buffer] for constant in constants], list(fused.values())
 
 
@@ -87,20 +93,30 @@ def _reads_fused(constant, forms):
     )
 
 
-def _has_place(model, constant):
-    """Whether a KerasDcDecode takes the place of each reader."""
-    return all(ops.is_densify(model, operator) for operator, _ in constant.readers)
+def _needs_note(constant):
+    return constant.sparse_form is not None or constant.negative_zeros is not None
 
 
-def _weigh(constant, is_in_place, min_saving):
-    coded = len(constant.blob)
-    coded += _FUSED_OVERHEAD_BYTES if is_in_place else _DECODE_OVERHEAD_BYTES
-    coded += _NOTE_OVERHEAD_BYTES if constant.sparse_form is not None else 0
-    if constant.negative_zeros is not None:
-        coded += _NOTE_OVERHEAD_BYTES + len(constant.negative_zeros[1]) // 4
-    saving, least = constant.size_bytes - coded, min_saving * constant.size_bytes
-    if saving > 0 and saving >= least:
-        return Choice(constant, is_in_place, "")
-    asked = f", {least:.0f} to be saved" if least else ""
-    reason = f"does not save enough: {coded} bytes against {constant.size_bytes}{asked}"
-    return Choice(constant, is_in_place, reason)
+class _Scales:
+    """Weighs constants one by one; the first of a kind pays for what the model needs once."""
+
+    def __init__(self, min_saving):
+        self._min_saving = min_saving
+        self._once = {"decode": _FIRST_DECODE_BYTES, "note": _FIRST_NOTE_BYTES}
+
+    def weigh(self, constant, *, is_fused, needs_tensor):
+        """Choice whether the constant's blob pays, with all that it adds to the file."""
+        needs = {"decode": not is_fused, "note": _needs_note(constant)}
+        coded = len(constant.blob)
+        coded += _DECODE_OVERHEAD_BYTES if needs_tensor else _FUSED_OVERHEAD_BYTES
+        coded += _NOTE_OVERHEAD_BYTES if needs["note"] else 0
+        if constant.negative_zeros is not None:
+            coded += len(constant.negative_zeros[1]) // 4
+        coded += sum(size for kind, size in self._once.items() if needs[kind])
+        saving, least = constant.size_bytes - coded, self._min_saving * constant.size_bytes
+        if saving > 0 and saving >= least:
+            self._once = {kind: size for kind, size in self._once.items() if not needs[kind]}
+            return Choice(constant, is_fused, "")
+        asked = f", {least:.0f} to be saved" if least else ""
+        reason = f"does not save enough: {coded} bytes against {constant.size_bytes}{asked}"
+        return Choice(constant, is_fused, reason)

@@ -25,6 +25,8 @@ _NUMPY_OF = {
     "int4": np.int8,
 }
 _SMALLEST_CODED_BYTES = 64
+# A few bytes may claim to be the sparse form of anything.
+_MOST_DENSE_WEIGHTS = 2**28
 
 
 @dataclasses.dataclass
@@ -179,10 +181,13 @@ def _as_sparse_constant(model, index, tensors, readers, dtype, shape):
     is_densify = {ops.is_densify(model, operator) for operator, _ in readers}
     _check(len(is_densify) == 1, "sparse, and read by DENSIFY and by others")
     subgraph = model.subgraphs[tensors[0][0]]
-    for output in [operator.outputs[0] for operator, _ in readers if is_densify == {True}]:
+    densify = [operator for operator, _ in readers if is_densify == {True}]
+    _check(all(len(operator.outputs) for operator in densify), "sparse, and DENSIFY has no output")
+    for output in [operator.outputs[0] for operator in densify]:
         _check(output not in subgraph.outputs, "sparse, and its dense form is an output")
         is_alike = np.array_equal(subgraph.tensors[output].shape, shape)
         _check(is_alike, "sparse, and its dense form has another shape")
+    _check(np.prod(shape, dtype=np.float64) <= _MOST_DENSE_WEIGHTS, "sparse, and too large dense")
     data, sparsity = model.buffers[index].data, users[0].sparsity
     item_type = np.dtype(_NUMPY_OF[dtype])
     _check(len(data) % item_type.itemsize == 0, "sparse, and its buffer holds half a value")

@@ -1,5 +1,6 @@
 """Which constants are weights, and what the ops do with them."""
 
+import collections
 import dataclasses
 
 from keras_dc.constants import Constant
@@ -57,9 +58,7 @@ def find_kernels(model, constants):
     Returns:
         list of Kernel.
     """
-    subgraph_of = {
-        id(operator): subgraph for subgraph in model.subgraphs for operator in subgraph.operators
-    }
+    readers_behind = _readers_behind(model)
     found = []
     for constant in constants:
         if constant.dtype not in ("float32", "float16") or constant.values.ndim < 2:
@@ -67,7 +66,7 @@ def find_kernels(model, constants):
         uses = [
             use
             for operator, position in constant.readers
-            for use in _uses(model, subgraph_of[id(operator)], operator, position, _LONGEST_PATH)
+            for use in _uses(model, readers_behind, operator, position, _LONGEST_PATH)
         ]
         axes = {axis for axis, _ in uses}
         if axes - {_NO_KERNEL}:
@@ -77,24 +76,44 @@ def find_kernels(model, constants):
     return found
 
 
-def _uses(model, subgraph, operator, position, longest):
+def _readers_behind(model):
+    """Who reads the first output of each operator that passes a constant on, by its identity.
+
+    Values are lists of `(operator, input position)`; None stands for the graph's outputs.
+    """
+    found = {}
+    for subgraph in model.subgraphs:
+        readers = collections.defaultdict(list)
+        for operator in subgraph.operators:
+            for position, index in enumerate(operator.inputs):
+                readers[int(index)].append((operator, position))
+        for index in subgraph.outputs:
+            readers[int(index)].append((None, 0))
+        for operator in subgraph.operators:
+            if _code_of(model, operator) in _PASSING and len(operator.outputs):
+                found[id(operator)] = readers[int(operator.outputs[0])]
+    return found
+
+
+def _code_of(model, operator):
+    return builtin_code(model.operatorCodes[operator.opcodeIndex])
+
+
+def _uses(model, readers_behind, operator, position, longest):
     """`(axis, is_summed)` of each op that an input reaches."""
-    code = builtin_code(model.operatorCodes[operator.opcodeIndex])
+    if operator is None:
+        return [(_NO_KERNEL, False)]
+    code = _code_of(model, operator)
     kernels = _KERNEL_INPUTS.get(code, {})
     if position in kernels:
         return [(kernels[position], code not in _LOOKUPS)]
     if code not in _PASSING or position != 0 or not longest:
         return [(_NO_KERNEL, False)]
-    output = operator.outputs[0]
     uses = [
         use
-        for reader in subgraph.operators
-        for place, index in enumerate(reader.inputs)
-        if index == output
-        for use in _uses(model, subgraph, reader, place, longest - 1)
+        for reader, place in readers_behind.get(id(operator), ())
+        for use in _uses(model, readers_behind, reader, place, longest - 1)
     ]
-    if output in subgraph.outputs:
-        uses.append((_NO_KERNEL, False))
     if code in _KEEPS_AXES:
         return uses
     return [(axis if axis == _NO_KERNEL else None, is_summed) for axis, is_summed in uses]

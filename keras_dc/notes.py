@@ -71,7 +71,7 @@ def take_notes(model):
     try:
         text = zlib.decompressobj().decompress(b"" if data is None else bytes(data), _MOST_BYTES)
         notes = [_note(*row) for row in json.loads(text)]
-    except (zlib.error, ValueError, TypeError) as error:
+    except (zlib.error, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"the metadata {_NAME.decode()} must be as `compress` writes it. Received: {error}"
         ) from error
@@ -97,11 +97,14 @@ def _note(subgraph, tensor, densify, form, negative_zeros):
         )
     if negative_zeros is not None:
         axis, count, digits = negative_zeros
-        channels = np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8), count=count)
-        if axis not in (0, -1) or len(channels) != count:
+        channels = np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8))
+        if axis not in (0, -1) or not 0 <= len(channels) - count < 8:
             raise ValueError(f"channels {negative_zeros}")
-        negative_zeros = axis, channels.astype(bool)
-    note = Note(form, densify and _integers(densify), negative_zeros)
+        negative_zeros = axis, channels[:count].astype(bool)
+    if densify is not None:
+        version, options_type = _integers(densify)
+        densify = version, options_type
+    note = Note(form, densify, negative_zeros)
     return (int(subgraph), int(tensor)), note
 
 

@@ -28,7 +28,7 @@ class CodedTensor:
             "KerasDcDecode".
         blob: codec.BlobInfo.
         blob_bytes: size of the blob.
-        original_bytes: what the tensor took, or takes uncoded.
+        original_bytes: what the tensor took; `inspect` takes it to have been dense.
         content: the blob's bytes.
         relative_error: root mean square error over root mean square of the values, if
             `compress` pruned or clustered them; else 0.

@@ -103,7 +103,7 @@ def test_the_report_names_every_constant(coder):
     assert list(reasons) == ["b0", "b1", "b2", "noise", "integers", "unread"]
     assert reasons["b2"] == "smaller than 64 bytes"
     blob_bytes = len(codec.encode(np.random.default_rng(0).normal(size=100).astype(np.float32)))
-    assert reasons["noise"] == f"does not save enough: {blob_bytes + 96} bytes against 400"
+    assert reasons["noise"] == f"does not save enough: {blob_bytes + 96 + 64} bytes against 400"
     assert reasons["integers"].startswith("INT32 is not among float32, ")
     assert reasons["unread"] == "a tensor of this buffer is read by no operator"
     assert "left as they are:" in str(report)
