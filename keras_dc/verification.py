@@ -4,7 +4,6 @@ First as files: expanded, it must have the same graph and the same constants, bi
 bit. Then as programs: both are run side by side on the same inputs.
 """
 
-import itertools
 import warnings
 
 import numpy as np
@@ -146,11 +145,11 @@ def _runs(original, key, runtime_name, inputs, input_names):
     """The samples, each with the outputs of the original."""
     try:
         program = _Program(original, key, runtime_name)
-        if inputs is None:
-            yield _random_run(original, key, runtime_name, program)
-            return
     except (RuntimeError, ValueError) as error:
         raise _not_runnable(error) from error
+    if inputs is None:
+        yield _random_run(original, key, runtime_name, program)
+        return
     for sample in user_samples(inputs, program.inputs, names=input_names):
         try:
             want = program(sample)
@@ -164,17 +163,18 @@ def _random_run(original, key, runtime_name, program):
     rng = np.random.default_rng(0)
     is_open = any(size < 0 for spec in program.inputs for size in spec.shape[1:])
     sizes = OPEN_SIZES if is_open else OPEN_SIZES[:1]
-    choices = list(itertools.product((table_rows(tflite_model.parse(original)), 1), sizes))
-    for number, (num_rows, open_size) in enumerate(choices, 1):
-        sample = random_sample(program.inputs, num_rows=num_rows, open_size=open_size, rng=rng)
-        try:
-            return sample, program(sample)
-        except (RuntimeError, ValueError):
-            if number == len(choices):
-                raise
-            # A run that failed leaves an interpreter in no state to go on with.
-            program = _Program(original, key, runtime_name)
-    raise AssertionError("the last choice returns or raises")
+    failure = None
+    for num_rows in (table_rows(tflite_model.parse(original)), 1):
+        for open_size in sizes:
+            specs = program.inputs
+            sample = random_sample(specs, num_rows=num_rows, open_size=open_size, rng=rng)
+            try:
+                return sample, program(sample)
+            except (RuntimeError, ValueError) as error:
+                failure = failure or error
+                # A run that failed leaves an interpreter in no state to go on with.
+                program = _Program(original, key, runtime_name)
+    raise _not_runnable(failure) from failure
 
 
 def _not_runnable(error):

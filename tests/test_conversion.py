@@ -201,7 +201,7 @@ class CumulativeProduct(keras.layers.Layer):
         return tf.math.cumprod(x, axis=1)
 
 
-@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # tf.lite.Interpreter will go.
 def test_select_tf_ops():
     keras.utils.set_random_seed(0)
     layers = [CumulativeProduct(), keras.layers.Dense(64)]

@@ -9,11 +9,6 @@ import keras_dc as dc
 from keras_dc import loading
 
 
-class Doubled(keras.layers.Layer):
-    def call(self, x):
-        return 2 * x
-
-
 def net(*more):
     keras.utils.set_random_seed(0)
     return keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, name="head"), *more])
@@ -40,6 +35,10 @@ def test_a_file_with_wrappers_is_stripped(tmp_path):
 
 
 def test_custom_objects_are_for_files(tmp_path):
+    class Doubled(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
     path = tmp_path / "model.keras"
     net(Doubled()).save(path)
     with pytest.raises(ValueError, match="`custom_objects` for classes .*'Doubled'") as caught:

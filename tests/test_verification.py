@@ -179,3 +179,14 @@ def test_quantized_outputs_may_differ_by_steps_and_other_integers_not_at_all():
         check(np.int64([3, 4]), np.int64([3, 5]), tolerance=0.02)
     with pytest.raises(VerificationError, match="must be float32 shaped .2,."):
         check(np.float32([3, 4]), np.float32([3]))
+
+
+def test_texts_are_not_made_up():
+    graph = Graph()
+    graph.subgraph.inputs.append(graph.tensor((-1, 4), "text", dtype=np.uint8))
+    graph.subgraph.tensors[0].type = schema.TensorType.STRING
+    x = graph.input((-1, 64))
+    graph.output(graph.fully_connected(x, graph.constant(sparse((64, 64)), "w"), None))
+    original = graph.serialize()
+    with pytest.raises(ValueError, match="random inputs are numbers.*Received: the input 'text'"):
+        verify(original, dc.compress(original))
