@@ -266,6 +266,36 @@ TEST(FullyConnected, NonFiniteWeightsGiveWhatTheDenseLayerGives) {
   }
 }
 
+TEST(FullyConnected, FourInputsOfACentroidOverflowBeforeTheirProducts) {
+  // One row of eight weights of 0.25; the dense layer gives 3e38.
+  Weights weights({1, 8, 1.0, 1});
+  weights.sparse.codebook = BytesOf({0.25f});
+  const std::vector<float> input(8, 1.5e38f);
+  bool is_finite = false;
+  for (const Isa isa : SupportedIsas()) {
+    SCOPED_TRACE(IsaName(isa));
+    for (const size_t batch : {size_t{1}, FullyConnectedPlan::kMinTogether}) {
+      const FullyConnectedPlan plan = weights.Plan(isa, batch);
+      const FullyConnected packed = weights.Pack(plan);
+      std::vector<float> inputs;
+      for (size_t b = 0; b < batch; ++b) {
+        inputs.insert(inputs.end(), input.begin(), input.end());
+      }
+      FullyConnectedScratch scratch;
+      std::vector<float> output(batch);
+      packed.Run(plan, inputs.data(), nullptr, Activation::kNone, nullptr,
+                 &scratch, output.data());
+      if (packed.Is<CentroidSums>()) {
+        EXPECT_EQ(output[0], kInf);
+      } else {
+        EXPECT_FLOAT_EQ(output[0], 3e38f);
+        is_finite = true;
+      }
+    }
+  }
+  EXPECT_TRUE(is_finite);
+}
+
 TEST(FullyConnected, TakesTheFormThatSuits) {
   const Weights shared({64, 9000, 0.1, 31});
   EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kPortable, 1)).Is<CentroidSums>());

@@ -97,8 +97,6 @@ BlockedWeights BlockedWeights::Pack(const SparseTensor& weights,
     SortRows(b == 0 ? 0 : 1, &counts[b * packed.num_rows], packed.num_rows,
              &packed, &num_weights);
   }
-  // The kernel looks one row ahead.
-  packed.rows.push_back(0);
   if (weights.indices.empty()) {
     packed.columns.resize(num_weights);
     packed.values.resize(num_weights);

@@ -69,7 +69,7 @@ struct BlockedWeights {
   float codebook[256] = {};
   std::vector<Block> blocks;
   std::vector<Run> runs;
-  // Counted from first_row; one more at the end.
+  // Counted from first_row.
   std::vector<uint16_t> rows;
   // Column in the block plus 256 times the index into the codebook; or, where
   // there is no codebook, empty, and `columns` and `values` hold the weights.

@@ -1,6 +1,7 @@
 #include "kernels/conv_2d.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -112,32 +113,31 @@ void Conv2D::Run(const ConvPlan& plan, const float* input, const float* bias,
                  Activation activation, ThreadPool* pool, ConvScratch* scratch,
                  float* output) const {
   const ConvShape& shape = plan.shape;
-  const size_t input_size =
-      NumPixels(shape.batch, shape.height.input, shape.width.input) *
-      blocking_.num_channels;
   const size_t output_size =
       NumPixels(shape.batch, shape.height.output, shape.width.output) *
       filters_;
-  if (!plan.kernel.has_non_finite(input, input_size)) {
-    RunTiles(plan, input, bias, activation, pool, scratch, output);
+  if (RunTiles(plan, input, bias, activation, pool, scratch, output)) {
     if (activation == Activation::kTanh) {
       ApplyActivation(activation, output_size, output);
     }
     return;
   }
+  const size_t input_size =
+      NumPixels(shape.batch, shape.height.input, shape.width.input) *
+      blocking_.num_channels;
   const std::vector<float> finite = FiniteOnly(input, input_size);
   RunTiles(plan, finite.data(), bias, Activation::kNone, pool, scratch, output);
   AddNonFinite(shape, input, output);
   ApplyActivation(activation, output_size, output);
 }
 
-void Conv2D::RunTiles(const ConvPlan& plan, const float* input,
+bool Conv2D::RunTiles(const ConvPlan& plan, const float* input,
                       const float* bias, Activation activation,
                       ThreadPool* pool, ConvScratch* scratch,
                       float* output) const {
   const size_t num_items = plan.grid.num_tiles() * panels_.size();
   const size_t num_workers = std::min(plan.num_threads, num_items);
-  if (num_items == 0) return;
+  if (num_items == 0) return true;
   const size_t lanes = plan.kernel.lanes;
   scratch->zeros.resize(blocking_.num_channels);
   scratch->workers.resize(std::max(num_workers, scratch->workers.size()));
@@ -155,18 +155,24 @@ void Conv2D::RunTiles(const ConvPlan& plan, const float* input,
   const float* zeros = scratch->zeros.data();
   if (num_workers == 1) {
     for (size_t item = 0; item < num_items; ++item) {
-      RunItem(plan, item, input, bias, activation, zeros, &scratch->workers[0],
-              output);
+      if (!RunItem(plan, item, input, bias, activation, zeros,
+                   &scratch->workers[0], output)) {
+        return false;
+      }
     }
-    return;
+    return true;
   }
+  std::atomic<bool> is_finite{true};
   pool->ParallelFor(num_items, num_workers, [&](size_t item, size_t worker) {
-    RunItem(plan, item, input, bias, activation, zeros,
-            &scratch->workers[worker], output);
+    if (!RunItem(plan, item, input, bias, activation, zeros,
+                 &scratch->workers[worker], output)) {
+      is_finite.store(false, std::memory_order_relaxed);
+    }
   });
+  return is_finite.load(std::memory_order_relaxed);
 }
 
-void Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
+bool Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
                      const float* bias, Activation activation,
                      const float* zeros, ConvScratch::Worker* worker,
                      float* output) const {
@@ -201,7 +207,7 @@ void Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
   job.outputs = worker->outputs.data();
   job.panel = worker->panel.data() + kPanelTables;
   job.sums = worker->sums.data();
-  plan.kernel.run(job);
+  return plan.kernel.run(job);
 }
 
 void Conv2D::AddNonFinite(const ConvShape& shape, const float* input,

@@ -93,10 +93,11 @@ class Conv2D {
   }
 
  private:
-  void RunTiles(const ConvPlan& plan, const float* input, const float* bias,
+  // False, and not all outputs, if an input is Inf or NaN.
+  bool RunTiles(const ConvPlan& plan, const float* input, const float* bias,
                 Activation activation, ThreadPool* pool, ConvScratch* scratch,
                 float* output) const;
-  void RunItem(const ConvPlan& plan, size_t item, const float* input,
+  bool RunItem(const ConvPlan& plan, size_t item, const float* input,
                const float* bias, Activation activation, const float* zeros,
                ConvScratch::Worker* worker, float* output) const;
   void AddNonFinite(const ConvShape& shape, const float* input,

@@ -72,7 +72,11 @@ class FullyConnected {
   // Computes plan.batch rows.
   //
   // Inputs that are Inf or NaN give what IEEE arithmetic gives for the dense
-  // layer, pruned weights being zeros.
+  // layer, pruned weights being zeros. Finite inputs are added in another order
+  // than there, and CentroidSums adds four of them before it multiplies: where
+  // the sum of four is beyond float32, it is Inf, though the sum of the
+  // products may be finite. No input below 8.5e37, a quarter of the greatest
+  // float32, can do that.
   //
   // Args:
   //   plan: a plan that the weights fit.

@@ -70,7 +70,8 @@ struct TileKernel {
   size_t lanes = 0;
   // The most vectors that a tile may write.
   size_t max_outputs = 0;
-  void (*run)(const TileJob& job) = nullptr;
+  // False, and no outputs, if an input is Inf or NaN.
+  bool (*run)(const TileJob& job) = nullptr;
   // True if there is an Inf or a NaN.
   bool (*has_non_finite)(const float* values, size_t size) = nullptr;
 };

@@ -15,17 +15,14 @@ struct Simd {
   static Vector LoadUnaligned(const float* from) {
     return _mm256_loadu_ps(from);
   }
-  static void Prefetch(const float* at) {
-    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
-  }
   static void Store(float* to, Vector v) { _mm256_store_ps(to, v); }
   static Vector Broadcast(const float* value) { return _mm256_set1_ps(*value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {
     return _mm256_fmadd_ps(a, b, c);
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
-                     float* panel) {
-    Gather8(pixels, channel, stride, panel);
+                     float* panel, Vector zeros[2]) {
+    Gather8(pixels, channel, stride, panel, zeros);
   }
   static void Scatter(const OutputRange& range, const float* sums,
                       size_t stride, size_t row, float* const* pixels) {

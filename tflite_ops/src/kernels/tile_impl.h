@@ -4,10 +4,11 @@
 // merged with that made for another.
 //
 // Simd: Vector, kLanes, kMaxOutputs, Load, Store, Broadcast, LoadUnaligned,
-// Prefetch, MulAdd(a, b, c) = a * b + c, and the transposes of kSide channels
+// MulAdd(a, b, c) = a * b + c, and the transposes of kSide channels
 // of kLanes pixels:
-//   Gather(pixels, channel, stride, panel)
-//     panel[c * stride + l] = pixels[l][channel + c]
+//   Gather(pixels, channel, stride, panel, zeros)
+//     panel[c * stride + l] = pixels[l][channel + c]; adds 0 times each of them
+//     to `zeros`, two sums that become NaN where a value is Inf or NaN
 //   Scatter(range, sums, stride, row, pixels)
 //     pixels[l][row + r] = clamp(sums[r * stride + l]), NaNs kept, except where
 //     there is no pixel
@@ -32,34 +33,41 @@ const float* Codebook(const float* panel) {
   return panel - Blocking::kMaxColumns;
 }
 
-// panel[c][v][lane] = inputs[v][lane][first_channel + c]
-void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels) {
+// panel[c][v][lane] = inputs[v][lane][first_channel + c]; `zeros` as for
+// Gather.
+void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels,
+               typename Simd::Vector* zeros) {
   const size_t stride = job.num_inputs * kLanes;
   for (size_t v = 0; v < job.num_inputs; ++v) {
     const float* const* pixels = job.inputs + v * kLanes;
     float* to = job.panel + v * kLanes;
     size_t c = 0;
     for (; c + kSide <= num_channels; c += kSide) {
-      Simd::Gather(pixels, first_channel + c, stride, to + c * stride);
+      Simd::Gather(pixels, first_channel + c, stride, to + c * stride, zeros);
     }
     for (; c < num_channels; ++c) {
+      const float zero = 0.0f;
       for (size_t l = 0; l < kLanes; ++l) {
         to[c * stride + l] = pixels[l][first_channel + c];
       }
+      zeros[0] = Simd::MulAdd(Simd::Load(to + c * stride),
+                              Simd::Broadcast(&zero), zeros[0]);
     }
   }
 }
 
 // Both kinds of weights: what a weight multiplies, and where its value is, both
-// found from the panel, so that the inner loop needs few registers.
+// found from the panel, so that the inner loop needs few registers. A code is
+// read into a whole register; compilers work on halves of narrower types.
 struct CodedWeights {
   const uint16_t* codes;
   void Skip(size_t count) { codes += count; }
-  const float* inputs(const float* panel, size_t i) const {
-    return panel + Offsets(panel)[codes[i] & 0xff];
+  size_t code(size_t i) const { return codes[i]; }
+  static const float* inputs(const float* panel, size_t code) {
+    return panel + Offsets(panel)[code & 0xff];
   }
-  const float* value(const float* panel, size_t i) const {
-    return Codebook(panel) + (uint32_t{codes[i]} >> 8);
+  const float* value(const float* panel, size_t, size_t code) const {
+    return Codebook(panel) + (code >> 8);
   }
 };
 
@@ -70,19 +78,24 @@ struct PlainWeights {
     columns += count;
     values += count;
   }
-  const float* inputs(const float* panel, size_t i) const {
-    return panel + Offsets(panel)[columns[i]];
+  size_t code(size_t i) const { return columns[i]; }
+  static const float* inputs(const float* panel, size_t code) {
+    return panel + Offsets(panel)[code];
   }
-  const float* value(const float*, size_t i) const { return values + i; }
+  const float* value(const float*, size_t i, size_t) const {
+    return values + i;
+  }
 };
 
 // Adds the products of one block, to the bias where it is the first: for each
 // row, one sum per output in registers. Written over the numbers 0, 1, ... of
 // the outputs, since compilers give up unrolling long loops, and then keep the
-// sums in memory.
+// sums in memory; and apart from all else, for the same reason.
 template <typename Weights, size_t... kOutput>
-void AddBlock(const TileJob& job, const BlockedWeights::Block* block,
-              Weights weights, std::index_sequence<kOutput...>) {
+__attribute__((noinline)) void AddBlock(const TileJob& job,
+                                        const BlockedWeights::Block* block,
+                                        Weights weights,
+                                        std::index_sequence<kOutput...>) {
   constexpr size_t kSize = sizeof...(kOutput) * kLanes;
   const uint16_t* row = job.weights->rows + block[0].row;
   const BlockedWeights::Run* runs = job.weights->runs;
@@ -93,25 +106,22 @@ void AddBlock(const TileJob& job, const BlockedWeights::Block* block,
   for (size_t r = block[0].run; r < block[1].run; ++r) {
     const size_t num_weights = runs[r].num_weights;
     for (size_t i = runs[r].num_rows; i > 0; --i) {
-      float* to = all_sums + size_t{row[0]} * kSize;
-      // Rows come in any order. What is behind the last one is no row of this
-      // block, but never outside the sums.
-      const float* next = all_sums + size_t{row[1]} * kSize;
+      float* to = all_sums + size_t{*row} * kSize;
       typename Simd::Vector sums[sizeof...(kOutput)];
       if (is_first) {
         const float zero = 0.0f;
         const typename Simd::Vector bias =
-            Simd::Broadcast(job.bias == nullptr ? &zero : job.bias + row[0]);
+            Simd::Broadcast(job.bias == nullptr ? &zero : job.bias + *row);
         ((sums[kOutput] = bias), ...);
       } else {
-        (Simd::Prefetch(next + kOutput * kLanes), ...);
         ((sums[kOutput] = Simd::Load(to + kOutput * kLanes)), ...);
       }
       ++row;
       for (size_t k = 0; k < num_weights; ++k) {
-        const float* from = weights.inputs(panel, k);
+        const size_t code = weights.code(k);
+        const float* from = weights.inputs(panel, code);
         const typename Simd::Vector value =
-            Simd::Broadcast(weights.value(panel, k));
+            Simd::Broadcast(weights.value(panel, k, code));
         ((sums[kOutput] = Simd::MulAdd(
               value, Simd::Load(from + kOutput * kLanes), sums[kOutput])),
          ...);
@@ -137,7 +147,7 @@ void CopyOffsets(const TileJob& job, size_t piece) {
 }
 
 template <size_t kNumOutputs>
-void AddBlocks(const TileJob& job) {
+void AddBlocks(const TileJob& job, typename Simd::Vector* zeros) {
   constexpr auto kOutputs = std::make_index_sequence<kNumOutputs>();
   const TileWeights& weights = *job.weights;
   const BlockedWeights::Block* block = weights.blocks;
@@ -145,7 +155,8 @@ void AddBlocks(const TileJob& job) {
   do {
     const size_t left = weights.num_channels - c;
     FillPanel(job, c,
-              left < weights.block_channels ? left : weights.block_channels);
+              left < weights.block_channels ? left : weights.block_channels,
+              zeros);
     for (size_t p = 0; p < weights.num_pieces; ++p, ++block) {
       CopyOffsets(job, p);
       if (weights.codes != nullptr) {
@@ -185,19 +196,34 @@ void WriteSums(const TileJob& job) {
 
 // Tries each number of outputs from kOutputs down to 1.
 template <size_t kOutputs>
-void Dispatch(const TileJob& job) {
+void Dispatch(const TileJob& job, typename Simd::Vector* zeros) {
   if (job.num_outputs == kOutputs) {
-    AddBlocks<kOutputs>(job);
+    AddBlocks<kOutputs>(job, zeros);
   } else if constexpr (kOutputs > 1) {
-    Dispatch<kOutputs - 1>(job);
+    Dispatch<kOutputs - 1>(job, zeros);
   }
 }
 
-void RunTile(const TileJob& job) {
+// Whether one of `size` vectors, up to four, has a NaN.
+bool HasNaN(const typename Simd::Vector* vectors, size_t size) {
+  alignas(64) float lanes[4 * kLanes];
+  for (size_t i = 0; i < size; ++i) Simd::Store(lanes + i * kLanes, vectors[i]);
+  for (size_t i = 0; i < size * kLanes; ++i) {
+    if (lanes[i] != lanes[i]) return true;
+  }
+  return false;
+}
+
+bool RunTile(const TileJob& job) {
+  const float zero = 0.0f;
+  typename Simd::Vector zeros[] = {Simd::Broadcast(&zero),
+                                   Simd::Broadcast(&zero)};
   CopyTable(job.weights->codebook, Blocking::kMaxColumns * sizeof(float),
             job.panel - Blocking::kMaxColumns);
-  Dispatch<Simd::kMaxOutputs>(job);
+  Dispatch<Simd::kMaxOutputs>(job, zeros);
+  if (HasNaN(zeros, 2)) return false;
   WriteSums(job);
+  return true;
 }
 
 // x * 0 is 0, but NaN for Inf and NaN, and NaNs stay in a sum.
@@ -213,12 +239,9 @@ bool HasNonFinite(const float* values, size_t size) {
                              zeros, sums[k]);
     }
   }
-  alignas(64) float lanes[kStep];
-  for (size_t k = 0; k < 4; ++k) Simd::Store(lanes + k * kLanes, sums[k]);
   float sum = 0.0f;
-  for (const float lane : lanes) sum += lane;
   for (; i < size; ++i) sum += values[i] * 0.0f;
-  return sum != sum;
+  return sum != sum || HasNaN(sums, 4);
 }
 
 TileKernel MakeTileKernel() {

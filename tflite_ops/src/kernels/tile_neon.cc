@@ -17,7 +17,6 @@ struct Simd {
 
   static Vector Load(const float* from) { return vld1q_f32(from); }
   static Vector LoadUnaligned(const float* from) { return vld1q_f32(from); }
-  static void Prefetch(const float* at) { __builtin_prefetch(at); }
   static void Store(float* to, Vector v) { vst1q_f32(to, v); }
   static Vector Broadcast(const float* value) { return vld1q_dup_f32(value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {
@@ -35,9 +34,12 @@ struct Simd {
     }
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
-                     float* panel) {
+                     float* panel, Vector zeros[2]) {
     Vector rows[4];
-    for (size_t l = 0; l < 4; ++l) rows[l] = vld1q_f32(pixels[l] + channel);
+    for (size_t l = 0; l < 4; ++l) {
+      rows[l] = vld1q_f32(pixels[l] + channel);
+      zeros[l % 2] = vfmaq_f32(zeros[l % 2], rows[l], vdupq_n_f32(0.0f));
+    }
     Transpose(rows);
     for (size_t c = 0; c < 4; ++c) vst1q_f32(panel + c * stride, rows[c]);
   }

@@ -21,7 +21,6 @@ struct Simd {
     return v;
   }
   static Vector LoadUnaligned(const float* from) { return Load(from); }
-  static void Prefetch(const float*) {}
   static void Store(float* to, const Vector& v) {
     for (size_t l = 0; l < kLanes; ++l) to[l] = v.lanes[l];
   }
@@ -35,10 +34,11 @@ struct Simd {
     return c;
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
-                     float* panel) {
+                     float* panel, Vector* zeros) {
     for (size_t c = 0; c < kSide; ++c) {
       for (size_t l = 0; l < kSide; ++l) {
         panel[c * stride + l] = pixels[l][channel + c];
+        zeros->lanes[l] += panel[c * stride + l] * 0.0f;
       }
     }
   }

@@ -1,6 +1,6 @@
-// Blocks of 8 channels transposed, for the files that are compiled for AVX or
-// more: the channels of a pixel stand side by side in an image, the pixels of a
-// channel in a panel and in sums.
+// Blocks of 8 channels transposed, for the files that are compiled for AVX2
+// or more: the channels of a pixel stand side by side in an image, the pixels
+// of a channel in a panel and in sums.
 #ifndef KERAS_DC_SRC_KERNELS_TRANSPOSE_AVX_H_
 #define KERAS_DC_SRC_KERNELS_TRANSPOSE_AVX_H_
 
@@ -34,9 +34,12 @@ inline void Transpose8(__m256 rows[8]) {
 
 // As Simd::Gather and Simd::Scatter of tile_impl.h, 8 channels of 8 pixels.
 inline void Gather8(const float* const* pixels, size_t channel, size_t stride,
-                    float* panel) {
+                    float* panel, __m256 zeros[2]) {
   __m256 rows[8];
-  for (size_t l = 0; l < 8; ++l) rows[l] = _mm256_loadu_ps(pixels[l] + channel);
+  for (size_t l = 0; l < 8; ++l) {
+    rows[l] = _mm256_loadu_ps(pixels[l] + channel);
+    zeros[l % 2] = _mm256_fmadd_ps(rows[l], _mm256_setzero_ps(), zeros[l % 2]);
+  }
   Transpose8(rows);
   for (size_t c = 0; c < 8; ++c) _mm256_store_ps(panel + c * stride, rows[c]);
 }
@@ -61,7 +64,7 @@ inline void Scatter8(const OutputRange& range, const float* sums, size_t stride,
 
 // Of 16 pixels: as 8 by 8, the quarters of a register being lanes 0, 4, 8, 12.
 inline void Gather8x16(const float* const* pixels, size_t channel,
-                       size_t stride, float* panel) {
+                       size_t stride, float* panel, __m512 zeros[2]) {
   // rows[i]: the first and the last four channels of pixel i, then of i + 8.
   __m512 t[8], u[8];
   const auto load = [&](size_t l) {
@@ -71,6 +74,8 @@ inline void Gather8x16(const float* const* pixels, size_t channel,
   };
   for (size_t i = 0; i < 8; i += 2) {
     const __m512 even = load(i), odd = load(i + 1);
+    zeros[0] = _mm512_fmadd_ps(even, _mm512_setzero_ps(), zeros[0]);
+    zeros[1] = _mm512_fmadd_ps(odd, _mm512_setzero_ps(), zeros[1]);
     t[i] = _mm512_unpacklo_ps(even, odd);
     t[i + 1] = _mm512_unpackhi_ps(even, odd);
   }
