@@ -1,6 +1,7 @@
 """With which inputs a model is converted: its own, or what the user asks for."""
 
 import inspect
+import re
 
 import keras
 
@@ -144,7 +145,10 @@ def _spec(leaf):
             "each input of `input_signature` must be a shape, a keras.InputSpec or a tf.TensorSpec "
             f"with shape and dtype. Received: {leaf!r}"
         )
-    return tf.TensorSpec(tuple(shape), dtype, getattr(leaf, "name", None))
+    name = getattr(leaf, "name", None)
+    # TensorFlow takes one argument for two where its name is no word.
+    name = name and re.sub(r"\W", "_", name, flags=re.ASCII)
+    return tf.TensorSpec(tuple(shape), dtype, name)
 
 
 def _flat_leaves(given, own):

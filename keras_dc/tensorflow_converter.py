@@ -76,7 +76,7 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
             content = converter.convert()
         except Exception as error:
             # The converter has no error of its own that is public.
-            raise ConversionError(_explanation(str(error))) from error
+            raise ConversionError(_explanation(str(error), model)) from error
     _check_result(content, keys)
     return content
 
@@ -192,13 +192,20 @@ def _members(name, enumeration, values):
     return [enumeration(value) for value in values]
 
 
-def _explanation(message):
+def _explanation(message, model):
     """What to do about the converter's refusal, and the part of it that people can read."""
     hint = ""
+    dtypes = {getattr(layer, "compute_dtype", None) for layer in _layers_of(model)}
+    halves = dtypes & {"float16", "bfloat16"}
     if "TF Select ops" in message or "Select TF ops" in message:
         hint = (
             " Ops that TFLite lacks come in by supported_ops=['TFLITE_BUILTINS', 'SELECT_TF_OPS'], "
             "and such a file needs the Flex delegate to run."
+        )
+    if halves:
+        hint = (
+            f" It computes in {halves.pop()}, which TFLite does not: build it with the dtype "
+            "policy 'float32' and set its weights."
         )
     if "TensorList" in message:
         hint = (
@@ -208,6 +215,12 @@ def _explanation(message):
     named = [line for line in message.splitlines() if "ops: " in line and "http" not in line]
     summary = "; ".join(named) or message.strip().split("\n")[0][:500]
     return f"TensorFlow's converter must accept the model.{hint} Received: {summary}"
+
+
+def _layers_of(model):
+    if is_tf_keras(model):
+        return model.submodules
+    return model._flatten_layers() if isinstance(model, keras.Model) else ()
 
 
 def _check_result(content, keys):

@@ -123,3 +123,9 @@ def test_a_model_without_shapes_is_built_with_those_that_are_given():
     weights = model.get_weights()
     input_signatures.build(model, (1, 4))
     np.testing.assert_array_equal(model.get_weights()[0], weights[0])
+
+
+def test_names_become_words():
+    a, b = keras.Input((4,), name="my input"), keras.Input((4,), name="2nd.one")
+    model = keras.Model([a, b], a + b)
+    assert input_signatures.input_names(model) == ["my_input", "2nd_one"]

@@ -91,6 +91,20 @@ def test_ops_that_tflite_lacks_are_named_with_the_way_out():
     assert "FlexCumprod" in map(tflite_model.operator_name, codes)
 
 
+def test_half_precision_is_not_computed_in():
+    policy = keras.dtype_policies.DTypePolicy("mixed_float16")
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(64, dtype=policy)])
+    with pytest.raises(ConversionError, match="computes in float16.*policy 'float32'.*Received"):
+        to_tflite(model)
+
+
+def test_inputs_of_any_name_keep_apart():
+    a, b = keras.Input((4,), name="my input"), keras.Input((4,), name="2nd one")
+    content = to_tflite(keras.Model([a, b], layers.Dense(3)(a - b)))
+    (signature,) = tflite_model.parse(content).signatureDefs
+    assert sorted(entry.name for entry in signature.inputs) == [b"2nd_one", b"my_input"]
+
+
 def test_recurrent_layers_need_a_batch_size():
     model = keras.Sequential([keras.Input((6, 5)), layers.LSTM(4)])
     with pytest.raises(ConversionError, match="known batch size: .* begins with 1. Received: "):
