@@ -8,6 +8,8 @@ import numpy as np
 from keras_dc import channel_scales, codec
 
 _MOST_WEIGHTS_TO_REGROUP = 2**22
+# 256 centroids and the zero, of either sign.
+_MOST_DISTINCT = 258
 
 
 def encode_all(constants, *, coder):
@@ -46,11 +48,19 @@ def _smallest_blob(constant):
 
 def _axes_that_regroup(values):
     """Axes along which no channel has as many distinct values as all have together."""
-    total = len(np.unique(values))
     for axis in (0, -1):
         channels = np.moveaxis(values, axis, 0)
-        if len(channels) > 1 and all(len(np.unique(channel)) < total for channel in channels):
-            yield axis
+        if len(channels) < 2:
+            continue
+        counts = []
+        for channel in channels:
+            counts.append(len(np.unique(channel)))
+            # Most tensors are told by their first channel, before all is sorted.
+            if counts[-1] > _MOST_DISTINCT:
+                break
+        else:
+            if max(counts) < len(np.unique(values)):
+                yield axis
 
 
 def _factorings(constant, plain):

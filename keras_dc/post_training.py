@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_dc import channel_scales, clustering, masks, sparse_tensors
 from keras_dc.constants import pack
+from keras_dc.intervals import chunks
 from keras_dc.kernels import find_kernels
 from keras_dc.name_patterns import values_by_name
 
@@ -128,13 +129,14 @@ def approximate(values, *, sparsity=None, num_clusters=None, axis=None):
     plain = _cluster(values, num_clusters)
     if axis is None:
         return plain, None
+    scale_bits = _SCALE_BITS * values.shape[axis]
+    if _predicted_gain_bits(values, axis) < scale_bits / 2:
+        return plain, None
     scaled, factors = _cluster_scaled(values, num_clusters, axis)
     # A squared error smaller by a factor is worth half its log2 in bits for each weight.
     errors = [_error_of_channels(values, changed, axis) for changed in (plain, scaled)]
     gain_bits = np.count_nonzero(values) * np.log2(max(errors[0] / errors[1], 1)) / 2
-    if gain_bits <= _SCALE_BITS * values.shape[axis]:
-        return plain, None
-    return scaled, (axis, factors)
+    return (scaled, (axis, factors)) if gain_bits > scale_bits else (plain, None)
 
 
 def _cluster(values, num_clusters):
@@ -147,23 +149,46 @@ def _cluster(values, num_clusters):
 
 def _cluster_scaled(values, num_clusters, axis):
     """One codebook and a scale per channel: normalise, cluster, fit the scales anew."""
-    channels = np.moveaxis(values, axis, 0)
-    rows = channels.reshape(len(channels), -1).astype(np.float64)
-    kept = np.maximum(np.count_nonzero(rows, axis=1), 1)
-    scales = np.sqrt(np.sum(rows**2, axis=1) / kept)
-    normalised = rows / np.where(scales == 0, 1, scales)[:, None]
-    codebook, index = clustering.share(
-        normalised.astype(np.float32), num_clusters, initialization=_INITIALIZATION
-    )
+    rows = _rows(values, axis)
+    scales, _ = _magnitudes(rows)
+    normalised = rows / scales.astype(np.float32)[:, None]
+    codebook, index = clustering.share(normalised, num_clusters, initialization=_INITIALIZATION)
+    del normalised
     codebook = _as_float16_exact(codebook).astype(np.float64)
-    centroids = np.append(0.0, codebook)[index]
-    squares = np.sum(centroids**2, axis=1)
-    fitted = np.sum(rows * centroids, axis=1) / np.where(squares == 0, 1, squares)
-    scales = np.where(fitted > 0, fitted, 1).astype(np.float32).astype(np.float64)
-    # The product as the codec takes it: in float64, rounded once.
-    changed = (centroids * scales[:, None]).astype(np.float32).reshape(channels.shape)
+    table = np.append(0.0, codebook)
+    changed = np.empty_like(rows)
+    for channel, (row, symbols) in enumerate(zip(rows, index)):
+        centroids = table[symbols]
+        square = np.dot(centroids, centroids)
+        fitted = np.dot(row, centroids) / square if square else 0.0
+        scales[channel] = np.float32(fitted) if fitted > 0 else 1.0
+        # The product as the codec takes it: in float64, rounded once.
+        changed[channel] = centroids * scales[channel]
     factors = channel_scales.Factors(codebook[codebook != 0], scales)
+    changed = changed.reshape(np.moveaxis(values, axis, 0).shape)
     return np.ascontiguousarray(np.moveaxis(changed, 0, axis)), factors
+
+
+def _predicted_gain_bits(values, axis):
+    """What codes of equal error save if each channel is told its magnitude.
+
+    The difference of Gaussian entropies, `kept (log2 rms - mean of log2 rms_c)`.
+    """
+    magnitudes, kept = _magnitudes(_rows(values, axis))
+    total = np.sqrt(np.sum(kept * magnitudes**2) / np.sum(kept))
+    return float(np.sum(kept * (np.log2(total) - np.log2(magnitudes))))
+
+
+def _rows(values, axis):
+    """A row for each channel."""
+    return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
+
+
+def _magnitudes(rows):
+    """Root mean square of the kept weights of each row, 1 if there are none, and their number."""
+    kept = np.count_nonzero(rows, axis=1)
+    squares = np.array([np.sum(np.square(row, dtype=np.float64)) for row in rows])
+    return np.where(kept == 0, 1.0, np.sqrt(squares / np.maximum(kept, 1))), kept
 
 
 def _as_float16_exact(codebook):
@@ -179,21 +204,23 @@ def _error_of_channels(values, changed, axis):
 
     Each channel counts by itself: what follows a small one may well be large.
     """
-    rows, errors = (
-        np.moveaxis(array, axis, 0).reshape(values.shape[axis], -1)
-        for array in (values.astype(np.float64), values.astype(np.float64) - changed)
-    )
-    energies = np.sum(rows**2, axis=1)
-    relative = np.sum(errors**2, axis=1) / np.where(energies == 0, 1, energies)
-    kept = np.count_nonzero(rows, axis=1)
-    return float(np.sum(kept * relative) / np.sum(kept)) + _LEAST_ERROR
+    error = 0.0
+    for row, new in zip(_rows(values, axis), _rows(changed, axis)):
+        row = row.astype(np.float64)
+        energy = np.dot(row, row)
+        if energy:
+            error += np.count_nonzero(row) * np.sum((new - row) ** 2) / energy
+    return error / np.count_nonzero(values) + _LEAST_ERROR
 
 
 def _change(values, changed):
-    error = np.abs(values.astype(np.float64) - changed)
-    square = float(np.sum(values.astype(np.float64) ** 2))
-    relative = np.sqrt(np.sum(error**2) / square) if square else 0.0
-    return Change(float(relative), float(np.max(error, initial=0)))
+    squares, largest, energy = 0.0, 0.0, 0.0
+    for old, new in zip(chunks(values), chunks(changed)):
+        error = np.subtract(new, old, dtype=np.float64)
+        squares += np.dot(error, error)
+        largest = max(largest, np.max(np.abs(error)))
+        energy += np.sum(np.square(old, dtype=np.float64))
+    return Change(float(np.sqrt(squares / energy)) if energy else 0.0, float(largest))
 
 
 def _set(model, constant, values):

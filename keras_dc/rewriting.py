@@ -167,7 +167,7 @@ class _Restorer:
 
 
 def _check_shape(tensor, values, name):
-    shape = () if tensor.shape is None else tuple(tensor.shape)
+    shape = () if tensor.shape is None else tuple(map(int, tensor.shape))
     if shape != values.shape:
         raise CompressionError(
             f"{name}, tensor {tensor_name(tensor)!r}: the blob must hold a tensor shaped {shape}. "
