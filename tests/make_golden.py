@@ -90,6 +90,8 @@ def main():
     tests = pathlib.Path(__file__).parent
     tensors = {f"v1-{name}": test_codec.ODD_TENSORS[name] for name in GOLDEN}
     blobs = {name: codec.encode(tensor) for name, tensor in tensors.items()}
+    tensors["v1-eight_streams"] = test_codec.EIGHT_STREAMS
+    blobs["v1-eight_streams"] = codec.encode(test_codec.EIGHT_STREAMS)
     for name, options in [
         ("scaled_rows", {"axis": 0}),
         ("scaled_last_axis", {"axis": -1}),

@@ -2,7 +2,10 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -72,6 +75,10 @@ ODD_TENSORS = {
 }
 
 
+# As many kept weights as are coded in eight streams of a kind.
+EIGHT_STREAMS = sparse((330, 400), density=0.52, num_centroids=2)
+
+
 @pytest.mark.parametrize("name", ODD_TENSORS)
 def test_round_trip_is_bit_exact(name):
     tensor = ODD_TENSORS[name]
@@ -108,6 +115,55 @@ def test_int4_values_round_trip():
         np.testing.assert_array_equal(reference_decoder.decode(blob), bits_of(values))
     with pytest.raises(codec.CodecError):
         codec.encode(np.array([8], np.int8), dtype="int4")
+
+
+def test_large_tensors_have_eight_streams_of_a_kind():
+    blob = codec.encode(EIGHT_STREAMS)
+    assert codec.inspect(blob).num_streams == 8
+    np.testing.assert_array_equal(codec.decode(blob), EIGHT_STREAMS)
+    np.testing.assert_array_equal(reference_decoder.decode(blob), bits_of(EIGHT_STREAMS))
+
+
+def decoded_digests():
+    """Digests of what tensors of many kinds decode to, and of their blobs."""
+    tensors = [
+        *ODD_TENSORS.values(),
+        EIGHT_STREAMS,
+        sparse((50, 3000), density=0.4, num_centroids=200),
+        sparse((30, 9000), density=0.04, num_centroids=31),
+        *(np.arange(1, size, dtype=np.int8) for size in range(120)),
+    ]
+    digests = []
+    for tensor in tensors:
+        blob = codec.encode(tensor)
+        digests += [zlib.crc32(blob), digest(codec.decode(blob))]
+        if codec.inspect(blob).num_centroids:
+            entries = codec.decode_entries(blob)
+            digests += map(digest, (entries.row_begin, entries.columns, entries.indices))
+    return digests
+
+
+@pytest.mark.parametrize("isa", ["portable", "avx2"])
+def test_all_instruction_sets_code_alike(isa):
+    printed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json, test_codec as t; print(json.dumps(t.decoded_digests()))",
+        ],
+        env={**os.environ, "KERAS_DC_ISA": isa},
+        cwd=pathlib.Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert json.loads(printed) == decoded_digests()
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 40, *range(60, 100), 127, 128, 129, 1000])
+def test_the_checksum_is_zlibs(size):
+    blob = codec.encode(np.random.default_rng(size).integers(-128, 128, size, np.int8))
+    assert int.from_bytes(blob[-4:], "little") == zlib.crc32(blob[:-4])
 
 
 def test_column_order_is_taken_where_columns_are_empty():

@@ -10,21 +10,38 @@
 namespace keras_dc {
 
 // Loads are written by bytes, so that they mean the same on every machine;
-// compilers make one instruction of them.
-inline uint32_t LoadU32(const uint8_t* bytes) {
+// compilers make one instruction of them. Static, since some files are compiled
+// for instructions that others must not meet.
+static inline uint32_t LoadU32(const uint8_t* bytes) {
   return static_cast<uint32_t>(bytes[0]) |
          static_cast<uint32_t>(bytes[1]) << 8 |
          static_cast<uint32_t>(bytes[2]) << 16 |
          static_cast<uint32_t>(bytes[3]) << 24;
 }
 
-inline uint64_t LoadU64(const uint8_t* bytes) {
+static inline uint64_t LoadU64(const uint8_t* bytes) {
   return static_cast<uint64_t>(LoadU32(bytes)) |
          static_cast<uint64_t>(LoadU32(bytes + 4)) << 32;
 }
 
-inline void StoreU32(uint32_t value, uint8_t* bytes) {
+static inline void StoreU32(uint32_t value, uint8_t* bytes) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   for (int i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(value >> (8 * i));
+#else
+  // Of shifted values GCC does not see that four bytes are one word.
+  std::memcpy(bytes, &value, sizeof(value));
+#endif
+}
+
+// The zeros above the highest bit of a number that has one.
+static inline size_t LeadingZeros(uint64_t number) {
+#if defined(__GNUC__)
+  return static_cast<size_t>(__builtin_clzll(number));
+#else
+  size_t count = 0;
+  while ((number << count) >> 63 == 0) ++count;
+  return count;
+#endif
 }
 
 // Appends bits to a byte vector; a whole byte is written as soon as it is full.

@@ -14,10 +14,10 @@
 namespace keras_dc {
 namespace {
 
-// From this many entries on there are four streams a symbol kind: their sizes
-// then cost less than one byte in a thousand, and they decode side by side.
-constexpr size_t kManyEntries = 1 << 14;
-constexpr int kLogManyStreams = 2;
+// With this many entries there are four and eight streams a symbol kind, which
+// decode side by side: their sizes then cost less than a byte in a thousand.
+constexpr size_t kEntriesForFour = 1 << 14;
+constexpr size_t kEntriesForEight = 1 << 16;
 
 // How values, centroids and scales are stored.
 struct Storage {
@@ -25,6 +25,11 @@ struct Storage {
   bool half_float = false;
   bool wide = false;
 };
+
+int LogStreams(const Draft& draft) {
+  if (draft.is_adaptive || draft.num_entries < kEntriesForFour) return 0;
+  return draft.num_entries < kEntriesForEight ? 2 : 3;
+}
 
 void AppendBytes(uint64_t number, size_t count, std::vector<uint8_t>* bytes) {
   for (size_t i = 0; i < count; ++i) {
@@ -205,9 +210,7 @@ void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
 std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                                const int64_t* shape, int32_t rank) {
   const Storage storage = ChooseStorage(draft, dtype);
-  const int log_streams =
-      draft.num_entries >= kManyEntries && !draft.is_adaptive ? kLogManyStreams
-                                                              : 0;
+  const int log_streams = LogStreams(draft);
   const int num_streams = 1 << log_streams;
   std::vector<uint8_t> blob;
   WriteHeader(draft, storage, log_streams, dtype, shape, rank, &blob);

@@ -3,11 +3,11 @@
 #include <array>
 
 #include "bit_stream.h"
+#include "cpu.h"
 
 namespace keras_dc {
 namespace {
 
-constexpr uint32_t kPolynomial = 0xedb88320;
 // Sixteen bytes a step: kTables[k][b] is the CRC of byte b followed by k zeros.
 constexpr int kSlices = 16;
 
@@ -18,7 +18,7 @@ constexpr Tables MakeTables() {
   for (uint32_t byte = 0; byte < 256; ++byte) {
     uint32_t crc = byte;
     for (int bit = 0; bit < 8; ++bit) {
-      crc = (crc >> 1) ^ ((crc & 1) ? kPolynomial : 0);
+      crc = (crc >> 1) ^ ((crc & 1) ? kCrc32Polynomial : 0);
     }
     tables[0][byte] = crc;
   }
@@ -33,10 +33,8 @@ constexpr Tables MakeTables() {
 
 constexpr Tables kTables = MakeTables();
 
-}  // namespace
-
-uint32_t Crc32(const uint8_t* bytes, size_t size) {
-  uint32_t crc = 0xffffffff;
+// What `bytes` leave of a register that is `crc`.
+uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {
   while (size >= kSlices) {
     uint32_t words[4];
     for (size_t i = 0; i < 4; ++i) words[i] = LoadU32(bytes + 4 * i);
@@ -57,7 +55,23 @@ uint32_t Crc32(const uint8_t* bytes, size_t size) {
     ++bytes;
     --size;
   }
-  return ~crc;
+  return crc;
+}
+
+}  // namespace
+
+uint32_t Crc32(const uint8_t* bytes, size_t size) {
+  uint32_t crc = 0xffffffff;
+#if defined(KERAS_DC_X86_KERNELS)
+  if (UsableCpuFeatures().clmul) {
+    uint8_t folded[kSlices];
+    const size_t done = FoldClmul(bytes, size, crc, folded);
+    if (done != 0) crc = Update(0, folded, sizeof(folded));
+    bytes += done;
+    size -= done;
+  }
+#endif
+  return ~Update(crc, bytes, size);
 }
 
 }  // namespace keras_dc

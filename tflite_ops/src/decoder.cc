@@ -7,74 +7,12 @@
 #include "bit_stream.h"
 #include "blob_reader.h"
 #include "format.h"
-#include "half_float.h"
 #include "position_decoder.h"
+#include "stored_values.h"
 #include "symbol_decoder.h"
 
 namespace keras_dc {
 namespace {
-
-// Numbers stored as float16, float32 or float64.
-std::vector<double> StoredNumbers(const ByteRange& range, size_t count) {
-  std::vector<double> numbers(count);
-  const size_t item_size = count == 0 ? 0 : range.size / count;
-  for (size_t i = 0; i < count; ++i) {
-    const uint8_t* item = range.bytes + item_size * i;
-    if (item_size == sizeof(double)) {
-      const uint64_t bits = LoadU64(item);
-      std::memcpy(&numbers[i], &bits, sizeof(bits));
-      continue;
-    }
-    const uint32_t bits =
-        item_size == sizeof(float)
-            ? LoadU32(item)
-            : HalfToFloatBits(static_cast<uint16_t>(item[0] | item[1] << 8));
-    float number;
-    std::memcpy(&number, &bits, sizeof(bits));
-    numbers[i] = number;
-  }
-  return numbers;
-}
-
-// FORMAT.md, 4: puts `values` in the place of `indices` and `codebook`, since
-// every channel has centroids of its own.
-void ApplyScales(const ParsedBlob& blob, SparseTensor* tensor) {
-  const kdc_blob_info& info = blob.info;
-  const auto num_channels =
-      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
-  std::vector<double> codebook, scales;
-  StoredScales(blob, &codebook, &scales);
-  const size_t item_size = ItemSize(info.dtype);
-  tensor->values.resize(item_size * tensor->indices.size());
-  const auto num_rows = static_cast<size_t>(tensor->num_rows);
-  for (size_t row = 0; row < num_rows; ++row) {
-    const size_t end = tensor->row_begin[row + 1];
-    for (size_t i = tensor->row_begin[row]; i < end; ++i) {
-      const size_t channel = info.scale_axis == KDC_FIRST_AXIS
-                                 ? row
-                                 : tensor->columns[i] % num_channels;
-      const uint32_t pattern = ScaledPattern(codebook[tensor->indices[i]],
-                                             scales[channel], info.dtype);
-      std::memcpy(&tensor->values[item_size * i], &pattern, item_size);
-    }
-  }
-  tensor->indices.clear();
-  tensor->codebook.clear();
-}
-
-// The codebook or the values as elements of the tensor's dtype.
-std::vector<uint8_t> UnpackStored(const ParsedBlob& blob) {
-  const ByteRange stored = blob.stored_values;
-  if (!blob.half_float) return {stored.bytes, stored.bytes + stored.size};
-  std::vector<uint8_t> values(2 * stored.size);
-  for (size_t i = 0; i < stored.size / 2; ++i) {
-    const auto half = static_cast<uint16_t>(stored.bytes[2 * i] |
-                                            stored.bytes[2 * i + 1] << 8);
-    const uint32_t bits = HalfToFloatBits(half);
-    std::memcpy(&values[4 * i], &bits, sizeof(bits));
-  }
-  return values;
-}
 
 MatrixShape ShapeOf(const ParsedBlob& blob) {
   return AsMatrix(blob.info.shape, blob.info.rank,
@@ -202,12 +140,12 @@ kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor) {
   tensor->row_begin.assign(matrix.rows + 1, 0);
   const bool is_scaled = blob.info.scale_axis != KDC_NO_SCALE;
   if (blob.info.num_centroids != 0) {
-    if (!is_scaled) tensor->codebook = UnpackStored(blob);
+    if (!is_scaled) tensor->codebook = StoredItems(blob);
     tensor->indices.resize(blob.num_entries());
     status = DecodeIndices(blob, tensor->indices.data());
     if (status != KDC_OK) return status;
   } else {
-    tensor->values = UnpackStored(blob);
+    tensor->values = StoredItems(blob);
   }
   if (blob.info.column_major != 0) {
     status = DecodeColumnMajor(blob, matrix, tensor);
@@ -217,16 +155,6 @@ kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor) {
                             tensor->columns.data());
   }
   return status;
-}
-
-void StoredScales(const ParsedBlob& blob, std::vector<double>* codebook,
-                  std::vector<double>* scales) {
-  const kdc_blob_info& info = blob.info;
-  *codebook = StoredNumbers(blob.stored_values,
-                            static_cast<size_t>(info.num_centroids));
-  *scales = StoredNumbers(
-      blob.stored_scales,
-      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis)));
 }
 
 namespace {
@@ -279,7 +207,7 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
   if (blob.info.scale_axis != KDC_NO_SCALE) {
     return DecodeScaledDense(bytes, size, item_size, out);
   }
-  const std::vector<uint8_t> stored = UnpackStored(blob);
+  const std::vector<uint8_t> stored = StoredItems(blob);
   std::vector<uint8_t> indices;
   if (blob.info.num_centroids != 0) {
     indices.resize(blob.num_entries());

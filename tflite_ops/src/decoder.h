@@ -4,40 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "blob_reader.h"
 #include "keras_dc/codec.h"
+#include "sparse_tensor.h"
 
 namespace keras_dc {
-
-// A tensor in compressed sparse row form, seen as a matrix (FORMAT.md, 2): the
-// first dimension is the row, all others together are the column; a scalar and
-// a vector are one row.
-struct SparseTensor {
-  kdc_dtype dtype = KDC_FLOAT32;
-  std::vector<int64_t> shape;
-  int64_t num_rows = 0;
-  int64_t num_columns = 0;
-  // Entries of row r are those from row_begin[r] to row_begin[r + 1] - 1; their
-  // columns ascend.
-  std::vector<uint32_t> row_begin;
-  std::vector<uint32_t> columns;
-  // The value of entry e is centroid indices[e], when the blob has a codebook;
-  // otherwise `indices` and `codebook` are empty and it is values[e].
-  std::vector<uint8_t> indices;
-  // Elements of `dtype`, packed.
-  std::vector<uint8_t> codebook;
-  std::vector<uint8_t> values;
-};
 
 // As DecodeSparse, but a scaled tensor keeps its indices and has no codebook.
 // May throw std::bad_alloc.
 kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor);
-
-// The codebook and the scales of a scaled tensor.
-void StoredScales(const ParsedBlob& blob, std::vector<double>* codebook,
-                  std::vector<double>* scales);
 
 // Decodes to the sparse form. `*tensor` is unspecified unless KDC_OK.
 kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,

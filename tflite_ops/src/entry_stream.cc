@@ -2,9 +2,8 @@
 
 #include <cstring>
 
-#include "bit_stream.h"
 #include "format.h"
-#include "half_float.h"
+#include "stored_values.h"
 #include "symbol_decoder.h"
 
 namespace keras_dc {
@@ -22,19 +21,6 @@ kdc_status DecodeOne(const CodeLengths& lengths,
                        symbols->size(), symbols->data());
 }
 
-std::vector<float> Codebook(const ParsedBlob& blob) {
-  std::vector<float> codebook(static_cast<size_t>(blob.info.num_centroids));
-  for (size_t i = 0; i < codebook.size(); ++i) {
-    const uint8_t* item = blob.stored_values.bytes;
-    const uint32_t bits = blob.half_float
-                              ? HalfToFloatBits(static_cast<uint16_t>(
-                                    item[2 * i] | item[2 * i + 1] << 8))
-                              : LoadU32(item + 4 * i);
-    std::memcpy(&codebook[i], &bits, sizeof(bits));
-  }
-  return codebook;
-}
-
 }  // namespace
 
 kdc_status EntryStream::Open(const uint8_t* bytes, size_t size) {
@@ -46,7 +32,9 @@ kdc_status EntryStream::Open(const uint8_t* bytes, size_t size) {
       info.gap_bits == 0) {
     return KDC_INVALID_ARGUMENT;
   }
-  codebook_ = Codebook(blob_);
+  const std::vector<uint8_t> items = StoredItems(blob_);
+  codebook_.resize(static_cast<size_t>(info.num_centroids));
+  std::memcpy(codebook_.data(), items.data(), items.size());
   return KDC_OK;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kernels/isa.h"
+#include "cpu.h"
 #include "positions_avx512.h"
 #include "symbol_decoder.h"
 
@@ -23,16 +23,28 @@ void ListAllColumns(const MatrixShape& matrix, uint32_t* row_begin,
 
 constexpr ptrdiff_t kSymbolsAtRowEnd = 16;
 
-bool UseAvx512() {
+GapTotals AddGaps(const Gaps& gaps, uint32_t filler) {
 #if defined(KERAS_DC_X86_KERNELS)
-  static const bool use = [] {
-    Isa isa = Isa::kPortable;
-    return ChooseIsa(&isa).empty() && isa == Isa::kAvx512;
-  }();
-  return use;
-#else
-  return false;
+  if (UsableCpuFeatures().avx512) {
+    return AddGapsAvx512(gaps.begin(), gaps.size, static_cast<uint8_t>(filler));
+  }
 #endif
+  // Sums of 32 bits, which vectors hold more of, over blocks that cannot
+  // overflow them.
+  constexpr size_t kBlock = size_t{1} << 20;
+  GapTotals totals;
+  for (size_t begin = 0; begin < gaps.size; begin += kBlock) {
+    const uint8_t* block = gaps.begin() + begin;
+    const size_t size = std::min(kBlock, gaps.size - begin);
+    uint32_t num_kept = 0, num_zeros = 0;
+    for (size_t i = 0; i < size; ++i) {
+      num_kept += block[i] != filler;
+      num_zeros += block[i];
+    }
+    totals.num_kept += num_kept;
+    totals.num_zeros += num_zeros;
+  }
+  return totals;
 }
 
 void WalkAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
@@ -83,15 +95,11 @@ kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
                                           gaps->size, gaps->symbols.get());
   if (status != KDC_OK) return status;
   const uint32_t filler = FillerSymbol(blob.info.gap_bits);
-  uint64_t num_kept = 0, num_zeros = 0;
-  for (const uint8_t gap : *gaps) {
-    num_kept += gap != filler;
-    num_zeros += gap;
-  }
-  const bool fits =
-      gaps->end()[-1] != filler &&
-      num_kept == static_cast<uint64_t>(blob.info.num_kept) &&
-      num_zeros + num_kept <= static_cast<uint64_t>(blob.info.num_weights);
+  const GapTotals totals = AddGaps(*gaps, filler);
+  const bool fits = gaps->end()[-1] != filler &&
+                    totals.num_kept == blob.num_entries() &&
+                    totals.num_zeros + totals.num_kept <=
+                        static_cast<uint64_t>(blob.info.num_weights);
   return fits ? KDC_OK : KDC_BAD_POSITION;
 }
 
@@ -123,7 +131,7 @@ kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
   walk.next = columns;
   walk.columns_end = columns + blob.num_entries();
   size_t row = 0;
-  const bool has_avx512 = UseAvx512();
+  const bool has_avx512 = UsableCpuFeatures().avx512;
   while (walk.gap != walk.end) {
     // The end of a row, and what is left at the end, go symbol by symbol.
     if (has_avx512) WalkAvx512(matrix.columns, filler, &walk);

@@ -18,6 +18,24 @@ inline __m512i PrefixSum(__m512i v) {
 
 }  // namespace
 
+GapTotals AddGapsAvx512(const uint8_t* gaps, size_t size, uint8_t filler) {
+  constexpr size_t kBytes = 64;
+  const __m512i fillers = _mm512_set1_epi8(static_cast<char>(filler));
+  const __m512i zero = _mm512_setzero_si512();
+  __m512i zeros = zero;
+  GapTotals totals;
+  for (size_t i = 0; i < size; i += kBytes) {
+    const size_t left = size - i;
+    const __mmask64 mask = ~__mmask64{0} >> (left < kBytes ? kBytes - left : 0);
+    const __m512i bytes = _mm512_maskz_loadu_epi8(mask, gaps + i);
+    zeros = _mm512_add_epi64(zeros, _mm512_sad_epu8(bytes, zero));
+    totals.num_kept += static_cast<uint64_t>(
+        _mm_popcnt_u64(_mm512_mask_cmpneq_epi8_mask(mask, bytes, fillers)));
+  }
+  totals.num_zeros = static_cast<uint64_t>(_mm512_reduce_add_epi64(zeros));
+  return totals;
+}
+
 void WalkRowAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
   const __m512i fillers = _mm512_set1_epi32(static_cast<int>(filler));
   const __m512i one = _mm512_set1_epi32(1);

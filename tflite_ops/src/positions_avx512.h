@@ -7,6 +7,14 @@
 
 namespace keras_dc {
 
+// What gap symbols add up to.
+struct GapTotals {
+  uint64_t num_kept = 0;
+  uint64_t num_zeros = 0;
+};
+
+GapTotals AddGapsAvx512(const uint8_t* gaps, size_t size, uint8_t filler);
+
 // How far a walk over gap symbols has come.
 struct GapWalk {
   const uint8_t* gap = nullptr;

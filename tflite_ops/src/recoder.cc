@@ -10,6 +10,7 @@
 #include "decoder.h"
 #include "draft.h"
 #include "format.h"
+#include "stored_values.h"
 
 namespace keras_dc {
 namespace {
