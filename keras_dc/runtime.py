@@ -4,17 +4,22 @@ import dataclasses
 import importlib
 import importlib.util
 
+from keras_dc import tflite_model
 from keras_dc.native import op_library_path
 
 
 @dataclasses.dataclass(frozen=True)
 class _Runtime:
-    """Where a runtime keeps its Interpreter and its load_delegate."""
+    """Where a runtime keeps its Interpreter and its load_delegate.
+
+    `checks_files` is whether it refuses a damaged flatbuffer; else it crashes on one.
+    """
 
     package: str
     requirement: str
     interpreter: str
     load_delegate: str
+    checks_files: bool = True
 
 
 # In the order in which they are looked for: smallest and newest first.
@@ -23,7 +28,11 @@ _RUNTIMES = {
         "ai_edge_litert", "ai-edge-litert", "interpreter.Interpreter", "interpreter.load_delegate"
     ),
     "tflite_runtime": _Runtime(
-        "tflite_runtime", "tflite-runtime", "interpreter.Interpreter", "interpreter.load_delegate"
+        "tflite_runtime",
+        "tflite-runtime",
+        "interpreter.Interpreter",
+        "interpreter.load_delegate",
+        checks_files=False,
     ),
     "tensorflow": _Runtime(
         "tensorflow", "tensorflow", "lite.Interpreter", "lite.experimental.load_delegate"
@@ -57,13 +66,16 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
         The runtime's own `Interpreter` object, tensors not yet allocated.
 
     Raises:
-        ValueError: if `runtime` is unknown, or not just one model is given.
+        ValueError: if `runtime` is unknown, not just one model is given, or the file is no
+            whole TFLite model.
         ImportError: if the runtime, or every one, is missing.
     """
     if (model_path is None) == (model_content is None):
         both = "both" if model_path is not None else "neither"
         raise ValueError(f"give one of `model_path` and `model_content`. Received: {both}")
     found = _find(runtime)
+    if not found.checks_files:
+        tflite_model.parse(tflite_model.read(model_content if model_path is None else model_path))
     load_delegate = _resolve(found.package, found.load_delegate)
     delegate_options = {"low_memory": "true" if low_memory else "false"}
     delegates = [load_delegate(op_library_path(), delegate_options)]

@@ -91,10 +91,26 @@ def run_plain(runtime, _library, model, *feeds, **options):
     return run(runtime, None, model, *feeds, **options)
 
 
+def run_signature(runtime, library, model, key, inputs):
+    """The outputs of a signature by name."""
+    return _open(runtime, library, model).get_signature_runner(key)(**inputs)
+
+
 def allocation_error(runtime, library, model):
     """What `allocate_tensors` raises, as text; None if it raises nothing."""
     try:
         _open(runtime, library, model).allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def interpreter_error(runtime, _library, model):
+    """What keras_dc's own Interpreter raises, as text; None if it raises nothing."""
+    import keras_dc
+
+    try:
+        keras_dc.Interpreter(model_content=model, runtime=runtime).allocate_tensors()
     except (RuntimeError, ValueError) as error:
         return str(error)
     return None

@@ -2,12 +2,15 @@
 
 import importlib.util
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
 import runtime_models
 import runtime_process
+from tiny_models import mlp
 
+import keras_dc as dc
 from keras_dc import codec, native
 
 schema = runtime_models.schema
@@ -423,6 +426,21 @@ def decode_model(blob, shape, dtype=np.float32):
     return model.pack()
 
 
+KERNEL = sparse_weights((6, 3, 3, 4))
+TRAILING_FILLER = (
+    pathlib.Path(__file__).with_name("golden_errors") / "13-trailing_filler.blob"
+).read_bytes()
+
+
+def coded_convolution_model(blob, input_shape=(1, 8, 8, 4)):
+    model = runtime_models.Model()
+    graph = model.graph()
+    x, y = graph.tensor(list(input_shape)), graph.tensor([1, 6, 6, 6], name="y")
+    graph.op("KerasDcConv2D", [x, graph.constant(blob)], [y], b"\0\1")
+    graph.ends([x], [y])
+    return model.pack()
+
+
 def computed_blob_model():
     model = runtime_models.Model()
     graph = model.graph()
@@ -478,6 +496,22 @@ BAD_MODELS = {
         lambda blob: coded_dense_model(flip_a_bit(blob), name=""),
         ["KerasDcFullyConnected (output tensor 1)", "checksum"],
     ),
+    "convolution_flipped_bit": (
+        lambda blob: coded_convolution_model(flip_a_bit(codec.encode(KERNEL))),
+        ["KerasDcConv2D 'y'", "checksum"],
+    ),
+    "convolution_truncated": (
+        lambda blob: coded_convolution_model(codec.encode(KERNEL)[:-5]),
+        ["KerasDcConv2D 'y'", "cannot decode the blob"],
+    ),
+    "convolution_shape": (
+        lambda blob: coded_convolution_model(codec.encode(KERNEL), input_shape=[1, 8, 8, 3]),
+        ["KerasDcConv2D 'y'", "[1, 8, 8, 3]", "[6, 3, 3, 4]"],
+    ),
+    "decode_streams": (
+        lambda blob: decode_model(TRAILING_FILLER, [2, 8]),
+        ["KerasDcDecode 'w'", "position gaps"],
+    ),
     "decode_flipped_bit": (
         lambda blob: decode_model(flip_a_bit(blob), [5, 12]),
         ["KerasDcDecode 'w'", "checksum"],
@@ -508,6 +542,32 @@ def test_bad_model_is_refused_by_name(process, case):
     message = process(runtime_process.allocation_error, make_model(blob))
     assert message is not None
     assert [word for word in words if word not in message] == [], message
+
+
+def test_a_truncated_file_is_refused(process):
+    content = dc.compress(mlp().serialize())
+    for size in range(1, len(content), len(content) // 20):
+        assert process(runtime_process.interpreter_error, content[:size]), size
+
+
+def test_signatures_work(process):
+    content = dc.compress(mlp().serialize())
+    x = random_input((1, 784))
+    logits = process(runtime_process.run_signature, content, "serving_default", {"images": x})
+    [[expected]] = process(runtime_process.run_plain, mlp().serialize(), [x])
+    assert list(logits) == ["logits"]
+    np.testing.assert_allclose(logits["logits"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_of_several_subgraphs_is_compressed_whole(process):
+    fused, decoded = (sparse_weights((8, 8), density=0.6, seed=seed) for seed in (3, 4))
+    plain = dc.expand(loop_model(fused, decoded))
+    inputs = [np.array(0, np.int32), random_input((1, 8))]
+    [[_, expected]] = process(runtime_process.run_plain, plain, inputs)
+    compressed = dc.compress(plain)
+    assert len(dc.inspect(compressed)) == 2
+    [[_, y]] = process(runtime_process.run, compressed, inputs)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_low_memory_gives_what_decoding_once_gives(process):
