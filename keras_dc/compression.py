@@ -5,7 +5,7 @@ made it, and codes each one that becomes smaller: few distinct values, many zero
 both.
 """
 
-from keras_dc import negative_zeros, notes, ops, rewriting, tflite_model, tidying
+from keras_dc import files, negative_zeros, notes, ops, rewriting, tflite_model, tidying
 from keras_dc.associated_files import append_files, associated_files
 from keras_dc.choosing import choose, fused_forms
 from keras_dc.constants import find_constants
@@ -19,6 +19,7 @@ from keras_dc.rewriting import CompressionError
 def compress(
     tflite,
     *,
+    filepath=None,
     coder="huffman",
     strip_names=True,
     min_saving=0.0,
@@ -40,6 +41,8 @@ def compress(
     Args:
         tflite: bytes of a `.tflite` model, or the path of a file. One that is compressed
             already comes back as it is.
+        filepath: where to write the compressed model, too; the file is there whole or not
+            at all, and may be the one that was read.
         coder: "huffman", or "arithmetic" for files that are some 5 % smaller where masks
             were trained, and that take some 10 ms per million weights to load.
         strip_names: drop the names of inner tensors and what TensorFlow's converter
@@ -67,7 +70,10 @@ def compress(
         ValueError: if `coder` is unknown, a number is out of range, a pattern finds no
             weights, a weight to be clustered is not finite, or a compressed model is to
             be pruned or clustered.
+        FileNotFoundError, IsADirectoryError: if no file can be at `filepath`.
     """
+    if filepath is not None:
+        files.check_place(filepath)
     content = tflite_model.read(tflite)
     model = tflite_model.parse(content)
     forms = fused_forms(model)
@@ -99,14 +105,17 @@ def compress(
         tidying.strip_names(model)
     tidying.drop_empty_buffers(model)
     compressed = append_files(_serialize(model), associated_files(content))
+    if filepath is not None:
+        files.write_atomically(filepath, compressed)
     return (compressed, report) if return_report else compressed
 
 
-def expand(compressed):
+def expand(compressed, *, filepath=None):
     """Undo `compress`: an ordinary TFLite model with the same constants, bit for bit.
 
     Args:
         compressed: bytes of a compressed `.tflite` model, or the path of a file.
+        filepath: where to write the model, too; whole or not at all.
 
     Returns:
         bytes of a `.tflite` model that needs no custom op.
@@ -114,7 +123,10 @@ def expand(compressed):
     Raises:
         ModelFormatError: if `compressed` is not a TFLite model.
         CompressionError: if a blob is malformed or does not fit its operator.
+        FileNotFoundError, IsADirectoryError: if no file can be at `filepath`.
     """
+    if filepath is not None:
+        files.check_place(filepath)
     content = tflite_model.read(compressed)
     model = tflite_model.parse(content)
     try:
@@ -124,7 +136,10 @@ def expand(compressed):
     rewriting.restore(model, taken)
     tidying.drop_unused_codes(model)
     tidying.drop_empty_buffers(model)
-    return append_files(_serialize(model), associated_files(content))
+    expanded = append_files(_serialize(model), associated_files(content))
+    if filepath is not None:
+        files.write_atomically(filepath, expanded)
+    return expanded
 
 
 def _drop_negative_zeros(kernels):

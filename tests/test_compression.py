@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from tiny_models import Graph, conv_net, int4, mlp, sparse
 
-from keras_dc import codec, compression, ops, tflite_diff, tflite_model
+from keras_dc import codec, compression, files, ops, tflite_diff, tflite_model
 
 
 def operators(content):
@@ -357,3 +357,23 @@ def test_associated_files_are_kept():
             assert archive.read("labels.txt") == labels
             assert archive.getinfo("labels.txt").compress_type == zipfile.ZIP_DEFLATED
     assert compression.compress(compressed) == compressed
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path, expanded_path = tmp_path / "model.tflite", tmp_path / "expanded.tflite"
+    path.write_bytes(mlp().serialize())
+    compressed = compression.compress(path, filepath=path)
+    assert path.read_bytes() == compressed
+    assert compression.expand(path, filepath=expanded_path) == expanded_path.read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(files.os, "replace", fail)
+    for function in (compression.compress, compression.expand):
+        with pytest.raises(OSError, match="disk full"):
+            function(expanded_path, filepath=path)
+    assert path.read_bytes() == compressed
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(FileNotFoundError, match="folder of `filepath` must exist"):
+        compression.compress(path, filepath=tmp_path / "nowhere" / "model.tflite")

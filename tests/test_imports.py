@@ -46,6 +46,7 @@ TRAINING = [
     "stripping",
 ]
 TFLITE = [
+    "files",
     *NUMERICS,
     "tflite_model",
     "tflite_diff",
@@ -73,7 +74,7 @@ TFLITE = [
     "sample_inputs",
     "verification",
 ]
-CONVERTING = ["files", "loading", "input_signatures", "tensorflow_converter"]
+CONVERTING = ["loading", "input_signatures", "tensorflow_converter"]
 
 
 def imports_of(path):
