@@ -1,7 +1,7 @@
 """Does a compressed model do what the original does?
 
 First as files: expanded, it must have the same graph and the same constants, bit for
-bit. Then as programs: both are run side by side on the same inputs.
+bit. Then as programs: all three are run side by side on the same inputs.
 """
 
 import warnings
@@ -53,31 +53,37 @@ def verify(original, compressed, *, inputs=None, input_names=None):
 
     Raises:
         TypeError, ValueError: if `inputs` do not fit the model.
-        VerificationError: if expanding does not give the graph and the constants back;
-            if no installed runtime runs the original on the inputs; if an output differs
-            by more than `OUTPUT_TOLERANCE` of its largest value, or
-            `QUANTIZED_TOLERANCE` in a model with quantized tensors. Integers
-            that are not quantized must be equal, NaN agrees with NaN and an infinity
-            with itself.
+        VerificationError: if expanding does not give the graph and the constants back, or
+            the expanded model's outputs are not the original's, bit for bit; if no
+            installed runtime runs the original on the inputs; if an output of the
+            compressed model differs by more than `OUTPUT_TOLERANCE` of its largest value,
+            or `QUANTIZED_TOLERANCE` in a model with quantized tensors. Integers that are
+            not quantized must be equal, NaN agrees with NaN and an infinity with itself.
     """
     check_expanded(original, compressed)
     model = tflite_model.parse(original)
     runtime_name = "tensorflow" if _needs_tensorflow(model) else None
     tolerance = QUANTIZED_TOLERANCE if _is_quantized(model) else OUTPUT_TOLERANCE
     keys = [entry.signatureKey.decode() for entry in model.signatureDefs or ()]
+    contents = {"expanded": compression.expand(compressed), "compressed": compressed}
     for key in keys or [None]:
-        program = None
+        # One of each for all samples: a model may have a state.
+        programs: dict[str, _Program] = {}
         for sample, want in _runs(original, key, runtime_name, inputs, input_names):
-            try:
-                # One for all samples: a model may have a state.
-                program = program or _Program(compressed, key, runtime_name)
-                got = program(sample)
-            except (RuntimeError, ValueError) as error:
-                raise VerificationError(
-                    f"the compressed model must run where the original does. Received: {error}"
-                ) from error
+            got = {}
+            for kind, content in contents.items():
+                try:
+                    if kind not in programs:
+                        programs[kind] = _Program(content, key, runtime_name)
+                    got[kind] = programs[kind](sample)
+                except (RuntimeError, ValueError) as error:
+                    raise VerificationError(
+                        f"the {kind} model must run where the original does. Received: {error}"
+                    ) from error
             for name in want:
-                _check_output(name, want[name], got[name], program.steps(name), tolerance)
+                _check_equal(name, want[name], got["expanded"][name], "expanded output")
+                steps = programs["compressed"].steps(name)
+                _check_output(name, want[name], got["compressed"][name], steps, tolerance)
 
 
 def check_expanded(original, compressed):
@@ -202,20 +208,32 @@ def _is_quantized(model):
     )
 
 
-def _check_output(name, want, got, steps, tolerance):
-    """Compare one output; `steps` is the range of a quantized one, else None."""
+def _check_form(name, want, got, kind="output"):
     if want.shape != got.shape or want.dtype != got.dtype:
         raise VerificationError(
-            f"output {name!r} must be {want.dtype} shaped {want.shape}. "
+            f"{kind} {name!r} must be {want.dtype} shaped {want.shape}. "
             f"Received: {got.dtype} shaped {got.shape}"
         )
-    if want.dtype.kind not in "fiu" or (want.dtype.kind != "f" and steps is None):
-        if not np.array_equal(want, got):
-            raise VerificationError(
-                f"output {name!r} must equal the original's. "
-                f"Received: {np.count_nonzero(want != got)} of {want.size} values that differ"
-            )
+
+
+def _check_equal(name, want, got, kind="output"):
+    """Compare one output bit for bit, so that NaN equals NaN and -0.0 is not 0.0."""
+    _check_form(name, want, got, kind)
+    if want.dtype.kind != "O":
+        want, got = (np.ascontiguousarray(x).view(f"V{x.dtype.itemsize}") for x in (want, got))
+    if not np.array_equal(want, got):
+        raise VerificationError(
+            f"{kind} {name!r} must equal the original's bit for bit. "
+            f"Received: {np.count_nonzero(want != got)} of {want.size} values that differ"
+        )
+
+
+def _check_output(name, want, got, steps, tolerance):
+    """Compare one output; `steps` is the range of a quantized one, else None."""
+    if want.dtype.kind != "f" and steps is None:
+        _check_equal(name, want, got)
         return
+    _check_form(name, want, got)
     want, got = want.astype(np.float64), got.astype(np.float64)
     differ = ~((want == got) | (np.isnan(want) & np.isnan(got)))
     scale = steps or max(_SMALLEST_SCALE, np.max(np.abs(want[np.isfinite(want)]), initial=0))

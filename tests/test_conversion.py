@@ -162,7 +162,6 @@ def images():
     [
         {"optimizations": ["DEFAULT"]},
         {"optimizations": ["DEFAULT"], "supported_types": ["float16"]},
-        {"optimizations": ["DEFAULT"], "representative_dataset": images},
         {
             "optimizations": ["DEFAULT"],
             "representative_dataset": images,
@@ -171,7 +170,7 @@ def images():
             "inference_output_type": "int8",
         },
     ],
-    ids=["dynamic", "float16", "activations", "integer"],
+    ids=["dynamic", "float16", "integer"],
 )
 def test_quantized_models_are_compressed_and_verified(settings):
     keras.utils.set_random_seed(0)

@@ -52,6 +52,15 @@ def test_the_users_inputs_are_those_that_count(forgetful_op):
         verify(original, compressed, inputs=iter([zeros, np.ones((1, 64))]))
 
 
+def test_a_lost_bit_shows_in_the_expanded_models_outputs(lossy_coder, monkeypatch):
+    """Were the files never compared."""
+    original = relu_net()
+    compressed = dc.compress(original)
+    monkeypatch.setattr(verification, "check_expanded", lambda *_: None)
+    with pytest.raises(VerificationError, match="expanded output 'y1' must equal.*bit for bit"):
+        verify(original, compressed, inputs=np.eye(64))
+
+
 def test_another_graph_is_found_out():
     compressed = dc.compress(mlp(sizes=(784, 300, 10)).serialize())
     with pytest.raises(VerificationError, match="must equal the original"):
@@ -115,14 +124,14 @@ def test_a_model_that_no_runtime_runs_cannot_be_verified(inputs):
         verify(original, compressed, inputs=inputs)
 
 
-def test_a_compressed_model_that_does_not_run_is_found_out(monkeypatch):
+def test_a_model_that_does_not_run_any_more_is_found_out(monkeypatch):
     original = relu_net()
     compressed = dc.compress(original)
     # An op that the library does not have.
     model = tflite_model.parse(compressed)
     model.operatorCodes[0].customCode = b"KerasDcNowhere"
     monkeypatch.setattr(verification, "check_expanded", lambda *_: None)
-    with pytest.raises(VerificationError, match="compressed model must run.*KerasDcNowhere"):
+    with pytest.raises(VerificationError, match="must run where the original.*KerasDcNowhere"):
         verify(original, tflite_model.serialize(model))
 
 
@@ -177,8 +186,22 @@ def test_quantized_outputs_may_differ_by_steps_and_other_integers_not_at_all():
     check(np.int64([3, 4]), np.int64([3, 4]))
     with pytest.raises(VerificationError, match="must equal.*1 of 2 values that differ"):
         check(np.int64([3, 4]), np.int64([3, 5]), tolerance=0.02)
+    check(np.array([b"a", b"b"], object), np.array([b"a", b"b"], object))
+    for want, got in [([b"a"], [b"b"]), ([True], [False]), ([1j], [2j])]:
+        with pytest.raises(VerificationError, match="must equal"):
+            check(np.array(want), np.array(got))
     with pytest.raises(VerificationError, match="must be float32 shaped .2,."):
         check(np.float32([3, 4]), np.float32([3]))
+    with pytest.raises(VerificationError, match="must be int64 shaped"):
+        check(np.int64([3, 4]), np.int32([3, 4]))
+
+
+def test_bit_for_bit_means_what_it_says():
+    values = np.float32([np.nan, -0.0, np.inf])
+    verification._check_equal("y", values, values.copy())
+    for other in ([np.nan, 0.0, np.inf], [-np.nan, -0.0, np.inf]):
+        with pytest.raises(VerificationError, match="1 of 3 values that differ"):
+            verification._check_equal("y", values, np.float32(other))
 
 
 def test_texts_are_not_made_up():
