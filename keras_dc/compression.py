@@ -5,7 +5,16 @@ made it, and codes each one that becomes smaller: few distinct values, many zero
 both.
 """
 
-from keras_dc import files, negative_zeros, notes, ops, rewriting, tflite_model, tidying
+from keras_dc import (
+    files,
+    lifting,
+    negative_zeros,
+    notes,
+    ops,
+    rewriting,
+    tflite_model,
+    tidying,
+)
 from keras_dc.associated_files import append_files, associated_files
 from keras_dc.choosing import choose, fused_forms
 from keras_dc.constants import find_constants
@@ -76,6 +85,7 @@ def compress(
         files.check_place(filepath)
     content = tflite_model.read(tflite)
     model = tflite_model.parse(content)
+    lifts = lifting.lift(model)
     forms = fused_forms(model)
     constants, left = find_constants(model)
     changes = {}
@@ -95,10 +105,20 @@ def compress(
     report = report_of(model, choices, left, forms, changes) if return_report else None
     for operator in fused:
         rewriting.fuse(model, operator, forms[id(operator)])
+    coded = [choice for choice in choices if not choice.reason]
+    places = {place for choice in coded for place in choice.constant.tensors}
+    lifted = {(lift.subgraph, lift.stored): lift for lift in lifts}
+    lifted = {place: lift for place, lift in lifted.items() if place in places}
+    unused = [lift for lift in lifts if lift not in lifted.values()]
+    lifting.put_back(model, unused, still_out=list(lifted.values()))
     placed = {}
-    for choice in choices:
-        if not choice.reason:
-            placed |= rewriting.place_blob(model, choice.constant, is_fused=choice.is_fused)
+    for choice in coded:
+        placed |= rewriting.place_blob(
+            model,
+            choice.constant,
+            is_fused=choice.is_fused,
+            lifted=lifted.get(choice.constant.tensors[0]),
+        )
     notes.write_notes(model, placed)
     tidying.drop_unused_codes(model)
     if strip_names:

@@ -26,12 +26,15 @@ class Note:
         form: SparseForm if it was stored sparsely, else None.
         densify: `(version, type of the options)` of the DENSIFY op that read it, None if
             its readers took it as it was.
+        lifted: `(dense tensor, position)` of this DENSIFY if it was taken out, see
+            `lifting.Lift`; None if a `KerasDcDecode` took its place.
         negative_zeros: `(axis, bool array)`, see `negative_zeros.find_channels`, or None.
     """
 
     form: SparseForm | None = None
     densify: tuple[int, int] | None = None
     negative_zeros: tuple | None = None
+    lifted: tuple[int, int] | None = None
 
 
 def write_notes(model, notes):
@@ -80,13 +83,14 @@ def take_notes(model):
 
 def _row(note):
     form = note.form and dataclasses.astuple(note.form)
-    if note.negative_zeros is None:
-        return note.densify, form, None
-    axis, channels = note.negative_zeros
-    return note.densify, form, [axis, len(channels), np.packbits(channels).tobytes().hex()]
+    zeros = None
+    if note.negative_zeros is not None:
+        axis, channels = note.negative_zeros
+        zeros = [axis, len(channels), np.packbits(channels).tobytes().hex()]
+    return note.densify, form, zeros, note.lifted
 
 
-def _note(subgraph, tensor, densify, form, negative_zeros):
+def _note(subgraph, tensor, densify, form, negative_zeros, lifted):
     if form is not None:
         traversal, block_map, block_sizes, levels = form
         form = SparseForm(
@@ -101,15 +105,19 @@ def _note(subgraph, tensor, densify, form, negative_zeros):
         if axis not in (0, -1) or not 0 <= len(channels) - count < 8:
             raise ValueError(f"channels {negative_zeros}")
         negative_zeros = axis, channels[:count].astype(bool)
-    if densify is not None:
-        version, options_type = _integers(densify)
-        densify = version, options_type
-    note = Note(form, densify, negative_zeros)
+    note = Note(form, densify and _pair(densify), negative_zeros, lifted and _pair(lifted))
+    if note.lifted is not None and note.densify is None:
+        raise ValueError("a DENSIFY that was taken out and is not described")
     return (int(subgraph), int(tensor)), note
 
 
 def _integers(numbers):
     return tuple(map(int, numbers))
+
+
+def _pair(numbers):
+    first, second = _integers(numbers)
+    return first, second
 
 
 def _level(numbers):

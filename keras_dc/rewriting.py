@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_dc import codec, negative_zeros, ops, sparse_tensors, tflite_model
+from keras_dc import codec, lifting, negative_zeros, ops, sparse_tensors, tflite_model
 from keras_dc.constants import TYPE_OF, pack
 from keras_dc.notes import Note
 from keras_dc.tflite_model import schema, tensor_name
@@ -27,13 +27,14 @@ def fuse(model, operator, form):
     operator.customOptions = options if options.size else None
 
 
-def place_blob(model, constant, *, is_fused):
+def place_blob(model, constant, *, is_fused, lifted=None):
     """Put a constant's blob in its place, and a KerasDcDecode where one is needed.
 
     Args:
         model: `schema.ModelT`, changed in place.
         constant: `constants.Constant` with its blob.
         is_fused: whether all its readers compute from the blob.
+        lifted: `lifting.Lift` of the DENSIFY that read it, None if there was none.
 
     Returns:
         dict from `(subgraph index, tensor index)` to Note, empty if there is nothing
@@ -41,8 +42,13 @@ def place_blob(model, constant, *, is_fused):
     """
     model.buffers[constant.buffer].data = np.frombuffer(constant.blob, np.uint8)
     densify = [operator for operator, _ in constant.readers if ops.is_densify(model, operator)]
-    place = (_version(model, densify[0]), densify[0].builtinOptionsType) if densify else None
-    note = Note(constant.sparse_form, place, constant.negative_zeros)
+    described = [lifted.operator] if lifted else densify[:1]
+    note = Note(
+        constant.sparse_form,
+        (_version(model, described[0]), described[0].builtinOptionsType) if described else None,
+        constant.negative_zeros,
+        (lifted.dense, lifted.position) if lifted else None,
+    )
     for operator in densify:
         operator.opcodeIndex = _custom_code_index(model, ops.DECODE)
         operator.builtinOptionsType = schema.BuiltinOptions.NONE
@@ -74,7 +80,7 @@ def restore(model, notes):
             name = tflite_model.operator_name(model.operatorCodes[operator.opcodeIndex])
             blob_inputs = ops.blob_inputs(name, operator)
             place = subgraph_index, int(operator.inputs[0]) if len(operator.inputs) else -1
-            if name == ops.DECODE and place in notes and notes[place].densify is not None:
+            if name == ops.DECODE and place in notes and _has_stand_in(notes[place]):
                 restorer.restore_densify(subgraph, operator, notes[place])
             elif name == ops.DECODE:
                 restorer.restore_input(subgraph_index, operator, 0, name)
@@ -87,6 +93,7 @@ def restore(model, notes):
             kept.append(operator)
         _drop_blob_tensors(subgraph, dropped)
         subgraph.operators = kept
+    lifting.put_back(model, [_lift(model, place, notes[place]) for place in _lifted(notes)])
     for index, data in restorer.data.items():
         model.buffers[index].data = data
 
@@ -124,13 +131,7 @@ class _Restorer:
         tensor, output = (
             subgraph.tensors[indices[0]] for indices in (operator.inputs, operator.outputs)
         )
-        version, options_type = note.densify
-        number = schema.BuiltinOperator.DENSIFY
-        code = schema.OperatorCodeT(number, version=version, builtinCode=number)
-        operator.opcodeIndex = _code_index(self._model, code)
-        operator.builtinOptionsType = options_type
-        has_options = options_type == schema.BuiltinOptions.DensifyOptions
-        operator.builtinOptions = schema.DensifyOptionsT() if has_options else None
+        _make_densify(self._model, operator, note)
         if tensor.type != schema.TensorType.UINT8:
             # Restored already, for another DENSIFY.
             return
@@ -164,6 +165,42 @@ class _Restorer:
             ) from error
         if tensor.buffer not in self.data:
             self.data[tensor.buffer] = pack(values, dtype)
+
+
+def _has_stand_in(note):
+    return note.densify is not None and note.lifted is None
+
+
+def _lifted(notes):
+    return [place for place, note in notes.items() if note.lifted is not None]
+
+
+def _lift(model, place, note):
+    """The DENSIFY that a note tells of, to be put back."""
+    subgraph, stored = place
+    dense, position = note.lifted
+    in_range = 0 <= subgraph < len(model.subgraphs)
+    num_tensors = len(model.subgraphs[subgraph].tensors) if in_range else 0
+    if not (0 <= stored < num_tensors and 0 <= dense < num_tensors and position >= 0):
+        raise CompressionError(
+            f"a DENSIFY must be noted with tensors of its subgraph and a position. Received: "
+            f"subgraph {subgraph}, tensors {stored} and {dense}, position {position}"
+        )
+    operator = schema.OperatorT(
+        inputs=np.array([stored], np.int32), outputs=np.array([dense], np.int32)
+    )
+    _make_densify(model, operator, note)
+    return lifting.Lift(subgraph, operator, position)
+
+
+def _make_densify(model, operator, note):
+    version, options_type = note.densify
+    number = schema.BuiltinOperator.DENSIFY
+    code = schema.OperatorCodeT(number, version=version, builtinCode=number)
+    operator.opcodeIndex = _code_index(model, code)
+    operator.builtinOptionsType = options_type
+    has_options = options_type == schema.BuiltinOptions.DensifyOptions
+    operator.builtinOptions = schema.DensifyOptionsT() if has_options else None
 
 
 def _check_shape(tensor, values, name):

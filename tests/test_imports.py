@@ -64,6 +64,7 @@ TFLITE = [
     "post_training",
     "encoding",
     "choosing",
+    "lifting",
     "rewriting",
     "tidying",
     "shannon",

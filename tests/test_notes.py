@@ -25,7 +25,7 @@ def test_notes_come_back():
     model.metadata = [schema.MetadataT(b"mine", 0)]
     given = {
         (0, 3): Note(CSR, (1, 98)),
-        (1, 2**20): Note(CSR),
+        (1, 2**20): Note(CSR, (1, 98), None, (7, 3)),
         (2, 0): Note(negative_zeros=(-1, np.arange(37) % 3 == 0)),
     }
     notes.write_notes(model, given)
@@ -46,7 +46,7 @@ def test_nothing_is_written_where_there_is_nothing_to_note():
     assert model.metadata is None
 
 
-GOOD = [0, 1, [1, 2], [[0, 1], [], [], [[0, 0, 0], [1, 3, 3]]], [0, 3, "a0"]]
+GOOD = [0, 1, [1, 2], [[0, 1], [], [], [[0, 0, 0], [1, 3, 3]]], [0, 3, "a0"], [4, 2]]
 
 
 def changed(place, value):
@@ -84,6 +84,8 @@ def test_a_good_row_is_read():
         changed([4, 1], 2**40),
         changed([4, 1], -5),
         changed([4, 2], "xy"),
+        changed([5], [1]),
+        changed([2], None),
     ],
     ids=lambda text: str(zlib.crc32(text)),
 )

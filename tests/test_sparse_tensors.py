@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -129,12 +131,14 @@ def add_sparse_constant(graph, dense, form, name):
     return index
 
 
-def densified(dtype=np.float32):
+def densified(dtype=np.float32, density=0.1):
     """CONV_2D whose kernel comes from DENSIFY, as in MediaPipe's graphs."""
     graph = Graph()
     x = graph.input((-1, 8, 8, 16))
     form = SparseForm((0, 1, 2, 3), (), (), (DENSE, DENSE, DENSE, compressed(2, 3)))
-    stored = add_sparse_constant(graph, sparse((32, 3, 3, 16), dtype=dtype), form, "stored")
+    stored = add_sparse_constant(
+        graph, sparse((32, 3, 3, 16), dtype=dtype, density=density), form, "stored"
+    )
     kernel = graph.tensor((32, 3, 3, 16), "kernel", dtype=dtype)
     graph.operator(schema.BuiltinOperator.DENSIFY, [stored], [kernel],
                    schema.BuiltinOptions.DensifyOptions, schema.DensifyOptionsT())  # fmt: skip
@@ -146,6 +150,27 @@ def densified(dtype=np.float32):
         kernel = wide
     bias = graph.constant(np.linspace(-1, 1, 32, dtype=np.float32), "bias")
     graph.output(graph.conv_2d(x, kernel, bias, shape=(-1, 8, 8, 32)))
+    return graph
+
+
+def densified_and_dense():
+    """Too dense for a fused op."""
+    return densified(density=0.6)
+
+
+def densified_twice(second_units=24):
+    """Two layers with a DENSIFY each, in the order of TensorFlow's converter."""
+    graph = Graph()
+    x = graph.input((1, 32))
+    form = SparseForm((0, 1), (), (), (DENSE, compressed(2, 3)))
+    kernels = []
+    for number, shape in enumerate([(48, 32), (second_units, 48)]):
+        stored = add_sparse_constant(graph, sparse(shape), form, f"stored{number}")
+        kernels.append(graph.tensor(shape, f"kernel{number}"))
+        graph.operator(schema.BuiltinOperator.DENSIFY, [stored], kernels[-1:])
+    for number, kernel in enumerate(kernels):
+        x = graph.fully_connected(x, kernel, None, name=f"y{number}")
+    graph.output(x)
     return graph
 
 
@@ -171,11 +196,19 @@ def read_directly_by_a_builtin_op():
 
 
 GRAPHS = {
-    densified: [ops.DECODE],
+    densified: [ops.CONV_2D],
+    densified_and_dense: [ops.DECODE],
+    densified_twice: [ops.FULLY_CONNECTED, ops.FULLY_CONNECTED],
     densified_float16: [ops.DECODE],
     read_directly: [ops.FULLY_CONNECTED],
     read_directly_by_a_builtin_op: [ops.DECODE],
 }
+
+
+def operators(content):
+    model = tflite_model.parse(content)
+    codes = [operator.opcodeIndex for operator in model.subgraphs[0].operators]
+    return [tflite_model.operator_name(model.operatorCodes[code]) for code in codes]
 
 
 def outputs(content):
@@ -193,7 +226,10 @@ def test_a_sparse_model_is_compressed_and_comes_back(build):
     original = build().serialize()
     compressed, report = dc.compress(original, return_report=True)
     assert [row.op for row in report.coded] == GRAPHS[build]
-    assert report.coded[0].blob_bytes < report.coded[0].original_bytes
+    assert all(row.blob_bytes < row.original_bytes for row in report.coded)
+    is_fused = {*GRAPHS[build]} != {ops.DECODE}
+    assert "DENSIFY" not in operators(compressed)
+    assert (ops.DECODE in operators(compressed)) != is_fused
     assert dc.compress(compressed) == compressed
     expanded = tflite_model.parse(dc.expand(compressed))
     assert tflite_diff.differences(tflite_model.parse(original), expanded) == []
@@ -201,6 +237,18 @@ def test_a_sparse_model_is_compressed_and_comes_back(build):
     tensors = tflite_model.parse(compressed).subgraphs[0].tensors
     assert not any(tensor.sparsity for tensor in tensors)
     np.testing.assert_allclose(outputs(compressed), outputs(original), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("second_units", [1, 24])
+def test_a_densify_that_stays_is_put_back_in_its_place(second_units):
+    original = densified_twice(second_units).serialize()
+    for min_saving in (0.0, 0.9999):
+        compressed, report = dc.compress(original, return_report=True, min_saving=min_saving)
+        num_coded = 0 if min_saving else 1 + (second_units > 1)
+        assert len(report.coded) == num_coded
+        assert operators(compressed).count("DENSIFY") == 2 - num_coded
+        expanded = tflite_model.parse(dc.expand(compressed))
+        assert tflite_diff.differences(tflite_model.parse(original), expanded) == []
 
 
 def left_because(graph):
@@ -232,7 +280,7 @@ def test_what_could_not_be_restored_is_left_with_its_reason():
 
 
 def test_expand_refuses_notes_that_do_not_fit():
-    model = tflite_model.parse(dc.compress(densified().serialize()))
+    model = tflite_model.parse(dc.compress(densified_float16().serialize()))
     ((place, note),) = notes.take_notes(model).items()
     form = SparseForm((0, 1, 2), (), (), (DENSE, DENSE, compressed()))
     notes.write_notes(model, {place: notes.Note(form, note.densify)})
@@ -240,6 +288,16 @@ def test_expand_refuses_notes_that_do_not_fit():
         dc.expand(tflite_model.serialize(model))
     model.buffers[model.metadata[0].buffer].data = np.arange(9, dtype=np.uint8)
     with pytest.raises(dc.compression.CompressionError, match="KERAS_DC_NOTES.*Received"):
+        dc.expand(tflite_model.serialize(model))
+
+
+@pytest.mark.parametrize("lifted", [(99, 0), (-1, 0), (2, -1)])
+def test_expand_refuses_to_put_a_densify_back_outside_its_subgraph(lifted):
+    model = tflite_model.parse(dc.compress(densified().serialize()))
+    ((place, note),) = notes.take_notes(model).items()
+    assert note.lifted == (2, 0)
+    notes.write_notes(model, {place: dataclasses.replace(note, lifted=lifted)})
+    with pytest.raises(dc.compression.CompressionError, match="tensors of its subgraph.*Received"):
         dc.expand(tflite_model.serialize(model))
 
 
@@ -261,7 +319,7 @@ def test_tensorflows_own_sparse_models():
     assert sum(tensor.sparsity is not None for tensor in parsed.subgraphs[0].tensors) == 2
     compressed, report = dc.compress(original, return_report=True)
     assert [row.op for row in report.coded if len(row.shape) > 1] == [
-        ops.DECODE,
+        ops.CONV_2D,
         ops.FULLY_CONNECTED,
     ]
     assert tflite_diff.differences(parsed, tflite_model.parse(dc.expand(compressed))) == []
