@@ -105,20 +105,7 @@ def compress(
     report = report_of(model, choices, left, forms, changes) if return_report else None
     for operator in fused:
         rewriting.fuse(model, operator, forms[id(operator)])
-    coded = [choice for choice in choices if not choice.reason]
-    places = {place for choice in coded for place in choice.constant.tensors}
-    lifted = {(lift.subgraph, lift.stored): lift for lift in lifts}
-    lifted = {place: lift for place, lift in lifted.items() if place in places}
-    unused = [lift for lift in lifts if lift not in lifted.values()]
-    lifting.put_back(model, unused, still_out=list(lifted.values()))
-    placed = {}
-    for choice in coded:
-        placed |= rewriting.place_blob(
-            model,
-            choice.constant,
-            is_fused=choice.is_fused,
-            lifted=lifted.get(choice.constant.tensors[0]),
-        )
+    placed = _place_blobs(model, [choice for choice in choices if not choice.reason], lifts)
     notes.write_notes(model, placed)
     tidying.drop_unused_codes(model)
     if strip_names:
@@ -160,6 +147,26 @@ def expand(compressed, *, filepath=None):
     if filepath is not None:
         files.write_atomically(filepath, expanded)
     return expanded
+
+
+def _place_blobs(model, coded, lifts):
+    """Put the blobs into the model, and each DENSIFY back whose constant stays as it is."""
+    places = {place for choice in coded for place in choice.constant.tensors}
+    out, back = {}, []
+    for lift in lifts:
+        place = lift.subgraph, lift.stored
+        if place in places:
+            out[place] = lift
+        else:
+            back.append(lift)
+    lifting.put_back(model, back, still_out=list(out.values()))
+    placed = {}
+    for choice in coded:
+        lifted = out.get(choice.constant.tensors[0])
+        placed |= rewriting.place_blob(
+            model, choice.constant, is_fused=choice.is_fused, lifted=lifted
+        )
+    return placed
 
 
 def _drop_negative_zeros(kernels):
