@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "crc32.h"
 #include "fake_runtime.h"
 
 namespace keras_dc {
@@ -48,6 +49,21 @@ TEST(FullyConnectedOp, ComputesByHand) {
   ASSERT_EQ(graph.runtime.Invoke(), kTfLiteOk);
   EXPECT_EQ(graph.runtime.GetFloats(graph.output),
             (std::vector<float>{20, -99}));
+}
+
+// 2 x 10^9 weights of one value take no bits, and would take 10 GB decoded.
+TEST(FullyConnectedOp, AnEmptyBatchDecodesNothing) {
+  std::vector<uint8_t> blob = {0x4b, 0x44, 0x43, 0x01, 0x00, 0x01,
+                               0x02, 0x02, 0x80, 0x94, 0xeb, 0xdc,
+                               0x03, 0x00, 0x00, 0x00, 0x80, 0x3f};
+  const uint32_t checksum = Crc32(blob.data(), blob.size());
+  for (int i = 0; i < 4; ++i) {
+    blob.push_back(static_cast<uint8_t>(checksum >> (8 * i)));
+  }
+  FullyConnectedGraph graph(blob, {0, 1000000000});
+  ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk) << graph.runtime.errors();
+  EXPECT_EQ(graph.runtime.Dims(graph.output), (std::vector<int>{0, 2}));
+  EXPECT_EQ(graph.runtime.Invoke(), kTfLiteOk);
 }
 
 TEST(FullyConnectedOp, AddsBiasAndActivates) {

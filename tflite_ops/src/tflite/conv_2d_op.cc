@@ -119,7 +119,11 @@ class Conv2DOp : public Op {
     if (!error.empty()) return error;
     plan_ = ConvPlan(shape_, static_cast<size_t>(kernel_shape_[0]),
                      static_cast<size_t>(kernel_shape_[3]), isa, num_threads);
-    if (caches_->low_memory) {
+    if (output_bytes_ == 0) {
+      // Nothing to compute, and so no input that bounds the declared weights.
+      if (!(blob == blob_)) kernel_ = nullptr;
+      blob_ = blob;
+    } else if (caches_->low_memory) {
       // Decoded to see whether it can be, and dropped.
       blob_ = blob;
       Conv2D kernel;

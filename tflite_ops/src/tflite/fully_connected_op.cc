@@ -90,7 +90,11 @@ class FullyConnectedOp : public Op {
     plan_ = FullyConnectedPlan(static_cast<size_t>(units_),
                                static_cast<size_t>(input_size_), batch_, isa,
                                num_threads);
-    if (caches_->low_memory) {
+    if (batch_ == 0) {
+      // Nothing to compute, and so no input that bounds the declared weights.
+      if (!is_packed) weights_ = nullptr;
+      blob_ = blob;
+    } else if (caches_->low_memory) {
       error = Open(blob);
       if (!error.empty()) return error;
     } else if (!is_packed || !weights_->Fits(plan_)) {
