@@ -206,8 +206,11 @@ TEST_P(Conv2DTest, NonFiniteInputsGiveWhatTheDenseLayerGives) {
   input[input.size() - 1] = -kInf;
   for (const Isa isa : SupportedIsas()) {
     SCOPED_TRACE(IsaName(isa));
-    ExpectClose(Compute(c, isa, kernel, input, nullptr),
-                Reference(c, kernel, input, nullptr));
+    for (const size_t num_threads : {size_t{1}, size_t{3}}) {
+      ExpectClose(Compute(c, isa, kernel, input, nullptr, Activation::kNone,
+                          num_threads),
+                  Reference(c, kernel, input, nullptr));
+    }
   }
 }
 
@@ -254,6 +257,24 @@ TEST(Conv2D, AppliesEachActivation) {
   const Case c = {1, 9, 9, 4, 6, 3, 3};
   const Kernel kernel(c);
   const std::vector<float> input = RandomInput(c);
+  for (uint8_t i = 0; i < kNumActivations; ++i) {
+    SCOPED_TRACE(int{i});
+    const auto activation = static_cast<Activation>(i);
+    std::vector<float> expected = Reference(c, kernel, input, nullptr);
+    ApplyActivation(activation, expected.size(), expected.data());
+    for (const Isa isa : SupportedIsas()) {
+      ExpectClose(Compute(c, isa, kernel, input, nullptr, activation),
+                  expected);
+    }
+  }
+}
+
+TEST(Conv2D, AppliesEachActivationToWhatIsNotFinite) {
+  const Case c = {1, 5, 9, 16, 6, 1, 1};
+  const Kernel kernel(c);
+  std::vector<float> input = RandomInput(c);
+  input[16] = kInf;
+  input[500] = kNaN;
   for (uint8_t i = 0; i < kNumActivations; ++i) {
     SCOPED_TRACE(int{i});
     const auto activation = static_cast<Activation>(i);
