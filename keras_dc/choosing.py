@@ -85,10 +85,8 @@ def choose(model, constants, forms, *, min_saving):
 
 def _reads_fused(constant, forms):
     density = codec.inspect(constant.blob).num_kept / constant.values.size
-    return all(
-        id(operator) in forms
-        and position == ops.WEIGHTS_INPUT
-        and ops.is_faster_fused(forms[id(operator)].name, constant.values.shape, density)
+    return ops.is_faster_fused(density) and all(
+        id(operator) in forms and position == ops.WEIGHTS_INPUT
         for operator, position in constant.readers
     )
 

@@ -104,9 +104,7 @@ def _is_liftable(model, subgraph, densify):
         form = ops.fused_form(model, subgraph, operator)
         if form is None or position != ops.WEIGHTS_INPUT or operator.inputs[position] != dense:
             return False
-        if not ops.is_faster_fused(form.name, tensor.shape, density):
-            return False
-    return True
+    return ops.is_faster_fused(density)
 
 
 def _redirect(subgraph, old, new):

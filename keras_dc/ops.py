@@ -32,11 +32,10 @@ _ASYMMETRIC_QUANTIZE_INPUTS = 2
 _LARGEST_CONV_OPTION = 256
 _LARGEST_VERSION = 256
 
-# Above these the built-in op is faster with decoded weights: tests/benchmarks/ against
-# XNNPACK with AVX2. With AVX-512 the fused ops lead further.
-_FULLY_CONNECTED_BREAK_EVEN_DENSITY = 0.55
-_CONV_BREAK_EVEN_DENSITY = 0.55
-_POINTWISE_CONV_BREAK_EVEN_DENSITY = 0.35
+# Above this the built-in op may be faster with decoded weights: tests/benchmarks/ against
+# XNNPACK, both with AVX-512 and both with AVX2. At 0.55 pointwise convolutions, which lead
+# the least, are still 1.1 times as fast.
+_BREAK_EVEN_DENSITY = 0.55
 
 # The fused convolution counts how far a kernel reaches in 13 bits.
 _LONGEST_REACH = 4096
@@ -177,23 +176,16 @@ def fused_form(model, subgraph, operator):
     return FusedForm(fusable.name, packed.rstrip(b"\0"))
 
 
-def is_faster_fused(name, shape, density):
-    """Whether a fused op outruns the runtime's dense one.
+def is_faster_fused(density):
+    """Whether the fused ops outrun the runtime's dense ones.
 
     Args:
-        name: of the fused op.
-        shape: of its weights.
         density: float, fraction of the weights that are kept.
 
     Returns:
         bool; where it is False, `KerasDcDecode` gives the weights to the built-in op.
     """
-    if name == FULLY_CONNECTED:
-        return density <= _FULLY_CONNECTED_BREAK_EVEN_DENSITY
-    is_pointwise = tuple(shape[1:3]) == (1, 1)
-    return density <= (
-        _POINTWISE_CONV_BREAK_EVEN_DENSITY if is_pointwise else _CONV_BREAK_EVEN_DENSITY
-    )
+    return density <= _BREAK_EVEN_DENSITY
 
 
 def is_fused(name):
