@@ -1,0 +1,103 @@
+"""What a compressed file weighs, what is in it, and whether each TFLite runtime runs it."""
+
+import importlib.metadata
+import json
+import lzma
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+# The tutorials of the folder above.
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+from quickstart import zip_sizes
+
+import keras_dc as dc
+from keras_dc import runtime, tflite_model
+
+FOLDER = pathlib.Path(__file__).parent
+PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert", "tflite-runtime"]
+# Above this, xz alone and at its usual level: the others take minutes to make larger files.
+_LARGE_BYTES = 2**27
+
+
+def run_in_runtimes(original, compressed, expanded, inputs):
+    """Run three files in every runtime that is installed, TensorFlow's own aside.
+
+    Args:
+        original: bytes of a `.tflite` model.
+        compressed: bytes, what `dc.compress` made of it.
+        expanded: bytes, what `dc.expand` made of that.
+        inputs: list of arrays, in the order of the model's inputs.
+
+    Returns:
+        dict by runtime: see `in_runtime.compare`.
+    """
+    contents = {"original": original, "compressed": compressed, "expanded": expanded}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            pathlib.Path(folder, f"{name}.tflite").write_bytes(content)
+        # It keeps the order of its arguments.
+        np.savez(pathlib.Path(folder, "inputs.npz"), *inputs)
+        return {
+            name: _run_in(name, folder)
+            for name in runtime.available_runtimes()
+            if name != "tensorflow"
+        }
+
+
+def _run_in(name, folder):
+    command = [sys.executable, str(FOLDER / "in_runtime.py"), name, folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return {"runs": False, "reason": f"exit {done.returncode}: {last}"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def sizes(original, compressed, *, zipped=None):
+    """Bytes of a model's files, and of what is in the compressed one.
+
+    Args:
+        original: bytes of a `.tflite` model.
+        compressed: bytes, what `dc.compress` made of it.
+        zipped: bytes, the model to zip, if not the original.
+
+    Returns:
+        dict of ints, ratios and the name of the best zip.
+    """
+    zipped = original if zipped is None else zipped
+    is_large = len(zipped) >= _LARGE_BYTES
+    zips = {"xz -6": len(lzma.compress(zipped))} if is_large else zip_sizes(zipped)
+    best = min(zips, key=zips.get)
+    rows = dc.inspect(compressed)
+    model = tflite_model.parse(compressed)
+    buffers = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
+    blobs = sum(row.blob_bytes for row in rows)
+    return {
+        "float_bytes": len(original),
+        "best_zip": best,
+        "zip_bytes": zips[best],
+        "compressed_bytes": len(compressed),
+        "ratio": round(len(original) / len(compressed), 2),
+        "ratio_to_zip": round(zips[best] / len(compressed), 3),
+        "coded_tensors": len(rows),
+        "blob_bytes": blobs,
+        "uncoded_constant_bytes": buffers - blobs,
+        "graph_bytes": len(compressed) - buffers,
+    }
+
+
+def versions():
+    """Of Python and of what the figures depend on; None for what is not installed."""
+    found = {"python": platform.python_version(), "keras_dc": dc.__version__}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
