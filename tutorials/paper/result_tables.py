@@ -53,7 +53,7 @@ def tables(results):
             "`real_models.json`. Sizes are whole files in KB, those of zip and keras_dc of the",
             "pruned and shared model; ratios are float32 and zip over keras_dc. In brackets behind",
             "a runtime: how far outputs are from those of the file that is not compressed,",
-            "relative to the largest. Times are those of the wall clock, on two cores with other work.",
+            "relative to the largest. Times are the wall clock, beside other work.",
             "",
             "## Architectures: random weights, pruned and shared",
             "",
