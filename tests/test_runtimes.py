@@ -573,15 +573,18 @@ def test_a_model_of_several_subgraphs_is_compressed_whole(process):
 def test_low_memory_gives_what_decoding_once_gives(process):
     weights = sparse_weights((64, 100))
     dense = coded_dense_model(weights, random_input(64), options=b"\1")
-    kernel = sparse_weights((6, 3, 3, 5), density=0.3)
-    convolution = fused_convolution_model(
-        kernel,
-        random_input(6),
-        coded=True,
-        input_shape=[1, 8, 8, 5],
-        options=convolution_options(),
-    )
-    for model, shape in ((dense, (100,)), (convolution, (8, 8, 5))):
+    convolutions = {}
+    # The large kernel takes more than one block.
+    for filters, channels, activation in ((6, 5, "TANH"), (512, 64, "RELU")):
+        convolutions[channels] = fused_convolution_model(
+            sparse_weights((filters, 3, 3, channels), density=0.3),
+            random_input(filters),
+            coded=True,
+            input_shape=[1, 8, 8, channels],
+            options=convolution_options(activation=activation),
+        )
+    models = [(dense, (100,)), *((m, (8, 8, c)) for c, m in convolutions.items())]
+    for model, shape in models:
         feeds = [[random_input((batch, *shape), seed=batch)] for batch in (1, 5, 2)]
         feeds[1][0].flat[7] = np.inf
         options = {"low_memory": "true"}

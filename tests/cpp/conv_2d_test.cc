@@ -225,6 +225,52 @@ TEST_P(Conv2DTest, ThreadsChangeNothing) {
   }
 }
 
+SparseTensor RowsOf(const SparseTensor& kernel, size_t begin, size_t end) {
+  SparseTensor rows = kernel;
+  const auto cut = [&](auto* entries, size_t item) {
+    if (entries->empty()) return;
+    entries->assign(entries->begin() + kernel.row_begin[begin] * item,
+                    entries->begin() + kernel.row_begin[end] * item);
+  };
+  cut(&rows.columns, 1);
+  cut(&rows.indices, 1);
+  cut(&rows.values, sizeof(float));
+  rows.num_rows = static_cast<int64_t>(end - begin);
+  rows.row_begin.assign(kernel.row_begin.begin() + static_cast<long>(begin),
+                        kernel.row_begin.begin() + static_cast<long>(end) + 1);
+  for (uint32_t& first : rows.row_begin) first -= kernel.row_begin[begin];
+  return rows;
+}
+
+TEST_P(Conv2DTest, BlocksOfFiltersMakeUpTheWhole) {
+  const Case& c = GetParam();
+  const Kernel kernel(c);
+  const std::vector<float> bias = RandomVector(c.filters, 1);
+  const std::vector<float> input = RandomInput(c);
+  const ConvShape shape = MakeShape(c);
+  const auto filters = static_cast<size_t>(c.filters);
+  const size_t block = std::min<size_t>(filters, 4);
+  for (const Isa isa : SupportedIsas()) {
+    SCOPED_TRACE(IsaName(isa));
+    const std::vector<float> expected =
+        Compute(c, isa, kernel, input, bias.data(), Activation::kRelu);
+    std::vector<float> output(expected.size(), kNaN);
+    const ConvPlan plan(shape, block, static_cast<size_t>(c.channels), isa, 2);
+    ConvScratch scratch;
+    ThreadPool pool;
+    for (size_t first = 0; first < filters; first += block) {
+      const size_t end = std::min(first + block, filters);
+      Conv2D packed;
+      ASSERT_EQ(Conv2D::PackBlock(RowsOf(kernel.sparse, first, end), plan,
+                                  first, filters, &packed),
+                KDC_OK);
+      packed.Run(plan, input.data(), bias.data(), Activation::kRelu, &pool,
+                 &scratch, output.data());
+    }
+    ExpectClose(output, expected);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Conv2DTest,
     testing::Values(Case{1, 1, 1, 1, 1, 1, 1}, Case{1, 1, 1, 3, 5, 3, 3},

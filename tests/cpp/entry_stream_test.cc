@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 
 #include "crc32.h"
@@ -55,6 +57,71 @@ TEST(EntryStream, AddsTheProduct) {
       EXPECT_NEAR(output[row], expected, 0.05) << row;
     }
   }
+}
+
+TEST(EntryStream, WalksBlocksOfRows) {
+  constexpr int64_t kRows = 37, kColumns = 500;
+  std::vector<float> weights = Sparse(kRows * kColumns, 0.05, 31);
+  // Rows without an entry, at the end too.
+  for (const int row : {0, 9, 10, 11, 12, 36}) {
+    std::fill_n(weights.begin() + row * kColumns, kColumns, 0.0f);
+  }
+  const std::vector<uint8_t> blob = EncodeFloats(weights, {kRows, kColumns});
+  EntryStream stream;
+  ASSERT_EQ(stream.Open(blob.data(), blob.size()), KDC_OK);
+  ASSERT_TRUE(stream.is_by_rows());
+  for (const size_t block_rows : {1, 3, 4, 36, 37, 100}) {
+    SCOPED_TRACE(block_rows);
+    std::vector<float> decoded(weights.size());
+    size_t next_row = 0;
+    const kdc_status status = stream.ForEachBlock(
+        block_rows, [&](const SparseTensor& block, size_t first_row) {
+          EXPECT_EQ(first_row, next_row);
+          const auto num_rows = static_cast<size_t>(block.num_rows);
+          EXPECT_EQ(num_rows, std::min(block_rows, kRows - next_row));
+          EXPECT_EQ(block.row_begin.size(), num_rows + 1);
+          EXPECT_EQ(block.num_columns, kColumns);
+          for (size_t r = 0; r < num_rows; ++r) {
+            for (size_t e = block.row_begin[r]; e < block.row_begin[r + 1];
+                 ++e) {
+              std::memcpy(
+                  &decoded[(first_row + r) * kColumns + block.columns[e]],
+                  &block.codebook[block.indices[e] * sizeof(float)],
+                  sizeof(float));
+            }
+          }
+          next_row += num_rows;
+          return KDC_OK;
+        });
+    EXPECT_EQ(status, KDC_OK);
+    EXPECT_EQ(next_row, static_cast<size_t>(kRows));
+    EXPECT_EQ(decoded, weights);
+  }
+  int num_calls = 0;
+  const auto stop = [&num_calls](const SparseTensor&, size_t) {
+    return ++num_calls == 2 ? KDC_OUT_OF_MEMORY : KDC_OK;
+  };
+  EXPECT_EQ(stream.ForEachBlock(5, stop), KDC_OUT_OF_MEMORY);
+  EXPECT_EQ(num_calls, 2);
+  EXPECT_EQ(stream.ForEachBlock(0, stop), KDC_INVALID_ARGUMENT);
+}
+
+TEST(EntryStream, HasNoBlocksOfRowsInAScanByColumns) {
+  // Two full columns of 300: their gaps are zeros there, and long by rows.
+  std::vector<float> weights(300 * 100);
+  for (size_t row = 0; row < 300; ++row) {
+    weights[row * 100 + 4] = weights[row * 100 + 70] =
+        static_cast<float>(row % 3 + 1);
+  }
+  const std::vector<uint8_t> blob = EncodeFloats(weights, {300, 100});
+  EntryStream stream;
+  ASSERT_EQ(stream.Open(blob.data(), blob.size()), KDC_OK);
+  ASSERT_FALSE(stream.is_by_rows());
+  const auto never = [](const SparseTensor&, size_t) {
+    ADD_FAILURE();
+    return KDC_OK;
+  };
+  EXPECT_EQ(stream.ForEachBlock(5, never), KDC_INVALID_ARGUMENT);
 }
 
 TEST(EntryStream, RefusesWhatItCannotRead) {

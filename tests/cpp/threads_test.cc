@@ -32,10 +32,10 @@ std::vector<float> SparseFloats(size_t size) {
 struct Graph {
   explicit Graph(int num_threads) {
     runtime.set_num_threads(num_threads);
-    image = runtime.AddTensor(kTfLiteFloat32, {1, 12, 12, 8}, "image");
+    image = runtime.AddTensor(kTfLiteFloat32, {1, 64, 64, 8}, "image");
     const int kernel =
         runtime.AddBlob(EncodeFloats(SparseFloats(16 * 9 * 8), {16, 3, 3, 8}));
-    features = runtime.AddTensor(kTfLiteFloat32, {1, 12, 12, 16}, "features");
+    features = runtime.AddTensor(kTfLiteFloat32, {1, 64, 64, 16}, "features");
     runtime.AddNode("KerasDcConv2D", nullptr, {image, kernel, -1}, {features});
     row = runtime.AddTensor(kTfLiteFloat32, {1, 2048}, "row");
     const int weights =
@@ -48,7 +48,7 @@ struct Graph {
   std::vector<float> Run(TfLiteDelegate* delegate) {
     EXPECT_EQ(runtime.ApplyDelegate(delegate), kTfLiteOk);
     EXPECT_EQ(runtime.Allocate(), kTfLiteOk) << runtime.errors();
-    runtime.SetFloats(image, SparseFloats(12 * 12 * 8));
+    runtime.SetFloats(image, SparseFloats(64 * 64 * 8));
     runtime.SetFloats(row, SparseFloats(2048));
     for (int i = 0; i < 10; ++i) EXPECT_EQ(runtime.Invoke(), kTfLiteOk);
     std::vector<float> result = runtime.GetFloats(features);

@@ -56,12 +56,13 @@ kdc_status EntryStream::NextIndices() {
   return KDC_OK;
 }
 
-kdc_status EntryStream::AddProduct(const float* input, float* output) {
+template <typename Visit>
+kdc_status EntryStream::ForEachEntry(Visit visit) {
   const kdc_blob_info& info = blob_.info;
   const MatrixShape matrix =
       AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
-  const bool by_columns = info.column_major != 0;
-  const uint64_t line_length = by_columns ? matrix.rows : matrix.columns;
+  const uint64_t line_length =
+      info.column_major != 0 ? matrix.rows : matrix.columns;
   const auto num_weights = static_cast<uint64_t>(info.num_weights);
   const size_t num_kept = blob_.num_entries();
   const uint32_t filler = FillerSymbol(info.gap_bits);
@@ -91,17 +92,77 @@ kdc_status EntryStream::AddProduct(const float* input, float* output) {
         if (status != KDC_OK) return status;
         index = 0;
       }
-      const float weight = codebook_[indices_[index++]];
-      if (by_columns) {
-        output[offset] += weight * input[line];
-      } else {
-        output[line] += weight * input[offset];
-      }
+      status = visit(line, offset, indices_[index++]);
+      if (status != KDC_OK) return status;
       ++offset;
       ++num_seen;
     }
   }
   return num_seen == num_kept && !ends_in_filler ? KDC_OK : KDC_BAD_POSITION;
+}
+
+kdc_status EntryStream::AddProduct(const float* input, float* output) {
+  const bool by_columns = blob_.info.column_major != 0;
+  return ForEachEntry([&](uint64_t line, uint64_t offset, uint8_t index) {
+    const float weight = codebook_[index];
+    if (by_columns) {
+      output[offset] += weight * input[line];
+    } else {
+      output[line] += weight * input[offset];
+    }
+    return KDC_OK;
+  });
+}
+
+kdc_status EntryStream::ForEachBlock(
+    size_t block_rows,
+    const std::function<kdc_status(const SparseTensor&, size_t)>& visit) {
+  const kdc_blob_info& info = blob_.info;
+  if (!is_by_rows() || block_rows == 0) return KDC_INVALID_ARGUMENT;
+  const MatrixShape matrix =
+      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
+  const auto num_rows = static_cast<size_t>(matrix.rows);
+  SparseTensor block;
+  block.shape.assign(info.shape, info.shape + info.rank);
+  block.num_columns = static_cast<int64_t>(matrix.columns);
+  block.codebook.resize(codebook_.size() * sizeof(float));
+  std::memcpy(block.codebook.data(), codebook_.data(), block.codebook.size());
+  block.row_begin.push_back(0);
+  size_t first_row = 0;
+  const auto end_row = [&block] {
+    block.row_begin.push_back(static_cast<uint32_t>(block.columns.size()));
+  };
+  // Hands the rows of a full block on, and begins the next one.
+  const auto end_block = [&] {
+    const size_t size = block.row_begin.size() - 1;
+    block.num_rows = static_cast<int64_t>(size);
+    const kdc_status status = visit(block, first_row);
+    first_row += size;
+    block.row_begin.resize(1);
+    block.columns.clear();
+    block.indices.clear();
+    return status;
+  };
+  // Ends the rows before `row`, with their blocks.
+  const auto end_rows_before = [&](size_t row) {
+    while (first_row + block.row_begin.size() - 1 < row) {
+      end_row();
+      if (block.row_begin.size() <= block_rows) continue;
+      const kdc_status status = end_block();
+      if (status != KDC_OK) return status;
+    }
+    return KDC_OK;
+  };
+  kdc_status status =
+      ForEachEntry([&](uint64_t line, uint64_t offset, uint8_t index) {
+        const kdc_status ended = end_rows_before(static_cast<size_t>(line));
+        block.columns.push_back(static_cast<uint32_t>(offset));
+        block.indices.push_back(index);
+        return ended;
+      });
+  if (status == KDC_OK) status = end_rows_before(num_rows);
+  if (status != KDC_OK || block.row_begin.size() == 1) return status;
+  return end_block();
 }
 
 }  // namespace keras_dc

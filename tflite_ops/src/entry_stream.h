@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "blob_reader.h"
+#include "decoder.h"
 #include "keras_dc/codec.h"
 
 namespace keras_dc {
@@ -25,7 +27,23 @@ class EntryStream {
   // KDC_OK. May throw std::bad_alloc.
   kdc_status AddProduct(const float* input, float* output);
 
+  // Whether ForEachBlock can be called: the scan goes row by row.
+  bool is_by_rows() const { return blob_.info.column_major == 0; }
+
+  // Calls `visit(block, first_row)` for blocks of `block_rows` rows, the last
+  // one of fewer, as they are decoded: memory for one of them is all that is
+  // needed. Decodes and checks as AddProduct does; what `visit` returns other
+  // than KDC_OK ends the walk, and is returned.
+  kdc_status ForEachBlock(
+      size_t block_rows,
+      const std::function<kdc_status(const SparseTensor& block,
+                                     size_t first_row)>& visit);
+
  private:
+  // Calls `visit(line, offset, index)` for each entry in the order of the scan:
+  // index of the centroid, and place in the scan's lines, rows or columns.
+  template <typename Visit>
+  kdc_status ForEachEntry(Visit visit);
   // Decodes the next stream of indices if the last one is used up.
   kdc_status NextIndices();
 

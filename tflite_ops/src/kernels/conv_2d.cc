@@ -94,16 +94,25 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
 
 kdc_status Conv2D::Pack(const SparseTensor& kernel, const ConvPlan& plan,
                         Conv2D* packed) {
-  if (kernel.dtype != KDC_FLOAT32) return KDC_INVALID_ARGUMENT;
+  return PackBlock(kernel, plan, 0, static_cast<size_t>(kernel.num_rows),
+                   packed);
+}
+
+kdc_status Conv2D::PackBlock(const SparseTensor& block, const ConvPlan& plan,
+                             size_t first_filter, size_t filters,
+                             Conv2D* packed) {
+  if (block.dtype != KDC_FLOAT32) return KDC_INVALID_ARGUMENT;
   Conv2D result;
-  result.shape_ = kernel.shape;
-  result.filters_ = static_cast<size_t>(kernel.num_rows);
+  result.shape_ = block.shape;
+  result.filters_ = filters;
+  result.num_weights_ = block.columns.size();
   result.blocking_ = plan.blocking;
   result.panel_rows_ = plan.panel_rows;
-  for (size_t row = 0; row < result.filters_; row += plan.panel_rows) {
-    result.panels_.push_back(
-        BlockedWeights::Pack(kernel, plan.blocking, row,
-                             std::min(row + plan.panel_rows, result.filters_)));
+  const auto num_rows = static_cast<size_t>(block.num_rows);
+  for (size_t row = 0; row < num_rows; row += plan.panel_rows) {
+    result.panels_.push_back(BlockedWeights::Pack(
+        block, plan.blocking, row, std::min(row + plan.panel_rows, num_rows)));
+    result.panels_.back().first_row += first_filter;
   }
   *packed = std::move(result);
   return KDC_OK;

@@ -60,6 +60,14 @@ class Conv2D {
   static kdc_status Pack(const SparseTensor& kernel, const ConvPlan& plan,
                          Conv2D* packed);
 
+  // Packs filters [first_filter, first_filter + block.num_rows) of a kernel
+  // that has `filters` of them, and is otherwise as `block`. Run then computes
+  // these channels of the output and leaves the others as they are: to be
+  // called with an activation that clamps or none, and finite inputs.
+  static kdc_status PackBlock(const SparseTensor& block, const ConvPlan& plan,
+                              size_t first_filter, size_t filters,
+                              Conv2D* packed);
+
   bool Fits(const ConvPlan& plan) const {
     return plan.blocking == blocking_ && plan.panel_rows == panel_rows_;
   }
@@ -79,6 +87,7 @@ class Conv2D {
 
   // [filters, height, width, channels].
   const std::vector<int64_t>& shape() const { return shape_; }
+  size_t num_weights() const { return num_weights_; }
   size_t size_bytes() const;
 
   // Calls `visit(row, column, value)` for each weight, the column being that of
@@ -105,6 +114,7 @@ class Conv2D {
 
   std::vector<int64_t> shape_;
   size_t filters_ = 0;
+  size_t num_weights_ = 0;
   Blocking blocking_;
   size_t panel_rows_ = 1;
   std::vector<BlockedWeights> panels_;

@@ -1,18 +1,17 @@
 // KerasDcConv2D: CONV_2D of float32 whose kernel is a blob.
 //
 // Inputs: input (NHWC), blob of [filters, height, width, channels] [, bias,
-// float32 or a blob]. Output: output (NHWC). Custom options, each a byte, a
-// missing one being 0: fused activation, padding (0 SAME, 1 VALID), version of
-// the operator that was replaced less 1, then less 1 too: vertical stride,
-// horizontal stride, vertical dilation, horizontal dilation.
+// float32 or a blob]. Output: output (NHWC). Options: conv_2d_options.h.
 #include <algorithm>
 #include <array>
 #include <climits>
 #include <utility>
 
 #include "decoder.h"
+#include "entry_stream.h"
 #include "kernels/conv_2d.h"
 #include "tflite/bias.h"
+#include "tflite/conv_2d_options.h"
 #include "tflite/op.h"
 
 namespace keras_dc {
@@ -22,64 +21,19 @@ constexpr size_t kInput = 0;
 constexpr size_t kKernel = 1;
 constexpr size_t kBias = 2;
 
-constexpr size_t kNumOptionBytes = 7;
 // Input pixels that one output pixel may look across.
 constexpr int64_t kMaxReach = 4096;
-constexpr uint8_t kSamePadding = 0;
-constexpr uint8_t kValidPadding = 1;
-
-struct Options {
-  Activation activation = Activation::kNone;
-  uint8_t padding = kSamePadding;
-  ConvAxis height;  // stride and dilation only
-  ConvAxis width;
-};
-
-Error ParseOptions(const uint8_t* bytes, size_t size, Options* options) {
-  if (size > kNumOptionBytes) {
-    return "expected at most " + std::to_string(kNumOptionBytes) +
-           " bytes of custom options, got " + std::to_string(size);
-  }
-  std::array<uint8_t, kNumOptionBytes> all = {};
-  std::copy_n(bytes, size, all.begin());
-  if (all[0] >= kNumActivations) {
-    return "unknown fused activation " + std::to_string(all[0]);
-  }
-  if (all[1] > kValidPadding) {
-    return "unknown padding " + std::to_string(all[1]);
-  }
-  options->activation = static_cast<Activation>(all[0]);
-  options->padding = all[1];
-  options->height.stride = all[3] + 1;
-  options->width.stride = all[4] + 1;
-  options->height.dilation = all[5] + 1;
-  options->width.dilation = all[6] + 1;
-  return "";
-}
-
-// Output size and padding as TFLite computes them; false if the output would be
-// empty though the input is not, or negative.
-bool FillAxis(uint8_t padding, ConvAxis* axis) {
-  const int64_t reach = (axis->kernel - 1) * axis->dilation + 1;
-  if (padding == kValidPadding) {
-    if (axis->input < reach) return false;
-    axis->output = (axis->input - reach) / axis->stride + 1;
-    axis->padding = 0;
-    return true;
-  }
-  axis->output = (axis->input + axis->stride - 1) / axis->stride;
-  const int64_t missing =
-      (axis->output - 1) * axis->stride + reach - axis->input;
-  axis->padding = std::max<int64_t>(missing, 0) / 2;
-  return true;
-}
+// Multiplications below which a thread costs more than it brings.
+constexpr size_t kMinMultiplicationsPerThread = 512 * 1024;
+// Weights that low memory has in a form for the kernel at a time.
+constexpr size_t kBlockWeights = 64 * 1024;
 
 class Conv2DOp : public Op {
  public:
   Conv2DOp(const uint8_t* options, size_t options_size,
            std::shared_ptr<WeightCaches> caches)
       : Op("KerasDcConv2D"), caches_(std::move(caches)) {
-    options_error_ = ParseOptions(options, options_size, &options_);
+    options_error_ = ParseConv2DOptions(options, options_size, &options_);
   }
 
   // Holds on to a kernel that is ready, so that the cache keeps it.
@@ -90,9 +44,8 @@ class Conv2DOp : public Op {
     kernel_ = caches_->conv_2d.Find(KeyOf(blob));
     if (kernel_ == nullptr) return;
     blob_ = blob;
-    for (size_t i = 0; i < kernel_shape_.size(); ++i) {
-      kernel_shape_[i] = kernel_->shape()[i];
-    }
+    num_kept_ = kernel_->num_weights();
+    std::copy_n(kernel_->shape().begin(), 4, kernel_shape_.begin());
   }
 
   Error Prepare(TfLiteContext* context) override {
@@ -113,21 +66,25 @@ class Conv2DOp : public Op {
     }
     error = CheckShapes(context);
     if (!error.empty()) return error;
-    Isa isa;
     size_t num_threads;
-    error = ChooseMeans(*context, &isa, &num_threads);
+    error = ChooseMeans(*context, &isa_, &num_threads);
     if (!error.empty()) return error;
-    plan_ = ConvPlan(shape_, static_cast<size_t>(kernel_shape_[0]),
-                     static_cast<size_t>(kernel_shape_[3]), isa, num_threads);
+    const auto make_plan = [&](size_t filters) {
+      return ConvPlan(shape_, filters, static_cast<size_t>(kernel_shape_[3]),
+                      isa_, std::min(num_threads, MostThreads()));
+    };
+    plan_ = make_plan(filters());
     if (output_bytes_ == 0) {
       // Nothing to compute, and so no input that bounds the declared weights.
       if (!(blob == blob_)) kernel_ = nullptr;
       blob_ = blob;
     } else if (caches_->low_memory) {
-      // Decoded to see whether it can be, and dropped.
       blob_ = blob;
-      Conv2D kernel;
-      error = Unpack(&kernel);
+      block_filters_ = std::clamp<size_t>(
+          filters() * kBlockWeights / std::max<size_t>(num_kept_, 1), 1,
+          filters());
+      block_plan_ = make_plan(block_filters_);
+      error = Open();
       if (!error.empty()) return error;
     } else if (kernel_ == nullptr || !(blob == blob_) ||
                !kernel_->Fits(plan_)) {
@@ -149,17 +106,12 @@ class Conv2DOp : public Op {
       return "the shapes changed after AllocateTensors";
     }
     if (output_bytes_ == 0) return "";
-    const Conv2D* kernel = kernel_.get();
-    Conv2D unpacked;
+    const float* bias = bias_.Values(Input(context, kBias));
     if (caches_->low_memory) {
-      const Error error = Unpack(&unpacked);
-      if (!error.empty()) return error;
-      kernel = &unpacked;
+      return RunLowMemory(input->data.f, bias, output->data.f);
     }
-    kernel->Run(plan_, input->data.f, bias_.Values(Input(context, kBias)),
-                options_.activation, &caches_->threads, &scratch_,
-                output->data.f);
-    if (caches_->low_memory) scratch_ = {};
+    kernel_->Run(plan_, input->data.f, bias, options_.activation,
+                 &caches_->threads, &scratch_, output->data.f);
     return "";
   }
 
@@ -182,7 +134,16 @@ class Conv2DOp : public Op {
              ShapeString(info.shape, static_cast<size_t>(info.rank));
     }
     std::copy_n(info.shape, 4, kernel_shape_.begin());
+    num_kept_ = static_cast<size_t>(info.num_kept);
     return "";
+  }
+
+  size_t filters() const { return static_cast<size_t>(kernel_shape_[0]); }
+
+  // To be called after CheckShapes.
+  size_t MostThreads() const {
+    const size_t num_pixels = output_bytes_ / sizeof(float) / filters();
+    return 1 + num_kept_ * num_pixels / kMinMultiplicationsPerThread;
   }
 
   Error CheckShapes(TfLiteContext* context) {
@@ -207,8 +168,8 @@ class Conv2DOp : public Op {
     shape_.width = options_.width;
     shape_.width.input = dims->data[2];
     shape_.width.kernel = kernel_shape_[2];
-    if (!FillAxis(options_.padding, &shape_.height) ||
-        !FillAxis(options_.padding, &shape_.width)) {
+    if (!FillAxis(options_.is_valid_padding, &shape_.height) ||
+        !FillAxis(options_.is_valid_padding, &shape_.width)) {
       return misfit(" without padding");
     }
     for (const ConvAxis& axis : {shape_.height, shape_.width}) {
@@ -257,6 +218,52 @@ class Conv2DOp : public Op {
     return "";
   }
 
+  // For low memory: checks the blob and its streams, and keeps nothing of them.
+  Error Open() {
+    kdc_status status = stream_.Open(blob_.data, blob_.size);
+    is_streamed_ = status == KDC_OK && stream_.is_by_rows();
+    if (is_streamed_) {
+      status = stream_.ForEachBlock(
+          block_filters_, [](const SparseTensor&, size_t) { return KDC_OK; });
+    } else if (status == KDC_OK || status == KDC_INVALID_ARGUMENT) {
+      Conv2D kernel;
+      return Unpack(&kernel);
+    }
+    return status == KDC_OK ? "" : BlobError(status);
+  }
+
+  Error RunLowMemory(const float* input, const float* bias, float* output) {
+    const bool is_finite =
+        !TileKernelOf(isa_).has_non_finite(input, input_bytes_ / sizeof(float));
+    if (!is_streamed_ || !is_finite) {
+      Conv2D kernel;
+      const Error error = Unpack(&kernel);
+      if (!error.empty()) return error;
+      kernel.Run(plan_, input, bias, options_.activation, &caches_->threads,
+                 &scratch_, output);
+      scratch_ = {};
+      return "";
+    }
+    const bool is_tanh = options_.activation == Activation::kTanh;
+    const kdc_status status = stream_.ForEachBlock(
+        block_filters_, [&](const SparseTensor& block, size_t first_filter) {
+          Conv2D kernel;
+          const kdc_status packed = Conv2D::PackBlock(
+              block, block_plan_, first_filter, filters(), &kernel);
+          if (packed != KDC_OK) return packed;
+          kernel.Run(block_plan_, input, bias,
+                     is_tanh ? Activation::kNone : options_.activation,
+                     &caches_->threads, &scratch_, output);
+          return KDC_OK;
+        });
+    scratch_ = {};
+    if (status != KDC_OK) return BlobError(status);
+    if (is_tanh) {
+      ApplyActivation(Activation::kTanh, output_bytes_ / sizeof(float), output);
+    }
+    return "";
+  }
+
   Error Unpack(Conv2D* kernel) const {
     SparseTensor sparse;
     kdc_status status = DecodeSparse(blob_.data, blob_.size, &sparse);
@@ -265,14 +272,21 @@ class Conv2DOp : public Op {
   }
 
   std::shared_ptr<WeightCaches> caches_;
-  Options options_;
+  Conv2DOptions options_;
   Error options_error_;
   std::shared_ptr<const Conv2D> kernel_;
   Blob blob_;
   Bias bias_;
   std::array<int64_t, 4> kernel_shape_ = {};
+  size_t num_kept_ = 0;
   ConvShape shape_;
+  Isa isa_ = Isa::kPortable;
   ConvPlan plan_;
+  // For low memory: the kernel is computed block by block.
+  EntryStream stream_;
+  bool is_streamed_ = false;
+  size_t block_filters_ = 1;
+  ConvPlan block_plan_;
   size_t input_bytes_ = 0;
   size_t output_bytes_ = 0;
   ConvScratch scratch_;
