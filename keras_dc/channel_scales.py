@@ -44,15 +44,16 @@ class Factors:
     scales: np.ndarray
 
 
-def factor_floats(values, axis):
+def factor_floats(values, axis, *, most_centroids=_MAX_CENTROIDS):
     """Factor a float32 tensor into a codebook and a scale per channel.
 
     Args:
         values: float32 array; zeros need no centroid.
         axis: the dimension that counts channels.
+        most_centroids: int, more are of no use to the caller.
 
     Returns:
-        Factors, or None if at most 256 centroids cannot give all values.
+        Factors, or None if that many centroids cannot give all values.
     """
     channels = _distinct_by_channel(values, axis)
     if channels is None or not any(map(len, channels)):
@@ -61,6 +62,8 @@ def factor_floats(values, axis):
     if matched is None:
         return None
     codebook, ratios, assignments = matched
+    if len(codebook) > most_centroids:
+        return None
     if sum(map(len, channels)) < _MIN_PAIRS_PER_NUMBER * (len(codebook) + len(channels)):
         return None
     for find in (_with_float32, _with_float64):

@@ -75,7 +75,9 @@ def _factorings(constant, plain):
         if factors is not None:
             yield axis, factors
     if constant.dtype == "float32":
+        # One codebook for all is there already; only a smaller one is of use.
+        limit = {"most_centroids": plain.num_centroids - 1} if plain.num_centroids else {}
         for axis in _axes_that_regroup(values):
-            factors = channel_scales.factor_floats(values, axis)
-            if factors is not None and len(factors.codebook) < (plain.num_centroids or np.inf):
+            factors = channel_scales.factor_floats(values, axis, **limit)
+            if factors is not None:
                 yield axis, factors
