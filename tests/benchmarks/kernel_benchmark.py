@@ -7,6 +7,7 @@ invoked in turn; medians are reported. The outputs are compared in the same run.
 """
 
 import dataclasses
+import functools
 import json
 import statistics
 import sys
@@ -161,6 +162,11 @@ class Case:
     cold: bool = False
     invokes: int = 1
 
+    @functools.cached_property
+    def compressed(self):
+        """The bytes of `plain` as compressed."""
+        return keras_dc.compress(self.plain)
+
 
 def open_interpreter(make, model, num_threads, x):
     interpreter = make(model_content=model, num_threads=num_threads)
@@ -216,9 +222,8 @@ def seconds_in_turn(interpreters, repeats, *, cold=False, invokes=1):
 def measure(case, repeats, num_threads):
     """Seconds by name and by warm/cold: {"warm": {"ours": .., "dense": ..}, ..}."""
     x = input_of(case.plain)
-    compressed = keras_dc.compress(case.plain)
     interpreters = {
-        "ours": open_interpreter(keras_dc.Interpreter, compressed, num_threads, x),
+        "ours": open_interpreter(keras_dc.Interpreter, case.compressed, num_threads, x),
         "dense": open_interpreter(Interpreter, case.plain, num_threads, x),
     }
     check_outputs(interpreters["ours"], interpreters["dense"])

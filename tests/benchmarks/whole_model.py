@@ -7,11 +7,13 @@ Networks of the paper's shapes with its densities per layer (Han et al. 2016, ta
 compressed model that is named on the command line, trained ones that is, is compared to
 its own `expand`. Figures are those of one thread: how many times faster than dense
 float32; `vgg16_rss_ratio`: resident memory that loading and one invoke add, ours over
-dense, each in a process of its own from a file that is mapped; `vgg16_load_s`: seconds
-until our interpreter is ready.
+dense, each in a process of its own from a file that is mapped, all on one thread;
+`vgg16_load_s`: seconds until our interpreter is ready. `..._low_memory` is the same with
+weights that are decoded at every invoke.
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import subprocess
@@ -19,6 +21,7 @@ import sys
 import tempfile
 
 import kernel_benchmark
+from ai_edge_litert.interpreter import Interpreter
 from kernel_benchmark import RELU, Case, Network
 from rich.console import Console
 
@@ -59,6 +62,9 @@ VGG_16 = [
 # Units and density.
 ALEXNET_DENSE = [(4096, 0.09), (4096, 0.09), (1000, 0.25)]
 VGG_16_DENSE = [(4096, 0.04), (4096, 0.04), (1000, 0.23)]
+# Height and width of the images.
+ALEXNET_SIZE = 227
+VGG_16_SIZE = 224
 MIB = 1 << 20
 
 
@@ -103,9 +109,11 @@ from ai_edge_litert.interpreter import Interpreter
 def resident_kib():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-make = keras_dc.Interpreter if sys.argv[1] == "ours" else Interpreter
+who, path = sys.argv[1:]
+make = Interpreter if who == "dense" else keras_dc.Interpreter
+options = {"low_memory": True} if who == "low_memory" else {}
 before, begin = resident_kib(), time.perf_counter()
-interpreter = make(model_path=sys.argv[2], num_threads=1)
+interpreter = make(model_path=path, num_threads=1, **options)
 interpreter.allocate_tensors()
 seconds = time.perf_counter() - begin
 detail = interpreter.get_input_details()[0]
@@ -116,7 +124,12 @@ print(resident_kib() - before, seconds)
 
 
 def probe(who, path):
-    """(bytes that are resident after an invoke, seconds to load) of a model file."""
+    """(bytes that are resident after an invoke, seconds to load) of a model file.
+
+    Args:
+        who: "ours", "low_memory" or "dense".
+        path: of the `.tflite` file.
+    """
     command = [sys.executable, "-c", PROBE, who, str(path)]
     # Where the sources do not hide the installed package.
     folder = pathlib.Path(__file__).parent
@@ -125,22 +138,42 @@ def probe(who, path):
     return int(kib) * 1024, float(seconds)
 
 
-def memory_figures(plain, console):
+def memory_figures(case, console, repeats):
+    """Prints and returns what a network takes of memory and of time to load."""
+    resident, ready = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         dense_path = pathlib.Path(folder) / "dense.tflite"
         path = pathlib.Path(folder) / "compressed.tflite"
-        dense_path.write_bytes(plain)
-        path.write_bytes(keras_dc.compress(plain))
-        dense_bytes, dense_seconds = probe("dense", dense_path)
-        our_bytes, seconds = min((probe("ours", path) for _ in range(3)), key=lambda pair: pair[1])
-    console.print(
-        f"VGG-16 resident: ours {our_bytes / MIB:.1f} MiB, dense {dense_bytes / MIB:.1f} MiB; "
-        f"ready after: ours {seconds:.3f} s, dense {dense_seconds:.3f} s"
-    )
+        dense_path.write_bytes(case.plain)
+        path.write_bytes(case.compressed)
+        for who in ("ours", "low_memory", "dense"):
+            probes = [probe(who, dense_path if who == "dense" else path) for _ in range(repeats)]
+            resident[who], ready[who] = map(min, zip(*probes, strict=True))
+    for who, size in resident.items():
+        console.print(
+            f"{case.key}, {who}: {size / MIB:.1f} MiB resident, ready after {ready[who]:.3f} s"
+        )
     return {
-        "vgg16_rss_ratio": round(our_bytes / dense_bytes, 4),
-        "vgg16_load_s": round(seconds, 3),
+        f"{case.key}_rss_ratio": round(resident["ours"] / resident["dense"], 4),
+        f"{case.key}_load_s": round(ready["ours"], 3),
+        f"{case.key}_low_memory_rss_ratio": round(resident["low_memory"] / resident["dense"], 4),
     }
+
+
+def low_memory_figures(case, console, repeats):
+    """Prints and returns how fast low memory is beside the dense interpreter."""
+    x = kernel_benchmark.input_of(case.plain)
+    make = functools.partial(keras_dc.Interpreter, low_memory=True)
+    interpreters = {
+        "low_memory": kernel_benchmark.open_interpreter(make, case.compressed, 1, x),
+        "dense": kernel_benchmark.open_interpreter(Interpreter, case.plain, 1, x),
+    }
+    kernel_benchmark.check_outputs(*interpreters.values())
+    seconds = kernel_benchmark.seconds_in_turn(interpreters, repeats)
+    ratio = seconds["dense"] / seconds["low_memory"]
+    milliseconds = ", ".join(f"{who} {s * 1e3:.1f} ms" for who, s in seconds.items())
+    console.print(f"{case.key}, one thread: {milliseconds}: {ratio:.2f}x")
+    return {f"{case.key}_low_memory": round(ratio, 2)}
 
 
 def trained_case(path):
@@ -155,16 +188,18 @@ def main():
     args = parser.parse_args()
     console = Console()
     with console.status("building VGG-16"):
-        vgg_16 = build(224, VGG_16, VGG_16_DENSE)
+        vgg_16 = build(VGG_16_SIZE, VGG_16, VGG_16_DENSE)
     cases = [
         *map(trained_case, args.models),
-        Case("alexnet", "AlexNet", build(227, ALEXNET, ALEXNET_DENSE)),
+        Case("alexnet", "AlexNet", build(ALEXNET_SIZE, ALEXNET, ALEXNET_DENSE)),
         Case("vgg16", "VGG-16", vgg_16),
     ]
     figures = kernel_benchmark.measure_all(
         "Whole models", cases, repeats=args.repeats, threads=args.threads
     )
-    figures.update(memory_figures(vgg_16, console))
+    for case in cases[-2:]:
+        figures.update(low_memory_figures(case, console, args.repeats))
+        figures.update(memory_figures(case, console, min(args.repeats, 3)))
     print(json.dumps(figures))
 
 
