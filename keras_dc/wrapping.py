@@ -61,9 +61,11 @@ def find_biases(layer):
 
 def _find_weights(layer):
     found = {}
+    # By identity: in Keras 3.6 they are no instances of `keras.Variable`.
+    variables = {id(variable) for variable in layer.variables}
     for prefix, owner in _walk(layer, layer.name):
         for attribute, value in vars(owner).items():
-            if isinstance(value, keras.Variable):
+            if id(value) in variables:
                 name = f"{prefix}/{value.name}"
                 weight = found.get(id(value), Weight(name, value, ()))
                 places = (*weight.places, (owner, attribute))
