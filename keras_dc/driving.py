@@ -150,7 +150,10 @@ class LayerDriver(keras.callbacks.Callback):
 
     def update_due_layers(self):
         # On JAX, `self.model` brings the variables up to date; `_layers` does not.
-        step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        optimizer = self.model.optimizer
+        # In Keras 3.6 only the inner optimizer of a scaled loss counts.
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        step = int(keras.ops.convert_to_numpy(optimizer.iterations))
         self._latest_step = step
         if self._last_updates is None:
             self._last_updates = [self._last_update(layer, step) for layer in self._layers]

@@ -132,7 +132,7 @@ def test_loss_scaling_counts_real_updates(kind):
     model = wrapped(kind)
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01))
     fit(kind, compiled(model, optimizer=optimizer), epochs=4)
-    assert int(optimizer.iterations) == 32
+    assert int(optimizer.inner_optimizer.iterations) == 32
     if kind != "shared":
         assert zeros(model) == [48, 16]
 
