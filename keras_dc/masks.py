@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Values looked at together: few enough to stay in the cache.
+_BLOCK = 2**16
+
 
 def magnitude_mask(weights, sparsity):
     """1 for the `round((1 - sparsity) * size)` largest magnitudes, 0 elsewhere.
@@ -154,27 +157,34 @@ def kept_count(size, sparsity):
 def _keep_largest(magnitudes, count):
     """float32 mask of the `count` largest; the first ones among equals."""
     flat = magnitudes.ravel()
-    threshold = _largest(flat, count)
-    mask = flat >= threshold
-    excess = np.count_nonzero(mask) - count
-    if excess > 0:
-        mask[np.flatnonzero(flat == threshold)[-excess:]] = False
-    return mask.astype(np.float32).reshape(magnitudes.shape)
+    threshold, num_kept = _threshold(flat, count)
+    mask = np.empty(flat.size, np.float32)
+    np.greater_equal(flat, threshold, out=mask)
+    if num_kept > count:
+        mask[np.flatnonzero(flat == threshold)[count - num_kept :]] = 0.0
+    return mask.reshape(magnitudes.shape)
 
 
-def _largest(values, count):
-    """The `count`-th largest of `values`, float array `(n,)`."""
-    size = values.size
-    if size >= 2**17:
+def _threshold(values, count):
+    """The `count`-th largest of `values`, float array `(n,)`, and how many are as large."""
+    size, num_above = values.size, 0
+    candidates = values
+    if size >= 2 * _BLOCK:
         # A sample brackets it, so that only a few values have to be put in order. What
         # was counted says whether the bracket was right.
         sample = np.sort(values[:: size // 2**14])
         place, margin = sample.size * (1.0 - count / size), 2.0 * sample.size**0.5
         low = sample[max(0, int(place - margin))]
         high = sample[min(sample.size - 1, int(place + margin))]
-        above = values > high
-        rank = count - np.count_nonzero(above)
-        bracket = values[(values >= low) ^ above]
-        if 1 <= rank <= bracket.size:
-            values, count = bracket, rank
-    return np.partition(values, values.size - count)[values.size - count]
+        bracketed = []
+        for start in range(0, size, _BLOCK):
+            block = values[start : start + _BLOCK]
+            above = block > high
+            num_above += np.count_nonzero(above)
+            bracketed.append(block[(block >= low) ^ above])
+        candidates = np.concatenate(bracketed)
+        if not 1 <= count - num_above <= candidates.size:
+            candidates, num_above = values, 0
+    place = candidates.size - (count - num_above)
+    threshold = np.partition(candidates, place)[place]
+    return threshold, num_above + np.count_nonzero(candidates >= threshold)

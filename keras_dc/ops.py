@@ -37,8 +37,9 @@ _LARGEST_VERSION = 256
 # the least, are still 1.1 times as fast.
 _BREAK_EVEN_DENSITY = 0.55
 
-# The fused convolution counts how far a kernel reaches in 13 bits.
+# How far the kernel of a fused convolution may reach: along an axis, and both multiplied.
 _LONGEST_REACH = 4096
+_LARGEST_REACH = 65536
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,12 +163,10 @@ def fused_form(model, subgraph, operator):
     # Grouped convolutions have kernels of fewer channels than their input.
     if fusable.name == CONV_2D and (np.size(x) != 4 or x[3] != weights[3]):
         return None
-    if (
-        fusable.name == CONV_2D
-        and max(weights[1] * options.dilationHFactor, weights[2] * options.dilationWFactor)
-        > _LONGEST_REACH
-    ):
-        return None
+    if fusable.name == CONV_2D:
+        height, width = weights[1] * options.dilationHFactor, weights[2] * options.dilationWFactor
+        if max(height, width) > _LONGEST_REACH or height * width > _LARGEST_REACH:
+            return None
     packed = fusable.pack(options)
     if packed is None:
         return None

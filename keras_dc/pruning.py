@@ -248,11 +248,11 @@ class PrunedLayer(DrivenLayer):
                 continue
             if self.straight_through:
                 self.thresholds[i].assign(0.0)
-            # What grows starts at zero, whatever its gradients added up to; and what is
-            # pruned must not come back later by a stale value.
-            kept = variable * mask
+            # What grows, and with RigL what is dropped, starts at zero, whatever gradients
+            # added up to there.
+            if self.regrow_fraction is not None or np.any(new_mask > host_array(mask)):
+                variable.assign(variable * mask * new_mask)
             mask.assign(new_mask)
-            variable.assign(kept * mask)
 
     def options(self):
         return {

@@ -131,6 +131,20 @@ def test_fused_convolutions_keep_their_options(stride, padding, dilation):
     assert tflite_diff.differences(graph.model, expanded) == []
 
 
+def test_kernels_that_reach_far_are_not_fused():
+    graph = conv_net()
+    options = graph.subgraph.operators[0].builtinOptions
+    height, width = graph.subgraph.tensors[graph.subgraph.operators[0].inputs[1]].shape[1:3]
+    options.dilationHFactor, options.dilationWFactor = 256 // height, 256 // width
+    assert operators(compression.compress(graph.serialize())) == [ops.CONV_2D] * 2
+    options.dilationHFactor, options.dilationWFactor = 256 // height, 260 // width + 1
+    assert operators(compression.compress(graph.serialize())) == [
+        ops.DECODE,
+        "CONV_2D",
+        "CONV_2D",
+    ]
+
+
 def test_grouped_convolutions_are_not_fused():
     graph = Graph()
     x = graph.input((-1, 8, 8, 8))

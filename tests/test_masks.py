@@ -130,3 +130,25 @@ def test_regrowth_without_pruned_weights_is_by_magnitude():
     np.testing.assert_array_equal(
         regrown_mask(weights, np.ones(8), 0.5, fraction=0.3), magnitude_mask(weights, 0.5)
     )
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.9, 0.999999])
+@pytest.mark.parametrize("kind", ["normal", "few values", "mostly zero", "sorted", "periodic"])
+def test_masks_of_many_weights_are_those_of_a_sort(kind, sparsity):
+    rng = np.random.default_rng(3)
+    weights = rng.normal(size=300_000).astype(np.float32)
+    if kind == "few values":
+        weights = np.round(weights)
+    elif kind == "mostly zero":
+        weights[rng.random(weights.size) < 0.8] = 0
+    elif kind == "sorted":
+        weights = np.sort(weights)
+    elif kind == "periodic":
+        # A stride sees only the small ones.
+        weights = np.where(np.arange(weights.size) % 18 == 0, 0, weights)
+    mask = magnitude_mask(weights, sparsity)
+    # Stable, so that of equal magnitudes the first come first.
+    order = np.argsort(-np.abs(weights), kind="stable")
+    expected = np.zeros(weights.size)
+    expected[order[: kept_count(weights.size, sparsity)]] = 1
+    np.testing.assert_array_equal(mask, expected)

@@ -23,6 +23,8 @@ constexpr size_t kBias = 2;
 
 // Input pixels that one output pixel may look across.
 constexpr int64_t kMaxReach = 4096;
+// Of both axes multiplied: the tables of a plan grow with it.
+constexpr int64_t kMaxArea = 65536;
 // Multiplications below which a thread costs more than it brings.
 constexpr size_t kMinMultiplicationsPerThread = 512 * 1024;
 // Weights that low memory has in a form for the kernel at a time.
@@ -172,8 +174,11 @@ class Conv2DOp : public Op {
         !FillAxis(options_.is_valid_padding, &shape_.width)) {
       return misfit(" without padding");
     }
+    int64_t area = 1;
     for (const ConvAxis& axis : {shape_.height, shape_.width}) {
-      if (axis.kernel * axis.dilation > kMaxReach) {
+      const int64_t reach = axis.kernel * axis.dilation;
+      area *= std::min(reach, kMaxArea);
+      if (reach > kMaxReach || area > kMaxArea) {
         return "a kernel of shape " + kernel + " reaches too far to be fused";
       }
     }
