@@ -180,7 +180,7 @@ def _threshold(values, count):
         for start in range(0, size, _BLOCK):
             block = values[start : start + _BLOCK]
             above = block > high
-            num_above += np.count_nonzero(above)
+            num_above += int(np.count_nonzero(above))
             bracketed.append(block[(block >= low) ^ above])
         candidates = np.concatenate(bracketed)
         if not 1 <= count - num_above <= candidates.size:

@@ -12,6 +12,7 @@ HERE = pathlib.Path(__file__).parent
 TESTS = {
     "jax": [
         "test_cloning",
+        "test_independence",
         "test_layer_kinds",
         "test_masking",
         "test_monitoring",

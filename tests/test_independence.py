@@ -59,31 +59,31 @@ def test_penalties_and_constraints_see_weights_together():
 
 
 def trained(optimizer, **layer_options):
-    """A pruned model after a training: (kernel under the mask, model)."""
+    """A pruned model after a training, and how far its last epoch moved pruned weights."""
     keras.utils.set_random_seed(1)
     hidden = layers.Dense(10, activation="relu", name="hidden", **layer_options)
     model = keras.Sequential([keras.Input((6,)), hidden, layers.Dense(2)])
     pruned = dc.prune(model, dc.PolynomialDecay(0.2, 0.8, 0, 24, frequency=5))
     pruned.compile(optimizer, "mse")
-    callbacks = [dc.PruningCallback()]
-    pruned.fit(X, Y, batch_size=8, epochs=4, verbose=0, shuffle=False, callbacks=callbacks)
     layer = pruned.get_layer("hidden")
-    below = np.array(layer.kernels[0].variable.value)[layer.current_masks()[0] == 0]
-    return below, pruned
+    options = {"batch_size": 8, "verbose": 0, "shuffle": False}
+    pruned.fit(X, Y, epochs=4, callbacks=[dc.PruningCallback()], **options)
+    before = np.array(layer.kernels[0].variable.value)
+    pruned.fit(X, Y, callbacks=[dc.PruningCallback()], **options)
+    moves = np.array(layer.kernels[0].variable.value) - before
+    return pruned, np.abs(moves[layer.current_masks()[0] == 0]).max()
 
 
 def test_what_pruned_weights_learn_changes_nothing_that_counts():
-    free, model = trained(optimizers.Adam(0.01))
-    held, reference = trained(OwnAdam(0.01))
-    assert np.any(free != held)
+    model, moves = trained(optimizers.Adam(0.01))
+    reference, _ = trained(OwnAdam(0.01))
+    assert moves > 0
     for one, other in zip(dc.strip(model).get_weights(), dc.strip(reference).get_weights()):
         np.testing.assert_array_equal(one, other)
 
 
 def test_gradients_are_masked_where_a_norm_or_a_penalty_would_see_them():
-    loose = np.abs(trained(optimizers.SGD(0.1))[0]).max()
-    assert loose > 0
-    assert np.all(trained(optimizers.SGD(0.1, clipnorm=100.0))[0] == 0)
-    assert np.all(
-        trained(optimizers.SGD(0.1), kernel_regularizer=keras.regularizers.L2(0.0))[0] == 0
-    )
+    assert trained(optimizers.SGD(0.1))[1] > 0
+    assert trained(optimizers.SGD(0.1, clipnorm=100.0))[1] == 0
+    penalty = keras.regularizers.L2(0.0)
+    assert trained(optimizers.SGD(0.1), kernel_regularizer=penalty)[1] == 0

@@ -113,9 +113,8 @@ TEST(Conv2DOp, RefusesWhatDisagrees) {
                 "[filters, height, width, channels]");
   ExpectRefused({EncodeFloats({}, {1, 0, 2, 1})},
                 "[filters, height, width, channels]");
-  ExpectRefused(
-      {EncodeFloats(std::vector<float>(4097), {1, 1, 4097, 1}), dims},
-      "[1, 1, 4097, 1] reaches too far");
+  ExpectRefused({EncodeFloats(std::vector<float>(4097), {1, 1, 4097, 1}), dims},
+                "[1, 1, 4097, 1] reaches too far");
   ExpectRefused(
       {EncodeFloats(std::vector<float>(256 * 257), {1, 256, 257, 1}), dims},
       "[1, 256, 257, 1] reaches too far");
