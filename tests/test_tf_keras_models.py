@@ -119,6 +119,7 @@ def test_their_models_are_converted(tmp_path):
     root = str(pathlib.Path(keras_dc.__file__).parents[1])
     result = subprocess.run(
         [sys.executable, "-c", CODE, str(tmp_path)],
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
