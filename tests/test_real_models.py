@@ -14,7 +14,7 @@ import pytest
 import runtime_process
 
 import keras_dc as dc
-from keras_dc import conversion
+from keras_dc import conversion, verification
 
 PAPER = pathlib.Path(__file__).parents[1] / "tutorials" / "paper"
 
@@ -182,7 +182,8 @@ def test_every_committed_row_runs_and_is_smaller():
         assert row["compressed_bytes"] < row["float_bytes"]
         assert row["runtimes"]["litert"]["runs"]
         for outcome in row["runtimes"].values():
-            assert not outcome["runs"] or outcome["difference"] < 1e-5
+            # Rounding adds up over the hundred layers of the deepest.
+            assert not outcome["runs"] or outcome["difference"] < verification.OUTPUT_TOLERANCE
     for row in results["models"]:
         assert row["ratio_to_zip"] > 1
         assert row["ratio"] > 10
