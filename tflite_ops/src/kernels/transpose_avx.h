@@ -62,31 +62,36 @@ inline void Scatter8(const OutputRange& range, const float* sums, size_t stride,
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 
-// Of 16 pixels: as 8 by 8, the quarters of a register being lanes 0, 4, 8, 12.
-inline void Gather8x16(const float* const* pixels, size_t channel,
-                       size_t stride, float* panel, __m512 zeros[2]) {
-  // rows[i]: the first and the last four channels of pixel i, then of i + 8.
-  __m512 t[8], u[8];
-  const auto load = [&](size_t l) {
-    return _mm512_insertf32x8(
-        _mm512_castps256_ps512(_mm256_loadu_ps(pixels[l] + channel)),
-        _mm256_loadu_ps(pixels[l + 8] + channel), 1);
-  };
+// Transposes the 4 by 4 blocks of each quarter: u[j] gets column j of rows[0]
+// to rows[3], and u[j + 4] that of rows[4] to rows[7].
+inline void TransposeQuarters(const __m512 rows[8], __m512 u[8]) {
+  __m512 t[8];
   for (size_t i = 0; i < 8; i += 2) {
-    const __m512 even = load(i), odd = load(i + 1);
-    zeros[0] = _mm512_fmadd_ps(even, _mm512_setzero_ps(), zeros[0]);
-    zeros[1] = _mm512_fmadd_ps(odd, _mm512_setzero_ps(), zeros[1]);
-    t[i] = _mm512_unpacklo_ps(even, odd);
-    t[i + 1] = _mm512_unpackhi_ps(even, odd);
+    t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
   }
-  // u[c], u[c + 4]: channels c and c + 4 of pixels 0 to 3 and of 4 to 7, each
-  // with those 8 further on.
   for (size_t i = 0; i < 8; i += 4) {
     u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
     u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
     u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
     u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
   }
+}
+
+// Of 16 pixels: as 8 by 8, the quarters of a register being lanes 0, 4, 8, 12.
+inline void Gather8x16(const float* const* pixels, size_t channel,
+                       size_t stride, float* panel, __m512 zeros[2]) {
+  // rows[i]: the first and the last four channels of pixel i, then of i + 8.
+  __m512 rows[8], u[8];
+  for (size_t l = 0; l < 8; ++l) {
+    rows[l] = _mm512_insertf32x8(
+        _mm512_castps256_ps512(_mm256_loadu_ps(pixels[l] + channel)),
+        _mm256_loadu_ps(pixels[l + 8] + channel), 1);
+    zeros[l % 2] = _mm512_fmadd_ps(rows[l], _mm512_setzero_ps(), zeros[l % 2]);
+  }
+  // u[c], u[c + 4]: channels c and c + 4 of pixels 0 to 3 and of 4 to 7, each
+  // with those 8 further on.
+  TransposeQuarters(rows, u);
   const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
   const __m512i high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
   const auto join = [&](size_t i, __m512i quarters) {
@@ -103,24 +108,14 @@ inline void Scatter8x16(const OutputRange& range, const float* sums,
                         size_t stride, size_t row, float* const* pixels) {
   const __m512 lowest = _mm512_set1_ps(range.lowest);
   const __m512 highest = _mm512_set1_ps(range.highest);
-  __m512 t[8], u[8];
-  const auto load = [&](size_t r) {
+  __m512 rows[8], u[8];
+  for (size_t r = 0; r < 8; ++r) {
     // Where an operand is a NaN, the second one is the result.
-    return _mm512_min_ps(
+    rows[r] = _mm512_min_ps(
         highest, _mm512_max_ps(lowest, _mm512_load_ps(sums + r * stride)));
-  };
-  for (size_t i = 0; i < 8; i += 2) {
-    const __m512 even = load(i), odd = load(i + 1);
-    t[i] = _mm512_unpacklo_ps(even, odd);
-    t[i + 1] = _mm512_unpackhi_ps(even, odd);
   }
   // u[i], u[i + 4]: rows 0 to 3 and rows 4 to 7 of pixels i, i + 4, ...
-  for (size_t i = 0; i < 8; i += 4) {
-    u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
-    u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
-    u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
-    u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
-  }
+  TransposeQuarters(rows, u);
   const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
   const __m512i high = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
   const auto write = [&](size_t l, __m256 channels) {
