@@ -26,9 +26,14 @@ _KERNEL_INPUTS: dict = {
 }
 _LOOKUPS = (_CODE.GATHER, _CODE.EMBEDDING_LOOKUP)
 # Through these a constant reaches the op that computes with it.
-_PASSING = (_CODE.DEQUANTIZE, _CODE.DENSIFY, _CODE.TRANSPOSE, _CODE.RESHAPE)
-_KEEPS_AXES = (_CODE.DEQUANTIZE, _CODE.DENSIFY)
-_LONGEST_PATH = 4
+_MOVES_AXES = (_CODE.TRANSPOSE, _CODE.RESHAPE)
+_PASSING = (_CODE.DEQUANTIZE, _CODE.DENSIFY, *_MOVES_AXES)
+# Ops that hand their inputs, from this position on, to the subgraphs that the options name.
+_CALLS: dict = {
+    _CODE.IF: (1, ("thenSubgraphIndex", "elseSubgraphIndex")),
+    _CODE.WHILE: (0, ("condSubgraphIndex", "bodySubgraphIndex")),
+}
+_LONGEST_PATH = 6
 _NO_KERNEL = "no kernel"
 
 
@@ -77,22 +82,45 @@ def find_kernels(model, constants):
 
 
 def _readers_behind(model):
-    """Who reads the first output of each operator that passes a constant on, by its identity.
+    """Who reads what becomes of an input, for the inputs that are passed on.
 
-    Values are lists of `(operator, input position)`; None stands for the graph's outputs.
+    Keys are `(identity of the operator, input position)`, values are lists of such
+    `(operator, input position)`; None stands for the outputs of a graph.
     """
+    readers = [_readers_in(subgraph) for subgraph in model.subgraphs]
     found = {}
-    for subgraph in model.subgraphs:
-        readers = collections.defaultdict(list)
+    for subgraph, readers_here in zip(model.subgraphs, readers):
         for operator in subgraph.operators:
-            for position, index in enumerate(operator.inputs):
-                readers[int(index)].append((operator, position))
-        for index in subgraph.outputs:
-            readers[int(index)].append((None, 0))
-        for operator in subgraph.operators:
-            if _code_of(model, operator) in _PASSING and len(operator.outputs):
-                found[id(operator)] = readers[int(operator.outputs[0])]
+            code = _code_of(model, operator)
+            if code in _PASSING and len(operator.outputs):
+                found[id(operator), 0] = readers_here[int(operator.outputs[0])]
+            elif code in _CALLS:
+                first, names = _CALLS[code]
+                called = [getattr(operator.builtinOptions, name, -1) for name in names]
+                inside = [
+                    (model.subgraphs[index].inputs, readers[index])
+                    for index in called
+                    if 0 <= index < len(readers)
+                ]
+                for position in range(first, len(operator.inputs)):
+                    found[id(operator), position] = [
+                        reader
+                        for inputs, readers_inside in inside
+                        for index in inputs[position - first : position - first + 1]
+                        for reader in readers_inside[int(index)]
+                    ]
     return found
+
+
+def _readers_in(subgraph):
+    """`(operator, input position)` of all readers of each tensor; None for the outputs."""
+    readers = collections.defaultdict(list)
+    for operator in subgraph.operators:
+        for position, index in enumerate(operator.inputs):
+            readers[int(index)].append((operator, position))
+    for index in subgraph.outputs:
+        readers[int(index)].append((None, 0))
+    return readers
 
 
 def _code_of(model, operator):
@@ -107,13 +135,14 @@ def _uses(model, readers_behind, operator, position, longest):
     kernels = _KERNEL_INPUTS.get(code, {})
     if position in kernels:
         return [(kernels[position], code not in _LOOKUPS)]
-    if code not in _PASSING or position != 0 or not longest:
+    behind = readers_behind.get((id(operator), position))
+    if behind is None or not longest:
         return [(_NO_KERNEL, False)]
     uses = [
         use
-        for reader, place in readers_behind.get(id(operator), ())
+        for reader, place in behind
         for use in _uses(model, readers_behind, reader, place, longest - 1)
     ]
-    if code in _KEEPS_AXES:
-        return uses
-    return [(axis if axis == _NO_KERNEL else None, is_summed) for axis, is_summed in uses]
+    if code in _MOVES_AXES:
+        return [(axis if axis == _NO_KERNEL else None, is_summed) for axis, is_summed in uses]
+    return uses
