@@ -42,7 +42,8 @@ def prune_and_cluster(model, constants, *, sparsity, num_clusters, name_of):
 
     Weights are what FULLY_CONNECTED, convolutions, BATCH_MATMUL, GATHER and recurrent ops
     multiply with or look up, of at least two dimensions, float32 or float16, directly,
-    behind DEQUANTIZE or DENSIFY, or in the branches and bodies of IF and WHILE. All else is left alone: biases, quantized constants.
+    behind DEQUANTIZE or DENSIFY, or in the branches and bodies of IF and WHILE. All
+    else is left alone: biases, quantized constants.
 
     Args:
         model: `schema.ModelT`; its buffers are changed in place, as are `constants`.
