@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from tiny_models import mlp
 
 ROOT = pathlib.Path(__file__).parents[1]
 TUTORIALS = ROOT / "tutorials"
@@ -90,3 +91,46 @@ def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
     printed = capsys.readouterr().out
     for text in ["Layers", "Test error", "Whole files", "Shannon", "gzip", "xz", "zstd"]:
         assert text in printed
+
+
+def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
+    """Of itself it trains a net; of a named file it shows the sizes."""
+    mnist = load("mnist", monkeypatch)
+    load("lenet_300_100", monkeypatch)
+    load("quickstart", monkeypatch)
+    tutorial = load("only_a_tflite", monkeypatch)
+    whole = mnist.load()
+    little = mnist.Mnist(
+        whole.x_train[:1280], whole.y_train[:1280], whole.x_test[:500], whole.y_test[:500]
+    )
+    monkeypatch.setattr(mnist, "load", lambda: little)
+    labels = ["as it is", "32 clusters"]
+    monkeypatch.setattr(tutorial, "SETTINGS", {label: tutorial.SETTINGS[label] for label in labels})
+    monkeypatch.setattr(sys, "argv", ["only_a_tflite.py"])
+    tutorial.main()
+    rows = table_rows(capsys.readouterr().out)
+    assert list(rows)[1:] == ["uncompressed", *labels]
+    plain_error = float(rows["uncompressed"][-1])
+    assert 0 < plain_error < 60
+    assert [float(cell) for cell in rows["as it is"][-2:]] == [0, plain_error]
+    kilobytes, ratio, zipped, weights_off, test_error = (
+        float(cell.rstrip("x")) for cell in rows["32 clusters"][1:]
+    )
+    assert kilobytes < zipped
+    assert ratio > 5
+    assert 0 < weights_off < 10
+    assert test_error == pytest.approx(plain_error, abs=3)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(mlp().serialize())
+    monkeypatch.setattr(sys, "argv", ["only_a_tflite.py", str(path)])
+    tutorial.main()
+    assert list(table_rows(capsys.readouterr().out))[1:] == labels
+
+
+def table_rows(printed):
+    """Rows of the printed tables by their first cell."""
+    lines = [line for line in printed.splitlines() if line.startswith(("│", "┃"))]
+    cells = [
+        [cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in lines
+    ]
+    return {row[0]: row for row in cells}

@@ -39,9 +39,8 @@ def keras_error(model, data):
     return 100 * float(np.mean(np.argmax(logits, axis=-1) != data.y_test))
 
 
-def interpreter_error(path, data):
-    """Test error of a TFLite file in percent, measured in an interpreter."""
-    interpreter = dc.Interpreter(path)
+def interpreter_error(interpreter, data):
+    """Test error in percent of the model in a TFLite interpreter."""
     image = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(image, data.x_test.shape)
     interpreter.allocate_tensors()
@@ -160,7 +159,7 @@ def measure(models, path, data):
         "dense_error": keras_error(models["dense"], data),
         "pruned_error": keras_error(models["pruned"], data),
         "shared_error": keras_error(models["shared"], data),
-        "compressed_error": interpreter_error(path, data),
+        "compressed_error": interpreter_error(dc.Interpreter(path), data),
         "float_bytes": len(dense_tflite),
         "compressed_bytes": compressed_bytes,
         "huffman_bytes": len(huffman),

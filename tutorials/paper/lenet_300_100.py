@@ -58,7 +58,7 @@ def run(data, seed, *, epochs):
         path = pathlib.Path(folder) / "lenet_300_100.tflite"
         dc.convert(plain, path, coder="arithmetic")
         kernels = [row for row in dc.inspect(path) if len(row.blob.shape) > 1]
-        error = quickstart.interpreter_error(path, data)
+        error = quickstart.interpreter_error(dc.Interpreter(path), data)
         compressed_bytes = path.stat().st_size
     float_bytes = len(to_tflite(dense))
     kept = sum(row.num_weights * row.density for row in kernels)
