@@ -294,6 +294,50 @@ def test_convolution_agrees_with_the_built_in_op(process, shape, options):
         np.testing.assert_allclose(y, y_expected, rtol=1e-4, atol=1e-5)
 
 
+def pooling_model(code, options, *, behind_convolution, channels):
+    """One pooling; `behind_convolution` puts a KerasDcConv2D first that changes nothing."""
+    model = runtime_models.Model()
+    graph = model.graph()
+    x, y = graph.tensor([1, 9, 10, channels]), graph.tensor([1, 1, 1, channels])
+    features = x
+    if behind_convolution:
+        features = graph.tensor([1, 9, 10, channels])
+        kernel = np.eye(channels, dtype=np.float32).reshape(channels, 1, 1, channels)
+        graph.op("KerasDcConv2D", [x, graph.constant(codec.encode(kernel))], [features])
+    graph.op(code, [features], [y], options)
+    graph.ends([x], [y])
+    return model.pack()
+
+
+POOLINGS = [
+    {"window": (2, 2), "stride": (2, 2)},
+    {"window": (3, 3), "stride": (2, 2), "padding": "SAME", "activation": "RELU"},
+    {"window": (3, 2), "stride": (1, 3), "padding": "SAME", "activation": "RELU6"},
+    {"window": (4, 5), "stride": (1, 1), "activation": "RELU_N1_TO_1"},
+]
+
+
+@pytest.mark.parametrize("resolver", ["AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"])
+@pytest.mark.parametrize("settings", POOLINGS, ids=str)
+def test_poolings_behind_a_convolution_give_what_the_built_in_op_gives(process, settings, resolver):
+    options = schema.Pool2DOptionsT()
+    options.padding = getattr(schema.Padding, settings.get("padding", "VALID"))
+    activation = settings.get("activation", "NONE")
+    options.fusedActivationFunction = getattr(schema.ActivationFunctionType, activation)
+    options.filterHeight, options.filterWidth = settings["window"]
+    options.strideH, options.strideW = settings["stride"]
+    for code, tolerance in ((builtin.MAX_POOL_2D, 0), (builtin.AVERAGE_POOL_2D, 1e-6)):
+        ours, plain = (
+            pooling_model(code, options, behind_convolution=coded, channels=21)
+            for coded in (True, False)
+        )
+        feeds = [[random_input((n, h, 10, 21), seed=n) * 4] for n, h in ((1, 9), (3, 12), (1, 9))]
+        results = process(runtime_process.run, ours, *feeds, resolver=resolver)
+        expected = process(runtime_process.run_plain, plain, *feeds, resolver=resolver)
+        for [y], [y_expected] in zip(results, expected, strict=True):
+            np.testing.assert_allclose(y, y_expected, rtol=tolerance, atol=tolerance)
+
+
 def test_grouped_convolution_is_refused(process):
     model = fused_convolution_model(
         sparse_weights((6, 3, 3, 2)),

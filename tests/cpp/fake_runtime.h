@@ -123,6 +123,16 @@ class FakeRuntime {
     return plan_.back();
   }
 
+  // An op of the runtime's own, which this runtime has not got.
+  int AddBuiltin(int code, void* params, const std::vector<int>& inputs,
+                 const std::vector<int>& outputs) {
+    const int index = AddNode(nullptr, nullptr, inputs, outputs);
+    Node& node = *nodes_[static_cast<size_t>(index)];
+    node.registration.builtin_code = code;
+    node.tflite.builtin_data = params;
+    return index;
+  }
+
   TfLiteStatus ApplyDelegate(TfLiteDelegate* delegate) {
     plan_before_delegate_ = plan_;
     return delegate->Prepare(&context_, delegate);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "kernels/non_finite.h"
@@ -25,20 +24,6 @@ constexpr size_t kTransposed = 8;
 constexpr size_t kMaxPointwiseOutputs = 8;
 
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
-
-OutputRange RangeOf(Activation activation) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  switch (activation) {
-    case Activation::kRelu:
-      return {0.0f, kInfinity};
-    case Activation::kRelu6:
-      return {0.0f, 6.0f};
-    case Activation::kReluN1To1:
-      return {-1.0f, 1.0f};
-    default:
-      return {-kInfinity, kInfinity};
-  }
-}
 
 size_t NumPixels(size_t batch, int64_t height, int64_t width) {
   return batch * static_cast<size_t>(height) * static_cast<size_t>(width);
@@ -189,7 +174,7 @@ bool Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
   const BlockedWeights& panel = panels_[item % panels_.size()];
   plan.grid.InputPixels(tile, worker->pixels.data());
   for (size_t i = 0; i < worker->inputs.size(); ++i) {
-    const int64_t pixel = worker->pixels[i];
+    const int32_t pixel = worker->pixels[i];
     worker->inputs[i] =
         pixel < 0 ? zeros
                   : input + static_cast<size_t>(pixel) * blocking_.num_channels;
@@ -197,7 +182,7 @@ bool Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
   plan.grid.OutputPixels(tile, worker->pixels.data());
   const size_t num_outputs = plan.grid.NumOutputs(tile);
   for (size_t i = 0; i < num_outputs * plan.kernel.lanes; ++i) {
-    const int64_t pixel = worker->pixels[i];
+    const int32_t pixel = worker->pixels[i];
     worker->outputs[i] =
         pixel < 0
             ? nullptr

@@ -42,7 +42,7 @@ struct ConvPlan {
 // Memory that is kept between runs, so that none allocates.
 struct ConvScratch {
   struct Worker {
-    std::vector<int64_t> pixels;
+    std::vector<int32_t> pixels;
     std::vector<const float*> inputs;
     std::vector<float*> outputs;
     AlignedVector<float> panel;

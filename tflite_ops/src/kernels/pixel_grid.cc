@@ -1,6 +1,7 @@
 #include "kernels/pixel_grid.h"
 
 #include <algorithm>
+#include <array>
 
 namespace keras_dc {
 namespace {
@@ -12,6 +13,39 @@ int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 bool IsPointwise(const ConvAxis& axis) {
   return axis.kernel == 1 && axis.stride == 1 && axis.padding == 0;
+}
+
+constexpr size_t kMaxLanes = 16;
+
+// pixels[c][lane] = lines[lane] + columns[c][lane], or -1 where one of them is.
+template <size_t kLanes>
+void AddLines(const int32_t* lines, const int32_t* columns, size_t num_columns,
+              int32_t* pixels) {
+  for (size_t c = 0; c < num_columns; ++c) {
+    for (size_t l = 0; l < kLanes; ++l) {
+      const int32_t line = lines[l], column = columns[c * kLanes + l];
+      pixels[c * kLanes + l] = (line + column) | ((line | column) >> 31);
+    }
+  }
+}
+
+void AddLines(const int32_t* lines, const int32_t* columns, size_t num_columns,
+              size_t lanes, int32_t* pixels) {
+  switch (lanes) {
+    case 16:
+      return AddLines<16>(lines, columns, num_columns, pixels);
+    case 8:
+      return AddLines<8>(lines, columns, num_columns, pixels);
+    case 4:
+      return AddLines<4>(lines, columns, num_columns, pixels);
+    default:
+      for (size_t c = 0; c < num_columns; ++c) {
+        for (size_t l = 0; l < lanes; ++l) {
+          AddLines<1>(lines + l, columns + c * lanes + l, 1,
+                      pixels + c * lanes + l);
+        }
+      }
+  }
 }
 
 }  // namespace
@@ -117,13 +151,14 @@ size_t PixelGrid::NumOutputs(size_t tile) const {
 }
 
 void PixelGrid::OutputsAt(const Tile& tile, int64_t step,
-                          int64_t* pixels) const {
+                          int32_t* pixels) const {
   const int64_t height = shape_.height.output, width = shape_.width.output;
   if (is_pointwise_) {
     const auto lanes = static_cast<int64_t>(lanes_);
     const int64_t first = (tile.x + step) * lanes;
     for (int64_t lane = 0; lane < lanes; ++lane) {
-      pixels[lane] = first + lane < width ? first + lane : -1;
+      pixels[lane] =
+          first + lane < width ? static_cast<int32_t>(first + lane) : -1;
     }
     return;
   }
@@ -131,11 +166,12 @@ void PixelGrid::OutputsAt(const Tile& tile, int64_t step,
     const int64_t y = lane_y_[lane] + tile.y;
     const int64_t x = lane_x_[lane] + tile.x + step;
     const bool is_inside = y < height && x < width;
-    pixels[lane] = is_inside ? (tile.image * height + y) * width + x : -1;
+    const int64_t pixel = (tile.image * height + y) * width + x;
+    pixels[lane] = is_inside ? static_cast<int32_t>(pixel) : -1;
   }
 }
 
-void PixelGrid::OutputPixels(size_t tile, int64_t* pixels) const {
+void PixelGrid::OutputPixels(size_t tile, int32_t* pixels) const {
   const Tile at = TileAt(tile);
   const size_t num_outputs = NumOutputs(tile);
   for (size_t i = 0; i < num_outputs; ++i) {
@@ -143,7 +179,7 @@ void PixelGrid::OutputPixels(size_t tile, int64_t* pixels) const {
   }
 }
 
-void PixelGrid::InputPixels(size_t tile, int64_t* pixels) const {
+void PixelGrid::InputPixels(size_t tile, int32_t* pixels) const {
   const Tile at = TileAt(tile);
   const ConvAxis& height = shape_.height;
   const ConvAxis& width = shape_.width;
@@ -154,21 +190,30 @@ void PixelGrid::InputPixels(size_t tile, int64_t* pixels) const {
     }
     return;
   }
-  for (int64_t ky = 0; ky < height.kernel; ++ky) {
-    for (const int64_t phase : phases_) {
-      for (int64_t i = 0; i < columns; ++i) {
-        for (size_t lane = 0; lane < lanes_; ++lane) {
-          const int64_t y = (lane_y_[lane] + at.y) * height.stride +
-                            ky * height.dilation - height.padding;
-          const int64_t x =
-              (lane_x_[lane] + at.x + i) * width.stride + phase - width.padding;
-          const bool is_inside =
-              y >= 0 && y < height.input && x >= 0 && x < width.input;
-          *pixels++ =
-              is_inside ? (at.image * height.input + y) * width.input + x : -1;
-        }
+  // The columns, where the pixels of the first line of taps will be.
+  int32_t* column = pixels;
+  for (const int64_t phase : phases_) {
+    for (int64_t i = 0; i < columns; ++i) {
+      for (size_t lane = 0; lane < lanes_; ++lane) {
+        const int64_t x =
+            (lane_x_[lane] + at.x + i) * width.stride + phase - width.padding;
+        const bool is_inside = x >= 0 && x < width.input;
+        *column++ = is_inside ? static_cast<int32_t>(x) : -1;
       }
     }
+  }
+  const size_t num_columns = static_cast<size_t>(columns) * phases_.size();
+  for (int64_t ky = height.kernel - 1; ky >= 0; --ky) {
+    std::array<int32_t, kMaxLanes> lines;
+    for (size_t lane = 0; lane < lanes_; ++lane) {
+      const int64_t y = (lane_y_[lane] + at.y) * height.stride +
+                        ky * height.dilation - height.padding;
+      const bool is_inside = y >= 0 && y < height.input;
+      const int64_t line = at.image * height.input + y;
+      lines[lane] = is_inside ? static_cast<int32_t>(line * width.input) : -1;
+    }
+    AddLines(lines.data(), pixels, num_columns, lanes_,
+             pixels + static_cast<size_t>(ky) * num_columns * lanes_);
   }
 }
 

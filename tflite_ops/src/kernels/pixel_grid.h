@@ -46,7 +46,8 @@ struct ConvShape {
 class PixelGrid {
  public:
   PixelGrid() = default;
-  // `max_outputs` is the most vectors of output of a tile.
+  // `max_outputs` is the most vectors of output of a tile. There must be less
+  // than 2^31 pixels, and no more than 16 lanes.
   PixelGrid(const ConvShape& shape, size_t lanes, size_t max_outputs);
 
   size_t num_tiles() const { return num_tiles_; }
@@ -62,8 +63,8 @@ class PixelGrid {
 
   // Pixels by number, over all images, -1 for none: num_inputs() or
   // NumOutputs(tile) times `lanes`.
-  void InputPixels(size_t tile, int64_t* pixels) const;
-  void OutputPixels(size_t tile, int64_t* pixels) const;
+  void InputPixels(size_t tile, int32_t* pixels) const;
+  void OutputPixels(size_t tile, int32_t* pixels) const;
 
  private:
   struct Tile {
@@ -74,7 +75,7 @@ class PixelGrid {
   int64_t ColumnsPerPhase() const;
   void ChooseLanes(int64_t num_lanes);
   // Outputs of one vector, the one in place (y, x) of each lane's rectangle.
-  void OutputsAt(const Tile& tile, int64_t step, int64_t* pixels) const;
+  void OutputsAt(const Tile& tile, int64_t step, int32_t* pixels) const;
 
   ConvShape shape_;
   size_t lanes_ = 1;

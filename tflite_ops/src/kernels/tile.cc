@@ -1,5 +1,9 @@
 #include "kernels/tile.h"
 
+#include <limits>
+
+#include "kernels/activation.h"
+
 namespace keras_dc {
 
 TileWeights::TileWeights(const BlockedWeights& weights)
@@ -14,6 +18,20 @@ TileWeights::TileWeights(const BlockedWeights& weights)
       num_channels(weights.blocking.num_channels),
       block_channels(weights.blocking.block_channels),
       num_pieces(weights.blocking.pieces()) {}
+
+OutputRange RangeOf(Activation activation) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  switch (activation) {
+    case Activation::kRelu:
+      return {0.0f, kInfinity};
+    case Activation::kRelu6:
+      return {0.0f, 6.0f};
+    case Activation::kReluN1To1:
+      return {-1.0f, 1.0f};
+    default:
+      return {-kInfinity, kInfinity};
+  }
+}
 
 TileKernel TileKernelOf(Isa isa) {
   switch (isa) {

@@ -8,6 +8,7 @@
 
 #include "kernels/blocked_weights.h"
 #include "kernels/isa.h"
+#include "kernels/pool_line.h"
 
 namespace keras_dc {
 
@@ -34,6 +35,11 @@ struct OutputRange {
   float lowest = 0.0f;
   float highest = 0.0f;
 };
+
+enum class Activation : uint8_t;
+
+// Everything for an activation that does not clamp.
+OutputRange RangeOf(Activation activation);
 
 // What one tile reads and writes. A *vector* is one SIMD register of pixels.
 struct TileJob {
@@ -74,6 +80,8 @@ struct TileKernel {
   bool (*run)(const TileJob& job) = nullptr;
   // True if there is an Inf or a NaN.
   bool (*has_non_finite)(const float* values, size_t size) = nullptr;
+  // Pool2D's, which needs the same registers.
+  void (*pool_line)(const PoolLine& line) = nullptr;
 };
 
 TileKernel TileKernelOf(Isa isa);

@@ -16,9 +16,18 @@ struct Simd {
     return _mm256_loadu_ps(from);
   }
   static void Store(float* to, Vector v) { _mm256_store_ps(to, v); }
+  static void StoreUnaligned(float* to, Vector v) { _mm256_storeu_ps(to, v); }
+  static Vector Add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+  // Of two zeros the second operand.
+  static Vector Max(Vector a, Vector b) { return _mm256_max_ps(b, a); }
   static Vector Broadcast(const float* value) { return _mm256_set1_ps(*value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {
     return _mm256_fmadd_ps(a, b, c);
+  }
+  static Vector GatherOne(const float* const* pixels, size_t channel) {
+    alignas(32) float lanes[kLanes];
+    for (size_t l = 0; l < kLanes; ++l) lanes[l] = pixels[l][channel];
+    return Load(lanes);
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
                      float* panel, Vector zeros[2]) {

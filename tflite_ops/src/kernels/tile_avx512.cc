@@ -16,9 +16,23 @@ struct Simd {
     return _mm512_loadu_ps(from);
   }
   static void Store(float* to, Vector v) { _mm512_store_ps(to, v); }
+  static void StoreUnaligned(float* to, Vector v) { _mm512_storeu_ps(to, v); }
+  static Vector Add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+  // Of two zeros the second operand.
+  static Vector Max(Vector a, Vector b) { return _mm512_max_ps(b, a); }
   static Vector Broadcast(const float* value) { return _mm512_set1_ps(*value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {
     return _mm512_fmadd_ps(a, b, c);
+  }
+  static Vector GatherOne(const float* const* pixels, size_t channel) {
+    const auto gather8 = [channel](const float* const* from) {
+      const __m512i at = _mm512_add_epi64(
+          _mm512_loadu_si512(from),
+          _mm512_set1_epi64(static_cast<int64_t>(channel * sizeof(float))));
+      return _mm512_i64gather_ps(at, nullptr, 1);
+    };
+    return _mm512_insertf32x8(_mm512_castps256_ps512(gather8(pixels)),
+                              gather8(pixels + 8), 1);
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
                      float* panel, Vector zeros[2]) {

@@ -4,8 +4,9 @@
 // merged with that made for another.
 //
 // Simd: Vector, kLanes, kMaxOutputs, Load, Store, Broadcast, LoadUnaligned,
-// MulAdd(a, b, c) = a * b + c, and the transposes of kSide channels
-// of kLanes pixels:
+// StoreUnaligned, Add, Max(a, b) = a < b ? b : a but for NaNs, MulAdd(a, b, c)
+// = a * b + c, and the transposes of kSide channels of kLanes pixels:
+//   GatherOne(pixels, channel): the channel of kLanes pixels
 //   Gather(pixels, channel, stride, panel, zeros)
 //     panel[c * stride + l] = pixels[l][channel + c]; adds 0 times each of them
 //     to `zeros`, two sums that become NaN where a value is Inf or NaN
@@ -17,6 +18,7 @@
 
 #include <utility>
 
+#include "kernels/pool_line_impl.h"
 #include "kernels/tile.h"
 
 namespace keras_dc {
@@ -45,13 +47,18 @@ void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels,
     for (; c + kSide <= num_channels; c += kSide) {
       Simd::Gather(pixels, first_channel + c, stride, to + c * stride, zeros);
     }
+    if (c < num_channels && num_channels >= kSide) {
+      // Some of them for the second time.
+      c = num_channels - kSide;
+      Simd::Gather(pixels, first_channel + c, stride, to + c * stride, zeros);
+      continue;
+    }
     for (; c < num_channels; ++c) {
       const float zero = 0.0f;
-      for (size_t l = 0; l < kLanes; ++l) {
-        to[c * stride + l] = pixels[l][first_channel + c];
-      }
-      zeros[0] = Simd::MulAdd(Simd::Load(to + c * stride),
-                              Simd::Broadcast(&zero), zeros[0]);
+      const typename Simd::Vector channel =
+          Simd::GatherOne(pixels, first_channel + c);
+      Simd::Store(to + c * stride, channel);
+      zeros[0] = Simd::MulAdd(channel, Simd::Broadcast(&zero), zeros[0]);
     }
   }
 }
@@ -182,6 +189,12 @@ void WriteSums(const TileJob& job) {
     for (; row + kSide <= num_rows; row += kSide) {
       Simd::Scatter(job.range, from + row * stride, stride, row, pixels);
     }
+    if (row < num_rows && num_rows >= kSide) {
+      // Some of them for the second time.
+      row = num_rows - kSide;
+      Simd::Scatter(job.range, from + row * stride, stride, row, pixels);
+      continue;
+    }
     for (; row < num_rows; ++row) {
       for (size_t l = 0; l < kLanes; ++l) {
         if (pixels[l] == nullptr) continue;
@@ -245,7 +258,7 @@ bool HasNonFinite(const float* values, size_t size) {
 }
 
 TileKernel MakeTileKernel() {
-  return {kLanes, Simd::kMaxOutputs, RunTile, HasNonFinite};
+  return {kLanes, Simd::kMaxOutputs, RunTile, HasNonFinite, RunPoolLine};
 }
 
 }  // namespace

@@ -18,6 +18,9 @@ struct Simd {
   static Vector Load(const float* from) { return vld1q_f32(from); }
   static Vector LoadUnaligned(const float* from) { return vld1q_f32(from); }
   static void Store(float* to, Vector v) { vst1q_f32(to, v); }
+  static void StoreUnaligned(float* to, Vector v) { vst1q_f32(to, v); }
+  static Vector Add(Vector a, Vector b) { return vaddq_f32(a, b); }
+  static Vector Max(Vector a, Vector b) { return vmaxq_f32(a, b); }
   static Vector Broadcast(const float* value) { return vld1q_dup_f32(value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {
     return vfmaq_f32(c, a, b);
@@ -32,6 +35,11 @@ struct Simd {
       rows[i + 2] =
           vcombine_f32(vget_high_f32(low.val[i]), vget_high_f32(high.val[i]));
     }
+  }
+  static Vector GatherOne(const float* const* pixels, size_t channel) {
+    alignas(32) float lanes[kLanes];
+    for (size_t l = 0; l < kLanes; ++l) lanes[l] = pixels[l][channel];
+    return Load(lanes);
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
                      float* panel, Vector zeros[2]) {

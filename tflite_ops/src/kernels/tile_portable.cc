@@ -24,6 +24,17 @@ struct Simd {
   static void Store(float* to, const Vector& v) {
     for (size_t l = 0; l < kLanes; ++l) to[l] = v.lanes[l];
   }
+  static void StoreUnaligned(float* to, const Vector& v) { Store(to, v); }
+  static Vector Add(Vector a, const Vector& b) {
+    for (size_t l = 0; l < kLanes; ++l) a.lanes[l] += b.lanes[l];
+    return a;
+  }
+  static Vector Max(Vector a, const Vector& b) {
+    for (size_t l = 0; l < kLanes; ++l) {
+      a.lanes[l] = a.lanes[l] < b.lanes[l] ? b.lanes[l] : a.lanes[l];
+    }
+    return a;
+  }
   static Vector Broadcast(const float* value) {
     Vector v;
     for (size_t l = 0; l < kLanes; ++l) v.lanes[l] = *value;
@@ -32,6 +43,11 @@ struct Simd {
   static Vector MulAdd(const Vector& a, const Vector& b, Vector c) {
     for (size_t l = 0; l < kLanes; ++l) c.lanes[l] += a.lanes[l] * b.lanes[l];
     return c;
+  }
+  static Vector GatherOne(const float* const* pixels, size_t channel) {
+    alignas(32) float lanes[kLanes];
+    for (size_t l = 0; l < kLanes; ++l) lanes[l] = pixels[l][channel];
+    return Load(lanes);
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
                      float* panel, Vector* zeros) {

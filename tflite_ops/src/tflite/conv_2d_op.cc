@@ -4,7 +4,6 @@
 // float32 or a blob]. Output: output (NHWC). Options: conv_2d_options.h.
 #include <algorithm>
 #include <array>
-#include <climits>
 #include <utility>
 
 #include "decoder.h"
@@ -182,28 +181,18 @@ class Conv2DOp : public Op {
         return "a kernel of shape " + kernel + " reaches too far to be fused";
       }
     }
-    if (!CountBytes(
+    if (!CountFloatBytes(
             {dims->data[0], dims->data[1], dims->data[2], kernel_shape_[3]},
             &input_bytes_) ||
-        !CountBytes({dims->data[0], shape_.height.output, shape_.width.output,
-                     kernel_shape_[0]},
-                    &output_bytes_)) {
+        !CountFloatBytes({dims->data[0], shape_.height.output,
+                          shape_.width.output, kernel_shape_[0]},
+                         &output_bytes_)) {
       return "the input shape " + ShapeString(dims) + " is out of range";
     }
     const Error error =
         bias_.Prepare(Input(context, kBias), kernel_shape_[0], kernel);
     if (!error.empty()) return error;
     return CheckOutputChannels(context, kernel_shape_[0]);
-  }
-
-  static bool CountBytes(const std::array<int64_t, 4>& dims, size_t* bytes) {
-    int64_t count = 1;
-    for (const int64_t dim : dims) {
-      if (dim > INT_MAX || (dim > 0 && count > INT_MAX / dim)) return false;
-      count *= dim;
-    }
-    *bytes = static_cast<size_t>(count) * sizeof(float);
-    return true;
   }
 
   // To be called after CheckShapes: the shape bounds what is allocated here.

@@ -1,6 +1,8 @@
 // The delegate that Python runtimes load by file name: it claims our ops, which
-// the runtime has left unresolved.
+// the runtime has left unresolved, and poolings that follow them.
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -12,6 +14,7 @@
 #include "keras_dc/tflite_abi.h"
 #include "tflite/blob_cache.h"
 #include "tflite/ops.h"
+#include "tflite/pool_2d_op.h"
 
 namespace keras_dc {
 namespace {
@@ -30,6 +33,8 @@ TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
   if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) {
     return kTfLiteError;
   }
+  // What comes from a layer of ours.
+  std::vector<int> outputs;
   for (int i = 0; i < plan->size; ++i) {
     TfLiteNode* node = nullptr;
     TfLiteRegistration* registration = nullptr;
@@ -38,7 +43,19 @@ TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
       return kTfLiteError;
     }
     const char* op_name = FindOpName(*registration);
-    if (op_name != nullptr) found->emplace_back(plan->data[i], op_name);
+    if (op_name == nullptr) {
+      const char* pool_name = FindPool2DName(*context, *node, *registration);
+      if (pool_name != nullptr && std::count(outputs.begin(), outputs.end(),
+                                             node->inputs->data[0]) > 0) {
+        op_name = pool_name;
+      }
+    }
+    if (op_name == nullptr) continue;
+    found->emplace_back(plan->data[i], op_name);
+    if (std::strcmp(op_name, kDecodeName) != 0) {
+      outputs.insert(outputs.end(), node->outputs->data,
+                     node->outputs->data + node->outputs->size);
+    }
   }
   return kTfLiteOk;
 }

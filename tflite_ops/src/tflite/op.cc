@@ -1,6 +1,7 @@
 #include "tflite/op.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstdlib>
 
 namespace keras_dc {
@@ -116,6 +117,16 @@ Error CheckFloat32(const char* role, const TfLiteTensor& tensor) {
   if (tensor.type == kTfLiteFloat32) return "";
   return std::string("expected the ") + role + " as FLOAT32, got " +
          TypeName(tensor.type);
+}
+
+bool CountFloatBytes(const std::array<int64_t, 4>& dims, size_t* bytes) {
+  int64_t count = 1;
+  for (const int64_t dim : dims) {
+    if (dim > INT_MAX || (dim > 0 && count > INT_MAX / dim)) return false;
+    count *= dim;
+  }
+  *bytes = static_cast<size_t>(count) * sizeof(float);
+  return true;
 }
 
 std::string TypeName(int tflite_type) {

@@ -3,6 +3,7 @@
 #ifndef KERAS_DC_SRC_TFLITE_OP_H_
 #define KERAS_DC_SRC_TFLITE_OP_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -68,6 +69,10 @@ Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads);
 
 // `role` is what the op takes the tensor for: "input".
 Error CheckFloat32(const char* role, const TfLiteTensor& tensor);
+
+// The size of a float tensor, batch, height, width and channels; false if it is
+// too large for the runtime's numbers.
+bool CountFloatBytes(const std::array<int64_t, 4>& dims, size_t* bytes);
 
 std::string TypeName(int tflite_type);
 int TfLiteTypeOf(int32_t kdc_dtype);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tflite/op.h"
+#include "tflite/pool_2d_op.h"
 
 namespace keras_dc {
 namespace {
@@ -48,13 +49,17 @@ void* InitForDelegate(TfLiteContext* context, const char* buffer, size_t) {
     return nullptr;
   }
   const char* op_name = FindOpName(*registration);
-  if (op_name == nullptr) return nullptr;
+  const bool is_pooling =
+      FindPool2DName(*context, *node, *registration) != nullptr;
+  if (op_name == nullptr && !is_pooling) return nullptr;
   try {
     const auto& caches =
         *static_cast<std::shared_ptr<WeightCaches>*>(params->delegate->data_);
     std::unique_ptr<Op> op =
-        MakeOp(op_name, node->custom_initial_data,
-               static_cast<size_t>(node->custom_initial_data_size), caches);
+        is_pooling ? MakePool2D(*node, *registration, caches)
+                   : MakeOp(op_name, node->custom_initial_data,
+                            static_cast<size_t>(node->custom_initial_data_size),
+                            caches);
     op->Bind(node->inputs, node->outputs);
     op->Attach(context);
     return op.release();

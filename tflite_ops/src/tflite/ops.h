@@ -19,8 +19,9 @@ const char* FindOpName(const TfLiteRegistration& registration);
 // For an op resolver.
 TfLiteRegistration MakeRegistration(const char* op_name);
 
-// For a node that the delegate claims: `MakeRegistration` with another Init,
-// which reads the node that is replaced. `data_` of the delegate must point to
+// For a node that the delegate claims, one of ours or a pooling, under the name
+// given: `MakeRegistration` with another Init, which reads the node that is
+// replaced. `data_` of the delegate must point to
 // a std::shared_ptr<WeightCaches>.
 TfLiteRegistration MakeDelegateRegistration(const char* op_name);
 

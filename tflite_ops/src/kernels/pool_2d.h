@@ -1,0 +1,32 @@
+// Pooling of images over windows: the most or the mean of each channel.
+#ifndef KERAS_DC_SRC_KERNELS_POOL_2D_H_
+#define KERAS_DC_SRC_KERNELS_POOL_2D_H_
+
+#include <cstddef>
+
+#include "kernels/isa.h"
+#include "kernels/pixel_grid.h"
+#include "kernels/thread_pool.h"
+#include "kernels/tile.h"
+
+namespace keras_dc {
+
+enum class Pooling { kMax, kAverage };
+
+// Pixels of padding count neither for the most nor for the mean. A mean is the
+// sum, pixels in C order, divided by their number, as TFLite's own op has it. A
+// NaN may lose against numbers, as it may there.
+//
+// Args:
+//   shape: without dilation; each window has a pixel of the image.
+//   range: what the outputs are clamped to.
+//   pool: may be null if num_threads is 1.
+//   input: (batch, height, width, channels), C order.
+//   output: (batch, height, width, channels), C order.
+void Pool2D(Pooling pooling, const ConvShape& shape, size_t channels,
+            const OutputRange& range, Isa isa, size_t num_threads,
+            ThreadPool* pool, const float* input, float* output);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_KERNELS_POOL_2D_H_
