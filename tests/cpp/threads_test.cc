@@ -60,28 +60,38 @@ struct Graph {
   int image, features, row, scores;
 };
 
-class Threads : public testing::TestWithParam<bool> {};
+struct Mode {
+  bool is_shared;
+  bool low_memory;
+};
+
+class Threads : public testing::TestWithParam<Mode> {};
 
 TEST_P(Threads, InterpretersRunSideBySide) {
-  const bool is_shared = GetParam();
-  const auto create = [] {
-    return tflite_plugin_create_delegate(nullptr, nullptr, 0, nullptr);
+  const Mode mode = GetParam();
+  const auto create = [mode] {
+    char key[] = "low_memory", value[] = "true";
+    char *keys[] = {key}, *values[] = {value};
+    return tflite_plugin_create_delegate(keys, values, mode.low_memory ? 1 : 0,
+                                         nullptr);
   };
   TfLiteDelegate* shared = create();
   const std::vector<float> expected = Graph(1).Run(shared);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
-      TfLiteDelegate* delegate = is_shared ? shared : create();
+      TfLiteDelegate* delegate = mode.is_shared ? shared : create();
       EXPECT_EQ(Graph(i).Run(delegate), expected);
-      if (!is_shared) tflite_plugin_destroy_delegate(delegate);
+      if (!mode.is_shared) tflite_plugin_destroy_delegate(delegate);
     });
   }
   for (std::thread& thread : threads) thread.join();
   tflite_plugin_destroy_delegate(shared);
 }
 
-INSTANTIATE_TEST_SUITE_P(SharedDelegateOrNot, Threads, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(SharedDelegateOrNot, Threads,
+                         testing::Values(Mode{true, false}, Mode{false, false},
+                                         Mode{true, true}, Mode{false, true}));
 
 }  // namespace
 }  // namespace keras_dc

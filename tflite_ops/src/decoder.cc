@@ -19,17 +19,6 @@ MatrixShape ShapeOf(const ParsedBlob& blob) {
                   static_cast<uint64_t>(blob.info.num_weights));
 }
 
-// The sign of each centroid, by its highest bit.
-std::vector<uint8_t> NegativeCentroids(const ParsedBlob& blob) {
-  const auto count = static_cast<size_t>(blob.info.num_centroids);
-  const size_t item_size = blob.stored_values.size / count;
-  std::vector<uint8_t> is_negative(count);
-  for (size_t i = 0; i < count; ++i) {
-    is_negative[i] = blob.stored_values.bytes[item_size * (i + 1) - 1] >> 7;
-  }
-  return is_negative;
-}
-
 // FORMAT.md, 9.5: indices of the arithmetic coder.
 kdc_status DecodeAdaptiveIndices(const ParsedBlob& blob, uint8_t* indices) {
   const MatrixShape matrix = ShapeOf(blob);
@@ -166,7 +155,7 @@ kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
   if (status != KDC_OK) return status;
   status = DecodeUnscaled(blob, tensor);
   if (status == KDC_OK && blob.info.scale_axis != KDC_NO_SCALE) {
-    ApplyScales(blob, tensor);
+    ApplyScales(blob, false, 0, tensor);
   }
   return status;
 }

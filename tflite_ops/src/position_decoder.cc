@@ -23,30 +23,6 @@ void ListAllColumns(const MatrixShape& matrix, uint32_t* row_begin,
 
 constexpr ptrdiff_t kSymbolsAtRowEnd = 16;
 
-GapTotals AddGaps(const Gaps& gaps, uint32_t filler) {
-#if defined(KERAS_DC_X86_KERNELS)
-  if (UsableCpuFeatures().avx512) {
-    return AddGapsAvx512(gaps.begin(), gaps.size, static_cast<uint8_t>(filler));
-  }
-#endif
-  // Sums of 32 bits, which vectors hold more of, over blocks that cannot
-  // overflow them.
-  constexpr size_t kBlock = size_t{1} << 20;
-  GapTotals totals;
-  for (size_t begin = 0; begin < gaps.size; begin += kBlock) {
-    const uint8_t* block = gaps.begin() + begin;
-    const size_t size = std::min(kBlock, gaps.size - begin);
-    uint32_t num_kept = 0, num_zeros = 0;
-    for (size_t i = 0; i < size; ++i) {
-      num_kept += block[i] != filler;
-      num_zeros += block[i];
-    }
-    totals.num_kept += num_kept;
-    totals.num_zeros += num_zeros;
-  }
-  return totals;
-}
-
 void WalkAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
 #if defined(KERAS_DC_X86_KERNELS)
   WalkRowAvx512(row_length, filler, walk);
@@ -64,15 +40,16 @@ void WalkAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
 void WalkSymbols(uint64_t row_length, uint32_t filler, const uint8_t* stop,
                  const uint32_t* columns, uint32_t* row_begin, size_t* row,
                  GapWalk* walk) {
+  const auto length = static_cast<int64_t>(row_length);
   const uint8_t* symbol = walk->gap;
   uint32_t* next = walk->next;
-  uint64_t offset = walk->offset;
+  int64_t offset = walk->offset;
   for (; symbol != stop; ++symbol) {
     const uint32_t gap = *symbol;
     const uint32_t is_kept = gap != filler;
     offset += gap;
-    if (offset >= row_length && is_kept != 0) {
-      for (; offset >= row_length; offset -= row_length) {
+    if (offset >= length && is_kept != 0) {
+      for (; offset >= length; offset -= length) {
         row_begin[++*row] = static_cast<uint32_t>(next - columns);
       }
     }
@@ -87,6 +64,54 @@ void WalkSymbols(uint64_t row_length, uint32_t filler, const uint8_t* stop,
 
 }  // namespace
 
+GapTotals AddGaps(const uint8_t* gaps, size_t size, uint32_t filler) {
+#if defined(KERAS_DC_X86_KERNELS)
+  if (UsableCpuFeatures().avx512) {
+    return AddGapsAvx512(gaps, size, static_cast<uint8_t>(filler));
+  }
+#endif
+  // Sums of 32 bits, which vectors hold more of, over blocks that cannot
+  // overflow them.
+  constexpr size_t kBlock = size_t{1} << 20;
+  GapTotals totals;
+  for (size_t begin = 0; begin < size; begin += kBlock) {
+    const uint8_t* block = gaps + begin;
+    const size_t block_size = std::min(kBlock, size - begin);
+    uint32_t num_kept = 0, num_zeros = 0;
+    for (size_t i = 0; i < block_size; ++i) {
+      num_kept += block[i] != filler;
+      num_zeros += block[i];
+    }
+    totals.num_kept += num_kept;
+    totals.num_zeros += num_zeros;
+  }
+  return totals;
+}
+
+void WalkGaps(const uint8_t* begin, const uint8_t* end, uint32_t filler,
+              uint64_t row_length, int64_t offset, size_t num_rows,
+              size_t num_kept, uint32_t* row_begin, uint32_t* columns) {
+  GapWalk walk;
+  walk.gap = begin;
+  walk.end = end;
+  walk.next = columns;
+  walk.columns_end = columns + num_kept;
+  walk.offset = offset;
+  row_begin[0] = 0;
+  size_t row = 0;
+  const bool has_avx512 = UsableCpuFeatures().avx512;
+  while (walk.gap != walk.end) {
+    // The end of a row, and what is left at the end, go symbol by symbol.
+    if (has_avx512) WalkAvx512(row_length, filler, &walk);
+    const uint8_t* stop = walk.end;
+    if (has_avx512) {
+      stop = walk.gap + std::min(kSymbolsAtRowEnd, walk.end - walk.gap);
+    }
+    WalkSymbols(row_length, filler, stop, columns, row_begin, &row, &walk);
+  }
+  while (row < num_rows) row_begin[++row] = static_cast<uint32_t>(num_kept);
+}
+
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
   gaps->size = blob.num_gap_symbols();
   if (gaps->size == 0) return KDC_OK;
@@ -95,7 +120,7 @@ kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
                                           gaps->size, gaps->symbols.get());
   if (status != KDC_OK) return status;
   const uint32_t filler = FillerSymbol(blob.info.gap_bits);
-  const GapTotals totals = AddGaps(*gaps, filler);
+  const GapTotals totals = AddGaps(gaps->begin(), gaps->size, filler);
   const bool fits = gaps->end()[-1] != filler &&
                     totals.num_kept == blob.num_entries() &&
                     totals.num_zeros + totals.num_kept <=
@@ -124,24 +149,9 @@ kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
   Gaps gaps;
   const kdc_status status = DecodeGaps(blob, &gaps);
   if (status != KDC_OK) return status;
-  const uint32_t filler = FillerSymbol(blob.info.gap_bits);
-  GapWalk walk;
-  walk.gap = gaps.begin();
-  walk.end = gaps.end();
-  walk.next = columns;
-  walk.columns_end = columns + blob.num_entries();
-  size_t row = 0;
-  const bool has_avx512 = UsableCpuFeatures().avx512;
-  while (walk.gap != walk.end) {
-    // The end of a row, and what is left at the end, go symbol by symbol.
-    if (has_avx512) WalkAvx512(matrix.columns, filler, &walk);
-    const uint8_t* stop = walk.end;
-    if (has_avx512) stop = std::min(stop, walk.gap + kSymbolsAtRowEnd);
-    WalkSymbols(matrix.columns, filler, stop, columns, row_begin, &row, &walk);
-  }
-  while (row < matrix.rows) {
-    row_begin[++row] = static_cast<uint32_t>(blob.num_entries());
-  }
+  WalkGaps(gaps.begin(), gaps.end(), FillerSymbol(blob.info.gap_bits),
+           matrix.columns, 0, static_cast<size_t>(matrix.rows),
+           blob.num_entries(), row_begin, columns);
   return KDC_OK;
 }
 

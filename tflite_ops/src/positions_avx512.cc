@@ -61,8 +61,7 @@ void WalkRowAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
     gap += kLanes;
     base = end_of_step;
   }
-  walk->offset =
-      static_cast<uint32_t>(_mm_cvtsi128_si32(_mm512_castsi512_si128(base)));
+  walk->offset = _mm_cvtsi128_si32(_mm512_castsi512_si128(base));
   walk->gap = gap;
   walk->next = next;
 }

@@ -21,7 +21,8 @@ struct GapWalk {
   const uint8_t* end = nullptr;
   uint32_t* next = nullptr;  // where the next column goes
   uint32_t* columns_end = nullptr;
-  uint64_t offset = 0;  // in the row
+  // In the row; negative where a gap begins in a row before the walk.
+  int64_t offset = 0;
 };
 
 // Walks as long as whole steps stay in the row of `row_length` weights and in

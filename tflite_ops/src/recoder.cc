@@ -32,7 +32,7 @@ std::vector<uint64_t> CandidatePeriods(const std::vector<uint8_t>& mask,
     if (i % line_length == 0) kept.clear();
     if (mask[i] == 0) continue;
     const auto near = std::lower_bound(kept.begin(), kept.end(),
-                                       i > kMaxPeriod ? i - kMaxPeriod + 1 : 0);
+                                       i < kMaxPeriod ? 0 : i - kMaxPeriod + 1);
     for (auto other = near; other != kept.end(); ++other) ++pairs[i - *other];
     kept.push_back(i);
   }

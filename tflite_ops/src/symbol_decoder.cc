@@ -1,7 +1,6 @@
 #include "symbol_decoder.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -21,9 +20,36 @@ int TableBits(const CodeLengths& lengths, size_t num_symbols) {
   return *std::max_element(lengths.begin(), lengths.end());
 }
 
-// Decodes all lanes side by side until each is near an end.
-void DecodeSideBySide(const std::vector<SymbolEntry>& table, int table_bits,
-                      std::vector<SymbolLane>* lanes) {
+}  // namespace
+
+SymbolDecoder::SymbolDecoder(const CodeLengths& lengths, size_t num_symbols)
+    : lengths_(lengths) {
+  const auto is_present = [](uint8_t length) { return length != 0; };
+  if (std::count_if(lengths.begin(), lengths.end(), is_present) == 1) {
+    const auto lone = std::find_if(lengths.begin(), lengths.end(), is_present);
+    lone_symbol_ = static_cast<uint8_t>(lone - lengths.begin());
+    return;
+  }
+  table_bits_ = TableBits(lengths, num_symbols);
+  table_ = MakeSymbolTable(lengths, table_bits_);
+}
+
+kdc_status SymbolDecoder::Run(std::vector<SymbolLane>* lanes) const {
+  if (!is_lone()) RunSideBySide(lanes);
+  for (SymbolLane& lane : *lanes) {
+    if (is_lone()) {
+      std::fill(lane.out, lane.out_end, lone_symbol_);
+      lane.out = lane.out_end;
+      continue;
+    }
+    const kdc_status status = RunToEnd(&lane);
+    if (status != KDC_OK) return status;
+  }
+  return KDC_OK;
+}
+
+// All lanes until each is near an end.
+void SymbolDecoder::RunSideBySide(std::vector<SymbolLane>* lanes) const {
   std::vector<SymbolLane> running = *lanes;
   std::vector<size_t> place(running.size());
   std::iota(place.begin(), place.end(), size_t{0});
@@ -43,48 +69,28 @@ void DecodeSideBySide(const std::vector<SymbolEntry>& table, int table_bits,
       place.pop_back();
     }
     if (running.empty()) return;
-    RunLanes(table.data(), table_bits, running.data(), running.size(), rounds);
+    RunLanes(table_.data(), table_bits_, running.data(), running.size(),
+             rounds);
   }
 }
 
-// The rest of a stream, symbol by symbol with every end checked.
-kdc_status DecodeTail(const std::vector<SymbolEntry>& table, int table_bits,
-                      const CodeLengths& lengths, const SymbolLane& lane) {
-  BitReader reader(lane.bytes, lane.size);
-  reader.Seek(lane.bit);
-  for (uint8_t* out = lane.out; out < lane.out_end; ++out) {
-    const SymbolEntry entry = table[reader.Peek(table_bits)];
-    *out = static_cast<uint8_t>(EntrySymbols(entry));
-    reader.Skip(lengths[*out]);
+kdc_status SymbolDecoder::RunToEnd(SymbolLane* lane) const {
+  BitReader reader(lane->bytes, lane->size);
+  reader.Seek(lane->bit);
+  for (; lane->out < lane->out_end; ++lane->out) {
+    const SymbolEntry entry = table_[reader.Peek(table_bits_)];
+    *lane->out = static_cast<uint8_t>(EntrySymbols(entry));
+    reader.Skip(lengths_[*lane->out]);
     if (reader.overrun()) return KDC_BAD_STREAM;
   }
-  return reader.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
-}
-
-// A lone symbol takes no bits: its streams are empty.
-kdc_status RepeatLoneSymbol(size_t symbol,
-                            const std::vector<ByteRange>& streams,
-                            size_t num_symbols, uint8_t* symbols) {
-  for (const ByteRange& stream : streams) {
-    if (stream.size != 0) return KDC_BAD_STREAM;
-  }
-  std::memset(symbols, static_cast<int>(symbol), num_symbols);
+  lane->bit = reader.position();
   return KDC_OK;
 }
-
-}  // namespace
 
 kdc_status DecodeSymbols(const CodeLengths& lengths,
                          const std::vector<ByteRange>& streams,
                          size_t num_symbols, uint8_t* symbols) {
-  const auto is_present = [](uint8_t length) { return length != 0; };
-  if (std::count_if(lengths.begin(), lengths.end(), is_present) == 1) {
-    const auto lone = std::find_if(lengths.begin(), lengths.end(), is_present);
-    return RepeatLoneSymbol(static_cast<size_t>(lone - lengths.begin()),
-                            streams, num_symbols, symbols);
-  }
-  const int table_bits = TableBits(lengths, num_symbols);
-  const std::vector<SymbolEntry> table = MakeSymbolTable(lengths, table_bits);
+  const SymbolDecoder decoder(lengths, num_symbols);
   const auto num_streams = static_cast<int>(streams.size());
   std::vector<SymbolLane> lanes(streams.size());
   for (int i = 0; i < num_streams; ++i) {
@@ -95,10 +101,12 @@ kdc_status DecodeSymbols(const CodeLengths& lengths,
     lane.out = symbols + range.begin;
     lane.out_end = symbols + range.end;
   }
-  DecodeSideBySide(table, table_bits, &lanes);
+  const kdc_status status = decoder.Run(&lanes);
+  if (status != KDC_OK) return status;
   for (const SymbolLane& lane : lanes) {
-    const kdc_status status = DecodeTail(table, table_bits, lengths, lane);
-    if (status != KDC_OK) return status;
+    BitReader reader(lane.bytes, lane.size);
+    reader.Seek(lane.bit);
+    if (!reader.AtCleanEnd()) return KDC_BAD_STREAM;
   }
   return KDC_OK;
 }

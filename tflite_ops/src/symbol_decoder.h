@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "huffman.h"
+#include "symbol_lanes.h"
+#include "symbol_table.h"
 
 namespace keras_dc {
 
@@ -14,6 +16,31 @@ namespace keras_dc {
 struct ByteRange {
   const uint8_t* bytes = nullptr;
   size_t size = 0;
+};
+
+// A code that is ready to decode.
+class SymbolDecoder {
+ public:
+  // `lengths` is a complete code, and outlives this; `num_symbols` of it are
+  // to be decoded, more or less.
+  SymbolDecoder(const CodeLengths& lengths, size_t num_symbols);
+
+  // Decodes each lane up to its `out_end`, and leaves it behind its last
+  // symbol. KDC_BAD_STREAM if its bytes end before.
+  kdc_status Run(std::vector<SymbolLane>* lanes) const;
+
+  // A lone symbol takes no bits.
+  bool is_lone() const { return table_.empty(); }
+
+ private:
+  void RunSideBySide(std::vector<SymbolLane>* lanes) const;
+  // Symbol by symbol with every end checked.
+  kdc_status RunToEnd(SymbolLane* lane) const;
+
+  const CodeLengths& lengths_;
+  uint8_t lone_symbol_ = 0;
+  int table_bits_ = 0;
+  std::vector<SymbolEntry> table_;
 };
 
 // Decodes `num_symbols` symbols of one byte each, spread over `streams` as

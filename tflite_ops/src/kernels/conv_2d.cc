@@ -90,6 +90,8 @@ kdc_status Conv2D::PackBlock(const SparseTensor& block, const ConvPlan& plan,
   Conv2D result;
   result.shape_ = block.shape;
   result.filters_ = filters;
+  result.first_filter_ = first_filter;
+  result.num_packed_ = static_cast<size_t>(block.num_rows);
   result.num_weights_ = block.columns.size();
   result.blocking_ = plan.blocking;
   result.panel_rows_ = plan.panel_rows;
@@ -207,8 +209,12 @@ bool Conv2D::RunItem(const ConvPlan& plan, size_t item, const float* input,
 void Conv2D::AddNonFinite(const ConvShape& shape, const float* input,
                           float* output) const {
   const size_t channels = blocking_.num_channels;
-  ColumnLists columns(filters_, channels * blocking_.num_taps,
-                      [this](auto visit) { ForEach(visit); });
+  ColumnLists columns(num_packed_, channels * blocking_.num_taps,
+                      [this](auto visit) {
+                        ForEach([&](size_t row, size_t column, float value) {
+                          visit(row - first_filter_, column, value);
+                        });
+                      });
   const ConvAxis& height = shape.height;
   const ConvAxis& width = shape.width;
   for (size_t b = 0; b < shape.batch; ++b) {
@@ -230,7 +236,7 @@ void Conv2D::AddNonFinite(const ConvShape& shape, const float* input,
           for (size_t c = 0; c < channels; ++c) {
             if (std::isfinite(pixel[c])) continue;
             columns.AddColumn(static_cast<size_t>(tap) * channels + c, pixel[c],
-                              output);
+                              output + first_filter_);
           }
         }
       }

@@ -63,7 +63,8 @@ class Conv2D {
   // Packs filters [first_filter, first_filter + block.num_rows) of a kernel
   // that has `filters` of them, and is otherwise as `block`. Run then computes
   // these channels of the output and leaves the others as they are: to be
-  // called with an activation that clamps or none, and finite inputs.
+  // called with an activation that clamps or none, and with none where an input
+  // is Inf or NaN.
   static kdc_status PackBlock(const SparseTensor& block, const ConvPlan& plan,
                               size_t first_filter, size_t filters,
                               Conv2D* packed);
@@ -114,6 +115,9 @@ class Conv2D {
 
   std::vector<int64_t> shape_;
   size_t filters_ = 0;
+  // Those that are packed.
+  size_t first_filter_ = 0;
+  size_t num_packed_ = 0;
   size_t num_weights_ = 0;
   Blocking blocking_;
   size_t panel_rows_ = 1;

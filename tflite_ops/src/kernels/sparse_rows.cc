@@ -22,6 +22,15 @@ struct RawValues {
   float operator()(size_t entry) const { return values[entry]; }
 };
 
+struct PackedValues {
+  const uint8_t* bytes;
+  float operator()(size_t entry) const {
+    float value;
+    std::memcpy(&value, bytes + entry * sizeof(float), sizeof(float));
+    return value;
+  }
+};
+
 template <typename Column, typename Values>
 float Dot(const Column* columns, const Values& value, size_t begin, size_t end,
           const float* input) {
@@ -48,6 +57,23 @@ std::vector<float> FloatsFrom(const std::vector<uint8_t>& bytes, size_t size) {
 }
 
 }  // namespace
+
+void MultiplyUnpacked(const SparseTensor& weights, const float* input,
+                      float* output) {
+  const auto run = [&](const auto& values) {
+    for (size_t row = 0; row < static_cast<size_t>(weights.num_rows); ++row) {
+      output[row] = Dot(weights.columns.data(), values, weights.row_begin[row],
+                        weights.row_begin[row + 1], input);
+    }
+  };
+  if (weights.indices.empty()) {
+    run(PackedValues{weights.values.data()});
+  } else {
+    const std::vector<float> codebook =
+        FloatsFrom(weights.codebook, kCodebookSize);
+    run(CodebookValues{codebook.data(), weights.indices.data()});
+  }
+}
 
 SparseRows SparseRows::Pack(SparseTensor weights) {
   SparseRows packed;

@@ -10,6 +10,11 @@
 
 namespace keras_dc {
 
+// output[row] = sum over columns of weights * input, for float32 weights that
+// are not packed.
+void MultiplyUnpacked(const SparseTensor& weights, const float* input,
+                      float* output);
+
 class SparseRows {
  public:
   static SparseRows Pack(SparseTensor weights);

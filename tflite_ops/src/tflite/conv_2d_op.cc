@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "decoder.h"
-#include "entry_stream.h"
 #include "kernels/conv_2d.h"
+#include "kernels/streamed_layers.h"
 #include "tflite/bias.h"
 #include "tflite/conv_2d_options.h"
 #include "tflite/op.h"
@@ -26,8 +26,6 @@ constexpr int64_t kMaxReach = 4096;
 constexpr int64_t kMaxArea = 65536;
 // Multiplications below which a thread costs more than it brings.
 constexpr size_t kMinMultiplicationsPerThread = 512 * 1024;
-// Weights that low memory has in a form for the kernel at a time.
-constexpr size_t kBlockWeights = 64 * 1024;
 
 class Conv2DOp : public Op {
  public:
@@ -81,12 +79,12 @@ class Conv2DOp : public Op {
       blob_ = blob;
     } else if (caches_->low_memory) {
       blob_ = blob;
-      block_filters_ = std::clamp<size_t>(
-          filters() * kBlockWeights / std::max<size_t>(num_kept_, 1), 1,
-          filters());
-      block_plan_ = make_plan(block_filters_);
-      error = Open();
-      if (!error.empty()) return error;
+      // Checks the blob and its streams, and keeps no weights.
+      const kdc_status status =
+          streamed_.Open(blob.data, blob.size, plan_.num_threads);
+      if (status != KDC_OK) return BlobError(status);
+      // The plan of a range.
+      plan_ = make_plan(streamed_.max_rows());
     } else if (kernel_ == nullptr || !(blob == blob_) ||
                !kernel_->Fits(plan_)) {
       error = Pack(blob);
@@ -212,50 +210,11 @@ class Conv2DOp : public Op {
     return "";
   }
 
-  // For low memory: checks the blob and its streams, and keeps nothing of them.
-  Error Open() {
-    kdc_status status = stream_.Open(blob_.data, blob_.size);
-    is_streamed_ = status == KDC_OK && stream_.is_by_rows();
-    if (is_streamed_) {
-      status = stream_.ForEachBlock(
-          block_filters_, [](const SparseTensor&, size_t) { return KDC_OK; });
-    } else if (status == KDC_OK || status == KDC_INVALID_ARGUMENT) {
-      Conv2D kernel;
-      return Unpack(&kernel);
-    }
-    return status == KDC_OK ? "" : BlobError(status);
-  }
-
   Error RunLowMemory(const float* input, const float* bias, float* output) {
-    const bool is_finite =
-        !TileKernelOf(isa_).has_non_finite(input, input_bytes_ / sizeof(float));
-    if (!is_streamed_ || !is_finite) {
-      Conv2D kernel;
-      const Error error = Unpack(&kernel);
-      if (!error.empty()) return error;
-      kernel.Run(plan_, input, bias, options_.activation, &caches_->threads,
-                 &scratch_, output);
-      scratch_ = {};
-      return "";
-    }
-    const bool is_tanh = options_.activation == Activation::kTanh;
-    const kdc_status status = stream_.ForEachBlock(
-        block_filters_, [&](const SparseTensor& block, size_t first_filter) {
-          Conv2D kernel;
-          const kdc_status packed = Conv2D::PackBlock(
-              block, block_plan_, first_filter, filters(), &kernel);
-          if (packed != KDC_OK) return packed;
-          kernel.Run(block_plan_, input, bias,
-                     is_tanh ? Activation::kNone : options_.activation,
-                     &caches_->threads, &scratch_, output);
-          return KDC_OK;
-        });
-    scratch_ = {};
-    if (status != KDC_OK) return BlobError(status);
-    if (is_tanh) {
-      ApplyActivation(Activation::kTanh, output_bytes_ / sizeof(float), output);
-    }
-    return "";
+    const kdc_status status =
+        RunStreamed(streamed_, plan_, filters(), input, bias,
+                    options_.activation, &caches_->threads, output);
+    return status == KDC_OK ? "" : BlobError(status);
   }
 
   Error Unpack(Conv2D* kernel) const {
@@ -276,11 +235,7 @@ class Conv2DOp : public Op {
   ConvShape shape_;
   Isa isa_ = Isa::kPortable;
   ConvPlan plan_;
-  // For low memory: the kernel is computed block by block.
-  EntryStream stream_;
-  bool is_streamed_ = false;
-  size_t block_filters_ = 1;
-  ConvPlan block_plan_;
+  StreamedWeights streamed_;
   size_t input_bytes_ = 0;
   size_t output_bytes_ = 0;
   ConvScratch scratch_;

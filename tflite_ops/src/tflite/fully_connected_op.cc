@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "decoder.h"
-#include "entry_stream.h"
 #include "kernels/fully_connected.h"
+#include "kernels/streamed_layers.h"
 #include "tflite/bias.h"
 #include "tflite/op.h"
 
@@ -201,55 +201,25 @@ class FullyConnectedOp : public Op {
     return "";
   }
 
-  // For low memory: checks the blob and its streams, and keeps nothing of them.
+  // For low memory: checks the blob and its streams, and keeps no weights.
   Error Open(const Blob& blob) {
     blob_ = blob;
-    kdc_status status = stream_.Open(blob.data, blob.size);
-    is_streamed_ = status == KDC_OK && !plan_.is_together();
-    if (is_streamed_) {
-      const std::vector<float> input(static_cast<size_t>(input_size_));
-      std::vector<float> output(static_cast<size_t>(units_));
-      status = stream_.AddProduct(input.data(), output.data());
-    } else if (status == KDC_OK || status == KDC_INVALID_ARGUMENT) {
-      FullyConnected weights;
-      status = Unpack(&weights);
-    }
-    return status == KDC_OK ? "" : BlobError(status);
-  }
-
-  kdc_status Unpack(FullyConnected* weights) const {
-    SparseTensor sparse;
-    const kdc_status status = DecodeSparse(blob_.data, blob_.size, &sparse);
-    if (status != KDC_OK) return status;
-    return FullyConnected::Pack(std::move(sparse), plan_, weights);
+    const kdc_status status =
+        streamed_.Open(blob.data, blob.size, plan_.num_threads);
+    if (status != KDC_OK) return BlobError(status);
+    // The plan of a range.
+    plan_ = FullyConnectedPlan(streamed_.max_rows(),
+                               static_cast<size_t>(input_size_), batch_,
+                               plan_.isa, plan_.num_threads);
+    return "";
   }
 
   Error RunLowMemory(const float* input, const float* bias, float* output) {
-    const auto units = static_cast<size_t>(units_);
-    const auto input_size = static_cast<size_t>(input_size_);
-    const bool is_finite =
-        !TileKernelOf(plan_.isa).has_non_finite(input, batch_ * input_size);
-    if (!is_streamed_ || !is_finite) {
-      FullyConnected weights;
-      const kdc_status status = Unpack(&weights);
-      if (status != KDC_OK) return BlobError(status);
-      weights.Run(plan_, input, bias, options_.activation, &caches_->threads,
-                  &scratch_, output);
-      scratch_ = {};
-      return "";
-    }
-    for (size_t b = 0; b < batch_; ++b) {
-      float* row = output + b * units;
-      if (bias == nullptr) {
-        std::fill_n(row, units, 0.0f);
-      } else {
-        std::copy_n(bias, units, row);
-      }
-      const kdc_status status = stream_.AddProduct(input + b * input_size, row);
-      if (status != KDC_OK) return BlobError(status);
-    }
-    ApplyActivation(options_.activation, batch_ * units, output);
-    return "";
+    const kdc_status status =
+        RunStreamed(streamed_, plan_, static_cast<size_t>(units_),
+                    static_cast<size_t>(input_size_), input, bias,
+                    options_.activation, &caches_->threads, output);
+    return status == KDC_OK ? "" : BlobError(status);
   }
 
   std::shared_ptr<WeightCaches> caches_;
@@ -258,8 +228,7 @@ class FullyConnectedOp : public Op {
   std::shared_ptr<const FullyConnected> weights_;
   Blob blob_;
   Bias bias_;
-  EntryStream stream_;
-  bool is_streamed_ = false;
+  StreamedWeights streamed_;
   int64_t units_ = 0;
   int64_t input_size_ = 0;
   size_t batch_ = 0;
