@@ -57,8 +57,9 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
         num_threads: threads for the interpreter's kernels; its own default if None.
         runtime: "litert", "tflite_runtime" or "tensorflow"; the first of these that is
             installed if None.
-        low_memory: decode fused weights at every invoke, block by block where that is
-            possible, instead of keeping them in a form made for speed.
+        low_memory: decode fused weights at every invoke, a range of rows at a time (some
+            65,000 weights, or 260,000 of a scan by columns), instead of keeping them in a
+            form made for speed.
         **options: further arguments of the runtime's own Interpreter;
             `experimental_delegates` are applied after keras_dc's.
 
