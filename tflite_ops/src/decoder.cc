@@ -56,10 +56,11 @@ kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
 }
 
 // Moves `items` of `item_size` bytes to the places in `target`.
+template <typename Bytes>
 void Permute(const std::vector<uint32_t>& target, size_t item_size,
-             std::vector<uint8_t>* items) {
+             Bytes* items) {
   if (items->empty()) return;
-  std::vector<uint8_t> moved(items->size());
+  Bytes moved(items->size());
   for (size_t i = 0; i < target.size(); ++i) {
     std::memcpy(&moved[target[i] * item_size], &(*items)[i * item_size],
                 item_size);

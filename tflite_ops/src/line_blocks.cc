@@ -319,6 +319,8 @@ kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
     }
     status = tables.indices->Run(lanes);
     if (status != KDC_OK) return status;
+  } else {
+    std::fill(lines->indices.begin(), lines->indices.end(), uint8_t{0});
   }
   FillValues(blob_, first_line, first_entry, lines);
   return KDC_OK;

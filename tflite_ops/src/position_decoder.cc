@@ -113,15 +113,14 @@ void WalkGaps(const uint8_t* begin, const uint8_t* end, uint32_t filler,
 }
 
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
-  gaps->size = blob.num_gap_symbols();
-  if (gaps->size == 0) return KDC_OK;
-  gaps->symbols.reset(new uint8_t[gaps->size]);
+  gaps->resize(blob.num_gap_symbols());
+  if (gaps->empty()) return KDC_OK;
   const kdc_status status = DecodeSymbols(blob.gap_lengths, blob.gap_streams,
-                                          gaps->size, gaps->symbols.get());
+                                          gaps->size(), gaps->data());
   if (status != KDC_OK) return status;
   const uint32_t filler = FillerSymbol(blob.info.gap_bits);
-  const GapTotals totals = AddGaps(gaps->begin(), gaps->size, filler);
-  const bool fits = gaps->end()[-1] != filler &&
+  const GapTotals totals = AddGaps(gaps->data(), gaps->size(), filler);
+  const bool fits = gaps->back() != filler &&
                     totals.num_kept == blob.num_entries() &&
                     totals.num_zeros + totals.num_kept <=
                         static_cast<uint64_t>(blob.info.num_weights);
@@ -149,9 +148,10 @@ kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
   Gaps gaps;
   const kdc_status status = DecodeGaps(blob, &gaps);
   if (status != KDC_OK) return status;
-  WalkGaps(gaps.begin(), gaps.end(), FillerSymbol(blob.info.gap_bits),
-           matrix.columns, 0, static_cast<size_t>(matrix.rows),
-           blob.num_entries(), row_begin, columns);
+  WalkGaps(gaps.data(), gaps.data() + gaps.size(),
+           FillerSymbol(blob.info.gap_bits), matrix.columns, 0,
+           static_cast<size_t>(matrix.rows), blob.num_entries(), row_begin,
+           columns);
   return KDC_OK;
 }
 

@@ -4,24 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "adaptive_model.h"
 #include "blob_reader.h"
 #include "format.h"
 #include "positions_avx512.h"
 #include "range_coder.h"
+#include "scratch_vector.h"
 
 namespace keras_dc {
 
-// Gap symbols. Not a vector, which would write all of them twice: zeros first.
-struct Gaps {
-  std::unique_ptr<uint8_t[]> symbols;
-  size_t size = 0;
-
-  const uint8_t* begin() const { return symbols.get(); }
-  const uint8_t* end() const { return symbols.get() + size; }
-};
+using Gaps = ScratchVector<uint8_t>;
 
 // Decodes the gap symbols and checks that they keep as many weights as the
 // header says, end with one and stay inside the tensor, so that a walk needs no

@@ -93,7 +93,7 @@ kdc_status RecodeOrThrow(const uint8_t* bytes, size_t size,
   common.is_adaptive = true;
   common.num_entries = blob.num_entries();
   common.has_codebook = blob.info.num_centroids != 0;
-  common.indices = tensor.indices;
+  common.indices.assign(tensor.indices.begin(), tensor.indices.end());
   common.scale_axis = static_cast<kdc_scale_axis>(blob.info.scale_axis);
   if (blob.info.scale_axis != KDC_NO_SCALE) {
     StoredScales(blob, &common.codebook, &common.scales);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "keras_dc/codec.h"
+#include "scratch_vector.h"
 
 namespace keras_dc {
 
@@ -20,10 +21,10 @@ struct SparseTensor {
   // Entries of row r are those from row_begin[r] to row_begin[r + 1] - 1; their
   // columns ascend.
   std::vector<uint32_t> row_begin;
-  std::vector<uint32_t> columns;
+  ScratchVector<uint32_t> columns;
   // The value of entry e is centroid indices[e], when the blob has a codebook;
   // otherwise `indices` and `codebook` are empty and it is values[e].
-  std::vector<uint8_t> indices;
+  ScratchVector<uint8_t> indices;
   // Elements of `dtype`, packed.
   std::vector<uint8_t> codebook;
   std::vector<uint8_t> values;

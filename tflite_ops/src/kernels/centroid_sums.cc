@@ -69,6 +69,13 @@ CentroidSums CentroidSums::Pack(const SparseTensor& weights) {
     std::memcpy(packed.codebook, weights.codebook.data(),
                 weights.codebook.size());
   }
+  // Not more, as it suits; memory that is not written to costs nothing.
+  const auto most_chunks = static_cast<size_t>(
+      kMaxPlacesPerWeight * static_cast<double>(weights.indices.size()) /
+      static_cast<double>(kChunk));
+  packed.indices.reserve(most_chunks);
+  packed.columns.reserve(most_chunks * kChunk);
+  packed.row_begin.reserve(packed.num_rows + 1);
   packed.row_begin.push_back(0);
   for (size_t row = 0; row < packed.num_rows; ++row) {
     const Counts counts = CountRow(weights, row);
@@ -87,8 +94,6 @@ CentroidSums CentroidSums::Pack(const SparseTensor& weights) {
     }
     packed.row_begin.push_back(static_cast<uint32_t>(packed.indices.size()));
   }
-  packed.indices.shrink_to_fit();
-  packed.columns.shrink_to_fit();
   return packed;
 }
 

@@ -291,6 +291,12 @@ LockstepWeights LockstepWeights::Pack(const SparseTensor& weights) {
                             static_cast<uint32_t>(packed.num_rows));
   // No word has fewer weights; memory that is not written to costs nothing.
   packed.words.reserve(weights.indices.size() / kMinWeightsPerWord * kLanes);
+  // The rest has seldom more than these.
+  packed.windows.reserve(packed.num_blocks * packed.num_groups * kWindows);
+  packed.runs.reserve(packed.num_blocks * packed.num_groups * kMaxWords);
+  packed.cells.reserve(packed.num_blocks * packed.num_groups + 1);
+  packed.rest_columns.reserve(weights.indices.size() / 2);
+  packed.rest_codes.reserve(weights.indices.size() / 2);
   const std::array<uint8_t, 256> order = ByFrequency(CountCentroids(weights));
   const size_t num_centroids = weights.codebook.size() / sizeof(float);
   Codes codes = {};

@@ -45,8 +45,8 @@ class SparseRows {
   // `codebook_` has 256 entries, so that no index leaves it.
   std::vector<uint32_t> row_begin_ = {0};
   std::vector<uint16_t> columns16_;
-  std::vector<uint32_t> columns32_;
-  std::vector<uint8_t> indices_;
+  ScratchVector<uint32_t> columns32_;
+  ScratchVector<uint8_t> indices_;
   std::vector<float> codebook_;
   std::vector<float> values_;
 };

@@ -34,20 +34,42 @@ using BlobKey = std::pair<size_t, uint64_t>;
 
 inline BlobKey KeyOf(const Blob& blob) {
   constexpr uint64_t kPrime = 0x9E3779B97F4A7C15u;
-  uint64_t hash = blob.size;
-  const auto mix = [&hash](uint64_t word) {
-    hash = (hash ^ word) * kPrime;
-    hash ^= hash >> 29;
+  // Several hashes side by side: each multiplication waits for the last.
+  constexpr size_t kHashes = 4;
+  constexpr size_t kStep = kHashes * sizeof(uint64_t);
+  uint64_t hashes[kHashes];
+  for (size_t k = 0; k < kHashes; ++k) hashes[k] = blob.size + k;
+  const auto mix = [](uint64_t word, uint64_t* hash) {
+    *hash = (*hash ^ word) * kPrime;
+    *hash ^= *hash >> 29;
   };
   size_t i = 0;
-  for (; i + sizeof(uint64_t) <= blob.size; i += sizeof(uint64_t)) {
-    uint64_t word;
-    std::memcpy(&word, blob.data + i, sizeof(word));
-    mix(word);
+  for (; i + kStep <= blob.size; i += kStep) {
+    uint64_t words[kHashes];
+    std::memcpy(words, blob.data + i, kStep);
+    for (size_t k = 0; k < kHashes; ++k) mix(words[k], &hashes[k]);
   }
-  for (; i < blob.size; ++i) mix(blob.data[i]);
-  return {blob.size, hash};
+  for (; i < blob.size; ++i) mix(blob.data[i], &hashes[0]);
+  for (size_t k = 1; k < kHashes; ++k) mix(hashes[k], &hashes[0]);
+  return {blob.size, hashes[0]};
 }
+
+// The key of the last blob that it was asked for, since it takes a pass over
+// all of it.
+class KeyMemo {
+ public:
+  const BlobKey& Of(const Blob& blob) {
+    if (!(blob == blob_)) {
+      key_ = KeyOf(blob);
+      blob_ = blob;
+    }
+    return key_;
+  }
+
+ private:
+  Blob blob_;
+  BlobKey key_;
+};
 
 // All functions may be called from several threads at once: interpreters in
 // different threads may share a delegate.

@@ -37,10 +37,11 @@ class Conv2DOp : public Op {
 
   // Holds on to a kernel that is ready, so that the cache keeps it.
   void Attach(TfLiteContext* context) override {
+    if (caches_->low_memory) return;
     Blob blob;
     if (!CheckArity(*context, 2, 3).empty()) return;
     if (!GetBlob(*Input(context, kKernel), &blob).empty()) return;
-    kernel_ = caches_->conv_2d.Find(KeyOf(blob));
+    kernel_ = caches_->conv_2d.Find(key_.Of(blob));
     if (kernel_ == nullptr) return;
     blob_ = blob;
     num_kept_ = kernel_->num_weights();
@@ -195,7 +196,7 @@ class Conv2DOp : public Op {
 
   // To be called after CheckShapes: the shape bounds what is allocated here.
   Error Pack(const Blob& blob) {
-    const BlobKey key = KeyOf(blob);
+    const BlobKey key = key_.Of(blob);
     kernel_ = caches_->conv_2d.FindIf(
         key, [this](const Conv2D& held) { return held.Fits(plan_); });
     if (kernel_ == nullptr) {
@@ -229,6 +230,7 @@ class Conv2DOp : public Op {
   Error options_error_;
   std::shared_ptr<const Conv2D> kernel_;
   Blob blob_;
+  KeyMemo key_;
   Bias bias_;
   std::array<int64_t, 4> kernel_shape_ = {};
   size_t num_kept_ = 0;

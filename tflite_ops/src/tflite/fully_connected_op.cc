@@ -53,10 +53,11 @@ class FullyConnectedOp : public Op {
 
   // Holds on to weights that are ready, so that the cache keeps them.
   void Attach(TfLiteContext* context) override {
+    if (caches_->low_memory) return;
     Blob blob;
     if (!CheckArity(*context, 2, 3).empty()) return;
     if (!GetBlob(*Input(context, kWeights), &blob).empty()) return;
-    weights_ = caches_->fully_connected.Find(KeyOf(blob));
+    weights_ = caches_->fully_connected.Find(key_.Of(blob));
     if (weights_ != nullptr) blob_ = blob;
   }
 
@@ -184,7 +185,7 @@ class FullyConnectedOp : public Op {
 
   // To be called after CheckShapes: the shape bounds what is allocated here.
   Error Pack(const Blob& blob) {
-    const BlobKey key = KeyOf(blob);
+    const BlobKey key = key_.Of(blob);
     weights_ = caches_->fully_connected.FindIf(
         key, [this](const FullyConnected& held) { return held.Fits(plan_); });
     if (weights_ == nullptr) {
@@ -227,6 +228,7 @@ class FullyConnectedOp : public Op {
   Error options_error_;
   std::shared_ptr<const FullyConnected> weights_;
   Blob blob_;
+  KeyMemo key_;
   Bias bias_;
   StreamedWeights streamed_;
   int64_t units_ = 0;
