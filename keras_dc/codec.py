@@ -33,7 +33,7 @@ class BlobInfo:
         shape: dimensions of the tensor.
         num_kept: weights that are coded one by one.
         num_fillers: filler zeros between them.
-        num_centroids: size of the codebook; 0 if values are stored as they are.
+        num_centroids: size of the codebook; 0 if there is none.
         gap_bits: bits of a position gap; 0 if every weight is coded.
         column_major: whether positions run down the columns.
         num_streams: bit streams per kind of symbol.
@@ -47,6 +47,10 @@ class BlobInfo:
         wide: whether codebook and scales are stored as float64.
         scale_bytes: the scales.
         coder: "huffman" or "arithmetic"; with the latter `gap_bytes` are the mask's.
+        value_planes: whether the centroids, or the values, are coded byte plane by byte
+            plane; else they are stored as they are.
+        line_classes: whether the values' rows or columns are of two kinds, coded apart.
+        scale_planes: whether the scales are coded by byte planes.
     """
 
     dtype: str
@@ -66,6 +70,9 @@ class BlobInfo:
     wide: bool
     scale_bytes: int
     coder: str
+    value_planes: bool
+    line_classes: bool
+    scale_planes: bool
 
 
 def _check(status):
@@ -203,8 +210,8 @@ def inspect(blob):
     fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
     fields["dtype"] = _NAME_OF[struct.dtype]
     fields["shape"] = tuple(struct.shape[: struct.rank])
-    fields["column_major"] = bool(struct.column_major)
-    fields["wide"] = bool(struct.wide)
+    for name in ("column_major", "wide", "value_planes", "line_classes", "scale_planes"):
+        fields[name] = bool(fields[name])
     fields["scale_axis"] = _AXIS_OF[struct.scale_axis]
     fields["coder"] = CODERS[struct.coder]
     return BlobInfo(**fields)

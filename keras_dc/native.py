@@ -32,6 +32,9 @@ class BlobInfoStruct(ctypes.Structure):
         ("wide", ctypes.c_int32),
         ("scale_bytes", ctypes.c_int64),
         ("coder", ctypes.c_int32),
+        ("value_planes", ctypes.c_int32),
+        ("line_classes", ctypes.c_int32),
+        ("scale_planes", ctypes.c_int32),
     ]
 
 

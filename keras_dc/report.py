@@ -61,12 +61,17 @@ class CodedTensor:
 
     @property
     def coding(self):
-        """How the values are coded, such as "huffman, scales"."""
+        """How the values are coded, such as "huffman, scales".
+
+        "planes" stands for values, or for scales, whose bytes are coded plane by plane.
+        """
         parts = [self.blob.coder]
         if not self.blob.num_centroids:
             parts.append("no codebook")
         if self.blob.scale_axis is not None:
             parts.append("scales")
+        if self.blob.scale_planes or (self.blob.value_planes and not self.blob.num_centroids):
+            parts.append("planes")
         if self.num_negative_zeros:
             parts.append("-0.0")
         return ", ".join(parts)

@@ -3,6 +3,7 @@
 import numpy as np
 
 _FLOAT16_BYTES = 2
+_MOST_CENTROIDS = 256
 
 
 def shannon_bytes(values):
@@ -17,16 +18,21 @@ def shannon_bytes(values):
 
     Returns:
         float: `n H(density) + kept H(indices)` in bytes, plus the codebook of distinct
-        kept values; or `n H(density)` and the values themselves, if that is less. Values
-        take 2 bytes where float16 holds all of a float32 tensor.
+        kept values; or, if that is less, `n H(density)` and the kept values themselves.
+        Values take 2 bytes where float16 holds all of a float32 tensor. Of more than 256
+        values each byte plane takes its entropy, be it of the kept or of all.
     """
     patterns = np.ascontiguousarray(values).reshape(-1).view(f"u{values.itemsize}")
     distinct, counts = np.unique(patterns[patterns != 0], return_counts=True)
     value_bytes = _value_bytes(distinct.view(values.dtype))
     with_codebook = ideal_bytes(patterns.size, counts) + distinct.size * value_bytes
-    num_kept = int(np.sum(counts))
-    without = ideal_bytes(patterns.size, np.array([num_kept])) + num_kept * value_bytes
-    return min(with_codebook, without)
+    positions = ideal_bytes(patterns.size, np.array([np.sum(counts)]))
+    if distinct.size <= _MOST_CENTROIDS:
+        return min(with_codebook, positions + int(np.sum(counts)) * value_bytes)
+    if value_bytes != values.itemsize:
+        patterns = patterns.view(values.dtype).astype(np.float16).view(np.uint16)
+    kept = patterns[patterns != 0]
+    return min(with_codebook, positions + _plane_bytes(kept), _plane_bytes(patterns))
 
 
 def ideal_bytes(num_weights, counts):
@@ -43,6 +49,12 @@ def ideal_bytes(num_weights, counts):
     is_kept = np.array([kept, num_weights - kept]) / max(num_weights, 1)
     bits = num_weights * _entropy(is_kept) + kept * _entropy(counts / max(kept, 1))
     return bits / 8
+
+
+def _plane_bytes(patterns):
+    """Bytes of numbers whose first, second, ... bytes are coded apart."""
+    planes = patterns[:, None].view(np.uint8).T
+    return sum(ideal_bytes(0, np.bincount(plane)) for plane in planes)
 
 
 def _value_bytes(codebook):

@@ -1,9 +1,9 @@
-"""Write the golden files of format version 1.
+"""Write the golden files of format version 1 that are not there yet.
 
     python tests/make_golden.py
 
-Run once for a version. Later versions of the library must decode what stands in
-golden/ and refuse what stands in golden_errors/; a new version adds files.
+All versions of the library must decode what stands in golden/ and refuse what stands in
+golden_errors/, for ever; what the format gains adds files.
 """
 
 import json
@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 import test_codec
+import test_planes
 
 from keras_dc import codec
 
@@ -38,7 +39,7 @@ def bad_blobs():
     arithmetic = codec.recode(codec.encode(test_codec.trained_mask(20, 8)))[:-4]
     int4 = codec.encode(np.array([1, -8, 7], np.int8), dtype="int4")[:-4]
     raw = codec.encode(np.arange(1, 9, dtype=np.float32) / 3)[:-4]
-    return {
+    return _bad_planes() | {
         "4-other_magic": sealed(b"KDX" + body[3:]),
         "5-version_2": sealed(changed(body, 3, 2)),
         "6-checksum": body + b"\0\0\0\0",
@@ -86,6 +87,43 @@ def bad_blobs():
     }
 
 
+def _bad_planes():
+    planes = test_planes.HAND_MADE[:-4]
+    rank, coded, table, stream = 6, 8, 9, 30
+    classes = codec.encode(test_planes.TENSORS["dead_rows"])[:-4]
+    classes_begin = 7 + 2
+    return {
+        "7-no_planes": sealed(planes[:coded]),
+        "7-half_a_plane_table": sealed(planes[: table + 9]),
+        "7-no_plane_streams": sealed(planes[:stream]),
+        "7-half_a_plane": sealed(planes[:-2]),
+        "7-half_the_line_classes": sealed(classes[: classes_begin + 2]),
+        "8-bytes_behind_the_planes": sealed(planes + b"\0"),
+        "9-planes_of_int4": sealed(changed(planes, 4, 4)),
+        "9-planes_of_nothing": sealed(changed(planes[: coded + 1], 7, 0)),
+        "9-no_plane_is_coded": sealed(changed(planes, coded, 0)),
+        "9-more_planes_than_bytes": sealed(changed(planes, coded, 5)),
+        "9-scale_planes_without_scales": sealed(changed(planes, rank, 0x31)),
+        "9-highest_bit_of_the_rank": sealed(changed(planes, rank, 0x91)),
+        "9-overlong_plane_size": sealed(planes[:stream] + b"\x81\x00" + planes[stream + 1 :]),
+        "9-line_classes_of_a_vector": sealed(changed(planes, rank, 0x51)),
+        "9-line_classes_without_planes": sealed(changed(classes, rank, 0x42)),
+        "9-line_classes_of_a_codebook": sealed(changed(classes, 5, classes[5] | 1)),
+        "9-line_classes_with_gaps": sealed(changed(classes, 4, classes[4] | 0x20)),
+        "9-all_lines_of_one_class": sealed(
+            classes[:classes_begin] + bytes(5) + classes[classes_begin + 5 :]
+        ),
+        "9-bits_behind_the_line_classes": sealed(
+            changed(classes, classes_begin + 4, classes[classes_begin + 4] | 0x80)
+        ),
+        "11-incomplete_plane_code": sealed(changed(planes, table, planes[table] ^ 1)),
+        "12-plane_stream_too_long": sealed(
+            changed(planes[: stream + 2] + b"\0" + planes[stream + 2 :], stream, 2)
+        ),
+        "12-bits_behind_a_plane": sealed(changed(planes, stream + 1, 0x96)),
+    }
+
+
 def main():
     tests = pathlib.Path(__file__).parent
     tensors = {f"v1-{name}": test_codec.ODD_TENSORS[name] for name in GOLDEN}
@@ -109,12 +147,23 @@ def main():
     tensors["v1-int4"] = test_codec.ODD_TENSORS["int8"] % 16 - 8
     blobs["v1-int4"] = codec.encode(tensors["v1-int4"], dtype="int4")
     tensors["v1-by_hand"], blobs["v1-by_hand"] = test_codec.EXAMPLE, test_codec.EXAMPLE_BLOB
+    for name, tensor in test_planes.TENSORS.items():
+        tensors[f"v1-planes_{name}"] = tensor
+        blobs[f"v1-planes_{name}"] = codec.encode(tensor)
+    tensors["v1-planes_of_scales"] = test_planes.SCALED["values"]
+    blobs["v1-planes_of_scales"] = codec.encode_scaled(**test_planes.SCALED)
+    tensors["v1-planes_by_hand"] = test_planes.HAND_MADE_VALUES
+    blobs["v1-planes_by_hand"] = test_planes.HAND_MADE
+    digests = json.loads((tests / "golden" / "digests.json").read_text())
     for name, blob in blobs.items():
-        (tests / "golden" / f"{name}.blob").write_bytes(blob)
-    digests = {name: test_codec.digest(tensor) for name, tensor in tensors.items()}
+        if name not in digests:
+            (tests / "golden" / f"{name}.blob").write_bytes(blob)
+            digests[name] = test_codec.digest(tensors[name])
     (tests / "golden" / "digests.json").write_text(json.dumps(digests, indent=1) + "\n")
     for name, blob in bad_blobs().items():
-        (tests / "golden_errors" / f"{name}.blob").write_bytes(blob)
+        path = tests / "golden_errors" / f"{name}.blob"
+        if not path.exists():
+            path.write_bytes(blob)
 
 
 if __name__ == "__main__":

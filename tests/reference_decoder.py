@@ -66,7 +66,9 @@ def decode(blob):
     has_codebook, as_float16, num_streams = coding & 1, coding & 2, 1 << (coding >> 2 & 3)
     is_arithmetic = coding & 128
     scale_axis, wide = (None, 0, -1)[coding >> 4 & 3], coding & 64
-    shape = [0] * reader.byte()
+    rank = reader.byte()
+    shape = [0] * (rank & 15)
+    value_streams = (1 if has_codebook else num_streams) if rank & 16 else 0
     for i in range(len(shape)):
         shape[i] = reader.varint()
     size = int(np.prod(shape, dtype=np.int64))
@@ -77,16 +79,21 @@ def decode(blob):
         kept, fillers = reader.varint(), reader.varint()
     centroids = reader.byte() + 1 if has_codebook else 0
 
-    begin = reader.position
-    if scale_axis is None:
-        values = read_values(reader, centroids or kept, dtype, as_float16)
+    precise = ITEM_SIZES[dtype] if scale_axis is None else 8 if wide else 4
+    item_size = 2 if as_float16 else precise
+    if rank & 64:
+        assert len(shape) > 1
+        num_lines = size // shape[0] if by_columns else shape[0]
+        stored = read_classed(reader, num_lines, size // num_lines, item_size, value_streams)
     else:
-        values = read_scaled(reader, centroids, shape[scale_axis], dtype, as_float16, wide)
+        stored = read_numbers(reader, centroids or kept, item_size, value_streams)
+    if scale_axis is None:
+        values = as_values(stored, dtype, as_float16)
+    else:
+        scales = read_numbers(reader, shape[scale_axis], precise, rank >> 5 & 1)
+        values = scaled_values(stored, scales, dtype, as_float16, wide)
     if is_arithmetic:
-        wide_size = 8 if wide else 4
-        item_size = ITEM_SIZES[dtype] if scale_axis is None else wide_size
-        item_size = 2 if as_float16 else item_size
-        negative = [reader.data[begin + item_size * (i + 1) - 1] >> 7 for i in range(centroids)]
+        negative = [stored[item_size * (i + 1) - 1] >> 7 for i in range(centroids)]
         kinds = [True if kept and centroids > 1 else None, True if kept else None]
         streams = read_streams(reader, 1, kinds)
         line = size // shape[0] if len(shape) > 1 and size else size
@@ -114,21 +121,48 @@ def decode(blob):
     return tensor.reshape(shape)
 
 
-def read_values(reader, count, dtype, as_float16):
+def read_numbers(reader, count, item_size, num_streams):
+    """Section 4: the bytes of numbers; by planes if `num_streams` is not zero."""
+    if not num_streams:
+        return reader.take(item_size * count)
+    coded, numbers = reader.byte(), bytearray(item_size * count)
+    assert 0 < coded < 1 << item_size
+    assert count
+    for plane in range(item_size):
+        if coded >> plane & 1:
+            lengths = read_table(reader, 256)
+            sizes = [reader.varint() for _ in range(num_streams)]
+            symbols = decode_streams(lengths, [reader.take(size) for size in sizes], count)
+        else:
+            symbols = reader.take(count)
+        numbers[item_size - 1 - plane :: item_size] = bytes(symbols)
+    return bytes(numbers)
+
+
+def read_classed(reader, num_lines, line_length, item_size, num_streams):
+    """Section 4: the bytes of values whose lines are of two classes."""
+    bits = Bits(reader.take((num_lines + 7) // 8))
+    classes = [bits.take(1) for _ in range(num_lines)]
+    assert bits.number >> num_lines == 0
+    lines = []
+    for line_class in (0, 1):
+        count = line_length * classes.count(line_class)
+        lines.append(Bytes(read_numbers(reader, count, item_size, num_streams)))
+    return b"".join(lines[line_class].take(item_size * line_length) for line_class in classes)
+
+
+def as_values(stored, dtype, as_float16):
     """Section 4; patterns of a float32 stored as float16 are widened by NumPy."""
     if as_float16:
-        halves = np.frombuffer(reader.take(2 * count), "<f2")
-        return halves.astype(np.float32).view(np.uint32)
-    return np.frombuffer(reader.take(ITEM_SIZES[dtype] * count), DTYPES[dtype])
+        return np.frombuffer(stored, "<f2").astype(np.float32).view(np.uint32)
+    return np.frombuffer(stored, DTYPES[dtype])
 
 
-def read_scaled(reader, centroids, channels, dtype, as_float16, wide):
+def scaled_values(stored, scales, dtype, as_float16, wide):
     """Section 4: patterns by channel and centroid."""
     precise = "<f8" if wide else "<f4"
-    stored = np.dtype("<f2" if as_float16 else precise)
-    codebook = np.frombuffer(reader.take(stored.itemsize * centroids), stored).astype(float)
-    scales = np.frombuffer(reader.take(np.dtype(precise).itemsize * channels), precise)
-    products = np.outer(scales.astype(float), codebook)
+    codebook = np.frombuffer(stored, "<f2" if as_float16 else precise).astype(float)
+    products = np.outer(np.frombuffer(scales, precise).astype(float), codebook)
     if dtype == 0:
         return products.astype(np.float32).view(np.uint32)
     return np.rint(np.clip(products, -128, 127)).astype(np.int8).view(np.uint8)

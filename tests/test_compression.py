@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from tiny_models import Graph, conv_net, int4, mlp, sparse
 
-from keras_dc import codec, compression, files, ops, tflite_diff, tflite_model
+from keras_dc import codec, compression, files, ops, report, tflite_diff, tflite_model
 
 
 def operators(content):
@@ -186,15 +186,29 @@ def test_a_buffer_with_a_tensor_that_nobody_reads_is_left_alone():
 def test_what_does_not_pay_stays_as_it_is():
     graph = Graph()
     x = graph.input((-1, 64))
+    # Every byte is random; of other noise the exponents are not.
+    noise = np.frombuffer(np.random.default_rng(0).bytes(64 * 64 * 4), np.float32)
+    graph.output(graph.fully_connected(x, graph.constant(noise.reshape(64, 64), "w"), None))
+    assert operators(compression.compress(graph.serialize())) == ["FULLY_CONNECTED"]
+
+
+def test_noise_is_coded_by_byte_planes():
+    graph = Graph()
+    x = graph.input((-1, 64))
     noise = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
     graph.output(graph.fully_connected(x, graph.constant(noise, "w"), None))
-    assert operators(compression.compress(graph.serialize())) == ["FULLY_CONNECTED"]
+    compressed = compression.compress(graph.serialize())
+    assert operators(compressed) == [ops.DECODE, "FULLY_CONNECTED"]
+    assert len(compressed) < 0.9 * len(graph.serialize())
+    (row,) = report.inspect(compressed)
+    assert row.coding == "huffman, no codebook, planes"
 
 
 def test_a_constant_that_is_an_output_is_left_alone():
     graph = mlp()
     graph.subgraph.outputs.append(1)
-    assert operators(compression.compress(graph.serialize()))[0] == "FULLY_CONNECTED"
+    names = operators(compression.compress(graph.serialize()))
+    assert next(name for name in names if name != ops.DECODE) == "FULLY_CONNECTED"
 
 
 @pytest.mark.parametrize(

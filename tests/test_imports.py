@@ -156,7 +156,7 @@ assert len(dc.expand(small)) > 10 * len(small)
 dc.Interpreter(model_content=small, runtime="litert").allocate_tensors()
 print(len(dc.inspect(small)), {"tensorflow", "keras", "jax", "torch"} & set(sys.modules))
 """
-    assert run(code) == "3 set()\n"
+    assert run(code) == "5 set()\n"
 
 
 def test_all_public_names_exist():

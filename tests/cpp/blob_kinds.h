@@ -82,6 +82,26 @@ inline std::vector<float> PeriodicColumns(size_t num_rows, size_t num_columns) {
   return values;
 }
 
+// Every other row is as good as zero, or every other column.
+inline std::vector<float> HalfDead(size_t num_rows, size_t num_columns,
+                                   bool by_columns) {
+  std::vector<float> values = SparseValues(num_rows * num_columns, 1, 0);
+  const std::vector<float> dead = SparseValues(values.size(), 0.5, 2);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t line = by_columns ? i % num_columns : i / num_columns;
+    if (line % 2 == 0) values[i] = 1e-8f * dead[i];
+  }
+  return values;
+}
+
+// Values of ever others where these are kept, exact in float16.
+inline std::vector<float> OtherHalves(std::vector<float> values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] != 0) values[i] = static_cast<float>(i * i % 1009 + 1);
+  }
+  return values;
+}
+
 inline BlobKind KindOf(const std::string& name,
                        const std::vector<int64_t>& shape,
                        const std::vector<uint8_t>& blob) {
@@ -154,11 +174,20 @@ inline std::vector<BlobKind> AllBlobKinds(const std::vector<int64_t>& shape) {
       KindOf("values with gaps", shape,
              EncodeFloats(SparseValues(size, 0.2, 0), shape)),
       KindOf("values", shape, EncodeFloats(SparseValues(size, 1, 0), shape)),
+      KindOf("half values with gaps", shape,
+             EncodeFloats(OtherHalves(SparseValues(size, 0.2, 31)), shape)),
+      KindOf("dead rows", shape,
+             EncodeFloats(HalfDead(num_rows, size / num_rows, false), shape)),
+      KindOf("dead columns", shape,
+             EncodeFloats(HalfDead(num_rows, size / num_rows, true), shape)),
       KindOf("columns", shape, columns),
       KindOf("scaled rows", shape, ScaledBlob(shape, KDC_FIRST_AXIS)),
       KindOf("scaled columns", shape, scaled),
       KindOf("arithmetic", shape, Recoded(rows)),
       KindOf("arithmetic columns", shape, Recoded(periodic)),
+      KindOf("arithmetic values", shape,
+             Recoded(EncodeFloats(
+                 OtherHalves(UnlikeRows(num_rows, size / num_rows)), shape))),
       KindOf("arithmetic scaled", shape, Recoded(scaled)),
   };
 }

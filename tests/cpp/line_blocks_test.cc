@@ -69,7 +69,7 @@ TEST(LineBlocks, DecodesBlobsOfSeveralStreams) {
   const std::vector<int64_t> shape = {600, 600};
   for (const std::vector<float>& weights :
        {SparseValues(600 * 600, 0.25, 200), SparseValues(600 * 600, 1, 9),
-        FullColumns(600, 600)}) {
+        SparseValues(600 * 600, 0.25, 0), FullColumns(600, 600)}) {
     const std::vector<uint8_t> blob = EncodeFloats(weights, shape);
     ASSERT_EQ(InfoOf(blob).num_streams, 8);
     for (const size_t block_entries : {900, 9000, 50000}) {
@@ -98,11 +98,20 @@ TEST(LineBlocks, KindsAreWhatTheyAreCalled) {
   EXPECT_EQ(info("one centroid").num_centroids, 1);
   EXPECT_EQ(info("no gaps").gap_bits, 0);
   EXPECT_EQ(info("values with gaps").num_centroids, 0);
+  EXPECT_EQ(info("values with gaps").value_planes, 1);
+  EXPECT_EQ(info("values").value_planes, 1);
+  EXPECT_EQ(info("values").gap_bits, 0);
+  EXPECT_EQ(info("half values with gaps").value_planes, 1);
+  EXPECT_EQ(info("dead rows").line_classes, 1);
+  EXPECT_EQ(info("dead columns").line_classes, 1);
+  EXPECT_EQ(info("dead columns").column_major, 1);
   EXPECT_EQ(info("columns").column_major, 1);
   EXPECT_EQ(info("scaled rows").scale_axis, KDC_FIRST_AXIS);
   EXPECT_EQ(info("scaled columns").scale_axis, KDC_LAST_AXIS);
   EXPECT_EQ(info("arithmetic").coder, KDC_ARITHMETIC);
   EXPECT_EQ(info("arithmetic columns").coder, KDC_ARITHMETIC);
+  EXPECT_EQ(info("arithmetic values").coder, KDC_ARITHMETIC);
+  EXPECT_EQ(info("arithmetic values").value_planes, 1);
   EXPECT_EQ(info("arithmetic columns").column_major, 1);
 }
 

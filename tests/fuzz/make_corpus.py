@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 import make_golden
 import test_codec
+import test_planes
 
 from keras_dc import codec
 
@@ -41,6 +42,13 @@ def decoder_seeds():
         tensor, parts = test_codec.scaled((6, 3, 3, 5), axis=axis, dtype=dtype)
         yield f"scaled_{axis}_{dtype.__name__}", codec.encode_scaled(tensor, **parts)
     yield "by_hand", test_codec.EXAMPLE_BLOB
+    yield "planes_by_hand", test_planes.HAND_MADE
+    yield "planes_of_scales", codec.encode_scaled(**test_planes.scaled(60))
+    dead = test_planes.half_dead_int8((18, 60))
+    yield "planes_dead_rows", codec.encode(dead)
+    yield "planes_dead_columns", codec.encode(np.ascontiguousarray(dead.T))
+    mask = test_codec.sparse((20, 20), density=0.3, num_centroids=1)
+    yield "planes_with_gaps", codec.encode(mask * test_planes.noise((20, 20)))
     for name, blob in make_golden.bad_blobs().items():
         yield name, blob
 

@@ -1,5 +1,7 @@
 #include "adaptive_reader.h"
 
+#include <utility>
+
 #include "format.h"
 #include "stored_values.h"
 
@@ -12,13 +14,25 @@ AdaptiveReader::AdaptiveReader(const ParsedBlob& blob) : blob_(blob) {
   const bool by_rows = info.column_major == 0;
   num_lines_ = by_rows ? matrix.rows : matrix.columns;
   line_length_ = by_rows ? matrix.columns : matrix.rows;
-  if (blob.num_entries() == 0) return;
-  mask_model_.emplace(line_length_, num_weights, blob.num_entries(),
-                      blob.period);
-  mask_.emplace(blob.gap_streams[0].bytes, blob.gap_streams[0].size);
-  if (!blob.has_indices()) return;
-  index_model_.emplace(NegativeCentroids(blob), line_length_, blob.period);
-  indices_.emplace(blob.index_streams[0].bytes, blob.index_streams[0].size);
+}
+
+kdc_status AdaptiveReader::Open() {
+  const kdc_status unpacked = UnpackLineValues(blob_, &values_);
+  if (unpacked != KDC_OK || blob_.num_entries() == 0) return unpacked;
+  mask_model_.emplace(line_length_,
+                      static_cast<uint64_t>(blob_.info.num_weights),
+                      blob_.num_entries(), blob_.period);
+  mask_.emplace(blob_.gap_streams[0].bytes, blob_.gap_streams[0].size);
+  if (blob_.info.num_centroids == 0 && blob_.info.value_planes != 0) {
+    planes_.emplace(blob_.stored_values);
+  }
+  if (!blob_.has_indices()) return KDC_OK;
+  std::vector<uint8_t> is_negative;
+  const kdc_status status = NegativeCentroids(blob_, &is_negative);
+  if (status != KDC_OK) return status;
+  index_model_.emplace(std::move(is_negative), line_length_, blob_.period);
+  indices_.emplace(blob_.index_streams[0].bytes, blob_.index_streams[0].size);
+  return KDC_OK;
 }
 
 // FORMAT.md, 9.5.
@@ -65,15 +79,23 @@ kdc_status AdaptiveReader::Next(size_t num_entries, SparseTensor* lines) {
     lines->row_begin.push_back(static_cast<uint32_t>(lines->columns.size()));
     ++line_;
   } while (!is_done() && lines->columns.size() < num_entries);
+  kdc_status filled = KDC_OK;
+  if (planes_) filled = planes_->Next(lines->columns.size(), &lines->values);
+  if (filled != KDC_OK) return filled;
   if (is_done()) {
     if (num_read_ != num_kept) return KDC_BAD_POSITION;
     if ((mask_ && !mask_->AtCleanEnd()) ||
-        (indices_ && !indices_->AtCleanEnd())) {
+        (indices_ && !indices_->AtCleanEnd()) ||
+        (planes_ && !planes_->AtCleanEnd())) {
       return KDC_BAD_STREAM;
     }
   }
   lines->num_rows = static_cast<int64_t>(line() - first_line);
-  FillValues(blob_, first_line, first_entry, lines);
+  if (planes_) {
+    AsItems(blob_, &lines->values);
+  } else {
+    FillValues(blob_, values_, first_line, first_entry, lines);
+  }
   return KDC_OK;
 }
 

@@ -10,8 +10,10 @@
 #include "adaptive_model.h"
 #include "blob_reader.h"
 #include "keras_dc/codec.h"
+#include "plane_parts.h"
 #include "range_coder.h"
 #include "sparse_tensor.h"
+#include "stored_values.h"
 
 namespace keras_dc {
 
@@ -20,6 +22,9 @@ class AdaptiveReader {
   // `blob` is one of the arithmetic coder, and outlives this. What is learnt of
   // a line and its offsets takes some 30 bytes an offset.
   explicit AdaptiveReader(const ParsedBlob& blob);
+
+  // To be called before anything is read. May throw std::bad_alloc.
+  kdc_status Open();
 
   bool is_done() const { return line_ == num_lines_; }
   // The next line.
@@ -43,6 +48,8 @@ class AdaptiveReader {
   std::optional<RangeDecoder> mask_;
   std::optional<IndexModel> index_model_;
   std::optional<RangeDecoder> indices_;
+  LineValues values_;
+  std::optional<PlaneReader> planes_;  // if the values are by planes
 };
 
 }  // namespace keras_dc

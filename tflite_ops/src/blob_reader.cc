@@ -30,8 +30,17 @@ kdc_status ReadStatus(const ByteReader& reader) {
 
 kdc_status ReadShape(ByteReader* reader, kdc_blob_info* info) {
   const uint8_t rank = reader->ReadByte();
-  if (rank > KDC_MAX_RANK) return KDC_BAD_HEADER;
-  info->rank = rank;
+  if ((rank & kRankMask) > KDC_MAX_RANK ||
+      (rank & ~(kRankMask | kValuePlanesBit | kScalePlanesBit |
+                kLineClassesBit)) != 0 ||
+      ((rank & kValuePlanesBit) != 0 && info->dtype == KDC_INT4) ||
+      ((rank & kScalePlanesBit) != 0 && info->scale_axis == KDC_NO_SCALE)) {
+    return KDC_BAD_HEADER;
+  }
+  info->rank = rank & kRankMask;
+  info->value_planes = (rank & kValuePlanesBit) != 0 ? 1 : 0;
+  info->scale_planes = (rank & kScalePlanesBit) != 0 ? 1 : 0;
+  info->line_classes = (rank & kLineClassesBit) != 0 ? 1 : 0;
   uint64_t product = 1;
   for (int i = 0; i < info->rank; ++i) {
     const uint64_t dim = reader->ReadVarint();
@@ -77,6 +86,12 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   const kdc_status status = ReadShape(reader, &info);
   if (status != KDC_OK) return status;
   if (info.scale_axis != KDC_NO_SCALE && info.rank < 2) return KDC_BAD_HEADER;
+  if (info.line_classes != 0 &&
+      (info.value_planes == 0 || info.gap_bits != 0 || blob->is_adaptive() ||
+       info.rank < 2 || info.num_weights == 0 ||
+       (coding & kCodebookBit) != 0)) {
+    return KDC_BAD_HEADER;
+  }
   uint64_t num_kept = static_cast<uint64_t>(info.num_weights);
   uint64_t num_fillers = 0;
   if (info.gap_bits != 0) {
@@ -142,13 +157,61 @@ bool AreInt4(const ByteRange& values) {
                      [](uint8_t b) { return b < 8 || b >= 0xf8; });
 }
 
-// False if there are fewer. Divides where a product could overflow.
-bool ReadItems(ByteReader* reader, size_t count, size_t item_size,
-               ByteRange* range) {
-  if (count > reader->remaining() / item_size) return false;
-  range->size = count * item_size;
-  range->bytes = reader->ReadBytes(range->size);
-  return range->bytes != nullptr;
+// FORMAT.md, 4: the classes of the lines; the values are divided by them.
+kdc_status ReadLineClasses(ByteReader* reader, ParsedBlob* blob) {
+  const kdc_blob_info& info = blob->info;
+  const MatrixShape matrix =
+      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
+  const auto num_lines = static_cast<size_t>(
+      info.column_major != 0 ? matrix.columns : matrix.rows);
+  ByteRange& classes = blob->line_classes;
+  classes.size = (num_lines + 7) / 8;
+  classes.bytes = reader->ReadBytes(classes.size);
+  if (classes.bytes == nullptr) return KDC_TRUNCATED;
+  BitReader bits(classes.bytes, classes.size);
+  size_t num_second = 0;
+  for (size_t i = 0; i < num_lines; ++i) num_second += bits.Read(1);
+  if (!bits.AtCleanEnd()) return KDC_BAD_HEADER;
+  StoredNumbers& second = blob->second_values;
+  second.item_size = blob->stored_values.item_size;
+  second.count = num_second * (blob->num_entries() / num_lines);
+  blob->stored_values.count -= second.count;
+  return KDC_OK;
+}
+
+// FORMAT.md, 4: the codebook or the values, and the scales.
+kdc_status ReadValues(ByteReader* reader, ParsedBlob* blob) {
+  kdc_blob_info& info = blob->info;
+  const bool has_codebook = info.num_centroids != 0;
+  StoredNumbers& values = blob->stored_values;
+  values.count = has_codebook ? static_cast<size_t>(info.num_centroids)
+                              : blob->num_entries();
+  values.item_size = StoredItemSize(*blob);
+  const size_t begin = reader->position();
+  kdc_status status = KDC_OK;
+  if (info.line_classes != 0) status = ReadLineClasses(reader, blob);
+  if (status != KDC_OK) return status;
+  const bool has_planes = info.value_planes != 0;
+  const int num_streams = has_codebook ? 1 : info.num_streams;
+  status = ReadNumbers(reader, has_planes, num_streams, &values);
+  if (status == KDC_OK && info.line_classes != 0) {
+    status = ReadNumbers(reader, has_planes, num_streams, &blob->second_values);
+  }
+  if (status != KDC_OK) return status;
+  const auto stored_bytes = static_cast<int64_t>(reader->position() - begin);
+  StoredNumbers& scales = blob->stored_scales;
+  scales.count =
+      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
+  scales.item_size = info.wide != 0 ? sizeof(double) : sizeof(float);
+  const size_t scales_begin = reader->position();
+  status = ReadNumbers(reader, info.scale_planes != 0, 1, &scales);
+  if (status != KDC_OK) return status;
+  if (info.dtype == KDC_INT4 && !AreInt4(values.packed)) return KDC_BAD_HEADER;
+  (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_bytes;
+  info.scale_bytes = static_cast<int64_t>(reader->position() - scales_begin);
+  info.header_bytes =
+      static_cast<int64_t>(kChecksumBytes) - stored_bytes - info.scale_bytes;
+  return KDC_OK;
 }
 
 }  // namespace
@@ -163,22 +226,8 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
   status = ReadHeader(&reader, blob);
   if (status != KDC_OK) return status;
 
-  const bool has_codebook = info.num_centroids != 0;
-  const size_t num_stored = has_codebook
-                                ? static_cast<size_t>(info.num_centroids)
-                                : blob->num_entries();
-  const size_t num_channels =
-      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
-  const size_t scale_size = info.wide != 0 ? sizeof(double) : sizeof(float);
-  if (!ReadItems(&reader, num_stored, StoredItemSize(*blob),
-                 &blob->stored_values) ||
-      !ReadItems(&reader, num_channels, scale_size, &blob->stored_scales)) {
-    return KDC_TRUNCATED;
-  }
-
-  if (info.dtype == KDC_INT4 && !AreInt4(blob->stored_values)) {
-    return KDC_BAD_HEADER;
-  }
+  status = ReadValues(&reader, blob);
+  if (status != KDC_OK) return status;
   const size_t tables_begin = reader.position();
   if (blob->has_indices() && !blob->is_adaptive()) {
     blob->index_lengths.resize(static_cast<size_t>(info.num_centroids));
@@ -191,11 +240,7 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
     if (status != KDC_OK) return status;
   }
   info.table_bytes = static_cast<int64_t>(reader.position() - tables_begin);
-  const auto stored_bytes = static_cast<int64_t>(blob->stored_values.size);
-  (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_bytes;
-  info.scale_bytes = static_cast<int64_t>(blob->stored_scales.size);
-  info.header_bytes = static_cast<int64_t>(kChecksumBytes) - stored_bytes -
-                      info.scale_bytes - info.table_bytes;
+  info.header_bytes -= info.table_bytes;
   return ReadStreams(&reader, blob);
 }
 

@@ -9,6 +9,7 @@
 
 #include "huffman.h"
 #include "keras_dc/codec.h"
+#include "number_reader.h"
 #include "symbol_decoder.h"
 
 namespace keras_dc {
@@ -16,12 +17,14 @@ namespace keras_dc {
 // The parts of a blob; the byte ranges point into it.
 struct ParsedBlob {
   kdc_blob_info info = {};
-  bool half_float = false;    // centroids or values are stored as float16
-  ByteRange stored_scales;    // float32 or float64, one for each channel
-  ByteRange stored_values;    // the codebook, or all values if there is none
-  CodeLengths index_lengths;  // empty if indices take no stream
-  CodeLengths gap_lengths;    // empty if there are no gap symbols
-  uint64_t period = 0;        // of the mask, for the arithmetic coder
+  bool half_float = false;      // centroids or values are stored as float16
+  StoredNumbers stored_scales;  // float32 or float64, one for each channel
+  StoredNumbers stored_values;  // the codebook, or all values if there is none
+  ByteRange line_classes;  // a bit for each line, if they are of two classes
+  StoredNumbers second_values;  // then those of class 1 are here
+  CodeLengths index_lengths;    // empty if indices take no stream
+  CodeLengths gap_lengths;      // empty if there are no gap symbols
+  uint64_t period = 0;          // of the mask, for the arithmetic coder
   std::vector<ByteRange> index_streams;
   std::vector<ByteRange> gap_streams;
 

@@ -1,41 +1,34 @@
 #include "blob_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "adaptive_model.h"
 #include "bit_stream.h"
 #include "crc32.h"
 #include "format.h"
-#include "half_float.h"
+#include "line_classes.h"
+#include "number_writer.h"
 #include "range_coder.h"
+#include "symbol_encoder.h"
 
 namespace keras_dc {
 namespace {
 
-// With this many entries there are four and eight streams a symbol kind, which
-// decode side by side: their sizes then cost less than a byte in a thousand.
-constexpr size_t kEntriesForFour = 1 << 14;
-constexpr size_t kEntriesForEight = 1 << 16;
-
-// How values, centroids and scales are stored.
+// The numbers of a blob, and how they are written.
 struct Storage {
-  std::vector<uint32_t> patterns;
+  PackedNumbers values;         // or the codebook
+  PackedNumbers second_values;  // those of lines of the second class
+  PackedNumbers scales;
+  PlanePlan value_planes;
+  PlanePlan second_planes;
+  PlanePlan scale_planes;
   bool half_float = false;
   bool wide = false;
 };
-
-int LogStreams(const Draft& draft) {
-  if (draft.is_adaptive || draft.num_entries < kEntriesForFour) return 0;
-  return draft.num_entries < kEntriesForEight ? 2 : 3;
-}
-
-void AppendBytes(uint64_t number, size_t count, std::vector<uint8_t>* bytes) {
-  for (size_t i = 0; i < count; ++i) {
-    bytes->push_back(static_cast<uint8_t>(number >> (8 * i)));
-  }
-}
 
 bool AllFloats(const std::vector<double>& numbers) {
   return std::all_of(numbers.begin(), numbers.end(), [](double number) {
@@ -54,74 +47,41 @@ std::vector<uint32_t> FloatPatterns(const std::vector<double>& numbers) {
   return patterns;
 }
 
-bool AllHalfFloats(const std::vector<uint32_t>& patterns) {
-  uint16_t half;
-  return std::all_of(patterns.begin(), patterns.end(), [&](uint32_t pattern) {
-    return FloatBitsToHalf(pattern, &half);
-  });
+int LogStreamsOf(const Draft& draft) {
+  return draft.is_adaptive ? 0 : LogStreams(draft.num_entries);
+}
+
+int ValueStreams(const Draft& draft) {
+  return draft.has_codebook ? 1 : 1 << LogStreamsOf(draft);
 }
 
 Storage ChooseStorage(const Draft& draft, int32_t dtype) {
   Storage storage;
-  const bool is_scaled = draft.scale_axis != KDC_NO_SCALE;
-  storage.wide =
-      is_scaled && !(AllFloats(draft.codebook) && AllFloats(draft.scales));
-  storage.patterns = is_scaled ? FloatPatterns(draft.codebook) : draft.patterns;
-  storage.half_float = (is_scaled || dtype == KDC_FLOAT32) && !storage.wide &&
-                       AllHalfFloats(storage.patterns);
+  if (draft.scale_axis == KDC_NO_SCALE) {
+    storage.values = PackValues(draft.patterns, dtype, &storage.half_float);
+  } else if (AllFloats(draft.codebook) && AllFloats(draft.scales)) {
+    storage.values = PackValues(FloatPatterns(draft.codebook), KDC_FLOAT32,
+                                &storage.half_float);
+    storage.scales = PackPatterns(FloatPatterns(draft.scales), sizeof(float));
+  } else {
+    storage.wide = true;
+    storage.values = PackDoubles(draft.codebook);
+    storage.scales = PackDoubles(draft.scales);
+  }
+  if (!draft.line_classes.empty()) {
+    std::array<PackedNumbers, 2> parts = SplitByClass(
+        storage.values, draft.num_entries / draft.line_classes.size(),
+        draft.line_classes);
+    storage.values = std::move(parts[0]);
+    storage.second_values = std::move(parts[1]);
+    storage.second_planes =
+        PlanPlanes(storage.second_values, ValueStreams(draft));
+  }
+  if (dtype != KDC_INT4) {
+    storage.value_planes = PlanPlanes(storage.values, ValueStreams(draft));
+  }
+  storage.scale_planes = PlanPlanes(storage.scales, 1);
   return storage;
-}
-
-void WritePatterns(const Storage& storage, size_t item_size,
-                   std::vector<uint8_t>* blob) {
-  for (const uint32_t pattern : storage.patterns) {
-    uint16_t half = 0;
-    if (storage.half_float) FloatBitsToHalf(pattern, &half);
-    AppendBytes(storage.half_float ? half : pattern,
-                storage.half_float ? sizeof(half) : item_size, blob);
-  }
-}
-
-void WriteDoubles(const std::vector<double>& numbers,
-                  std::vector<uint8_t>* blob) {
-  for (const double number : numbers) {
-    uint64_t bits;
-    std::memcpy(&bits, &number, sizeof(bits));
-    AppendBytes(bits, sizeof(bits), blob);
-  }
-}
-
-// FORMAT.md, 4: the codebook or the values, and the scales.
-void WriteValues(const Draft& draft, const Storage& storage, size_t item_size,
-                 std::vector<uint8_t>* blob) {
-  if (storage.wide) {
-    WriteDoubles(draft.codebook, blob);
-    WriteDoubles(draft.scales, blob);
-    return;
-  }
-  const bool is_scaled = draft.scale_axis != KDC_NO_SCALE;
-  WritePatterns(storage, is_scaled ? sizeof(float) : item_size, blob);
-  for (const uint32_t pattern : FloatPatterns(draft.scales)) {
-    AppendBytes(pattern, sizeof(pattern), blob);
-  }
-}
-
-// Appends the streams of `symbols` to `streams`, one vector each.
-void EncodeStreams(const std::vector<uint8_t>& symbols,
-                   const CodeLengths& lengths, int num_streams,
-                   std::vector<std::vector<uint8_t>>* streams) {
-  const std::vector<Code> codes = CanonicalCodes(lengths);
-  for (int i = 0; i < num_streams; ++i) {
-    const SymbolRange range = StreamRange(symbols.size(), num_streams, i);
-    std::vector<uint8_t> stream;
-    BitWriter writer(&stream);
-    for (size_t j = range.begin; j < range.end; ++j) {
-      const Code code = codes[symbols[j]];
-      writer.Write(code.bits, code.length);
-    }
-    writer.Flush();
-    streams->push_back(std::move(stream));
-  }
 }
 
 // FORMAT.md, 9: the mask and the indices of the arithmetic coder.
@@ -189,7 +149,10 @@ void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
       (storage.half_float ? kHalfFloatBit : 0) | log_streams << kStreamsShift |
       draft.scale_axis << kScaleAxisShift | (storage.wide ? kWideBit : 0) |
       (draft.is_adaptive ? kAdaptiveBit : 0)));
-  blob->push_back(static_cast<uint8_t>(rank));
+  blob->push_back(static_cast<uint8_t>(
+      rank | (storage.value_planes.coded != 0 ? kValuePlanesBit : 0) |
+      (storage.scale_planes.coded != 0 ? kScalePlanesBit : 0) |
+      (draft.line_classes.empty() ? 0 : kLineClassesBit)));
   for (int i = 0; i < rank; ++i) {
     WriteVarint(static_cast<uint64_t>(shape[i]), blob);
   }
@@ -201,8 +164,22 @@ void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
     WriteVarint(draft.gaps.num_fillers, blob);
   }
   if (draft.has_codebook) {
-    blob->push_back(static_cast<uint8_t>(storage.patterns.size() - 1));
+    blob->push_back(static_cast<uint8_t>(storage.values.count() - 1));
   }
+}
+
+// FORMAT.md, 4: the codebook or the values, and the scales.
+void WriteValues(const Draft& draft, const Storage& storage,
+                 std::vector<uint8_t>* blob) {
+  BitWriter classes(blob);
+  for (const uint8_t line_class : draft.line_classes) {
+    classes.Write(line_class, 1);
+  }
+  classes.Flush();
+  const int num_streams = ValueStreams(draft);
+  WriteNumbers(storage.values, storage.value_planes, num_streams, blob);
+  WriteNumbers(storage.second_values, storage.second_planes, num_streams, blob);
+  WriteNumbers(storage.scales, storage.scale_planes, 1, blob);
 }
 
 }  // namespace
@@ -210,15 +187,15 @@ void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
 std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                                const int64_t* shape, int32_t rank) {
   const Storage storage = ChooseStorage(draft, dtype);
-  const int log_streams = LogStreams(draft);
+  const int log_streams = LogStreamsOf(draft);
   const int num_streams = 1 << log_streams;
   std::vector<uint8_t> blob;
   WriteHeader(draft, storage, log_streams, dtype, shape, rank, &blob);
-  WriteValues(draft, storage, ItemSize(dtype), &blob);
+  WriteValues(draft, storage, &blob);
 
   std::vector<std::vector<uint8_t>> streams;
-  const bool has_indices = draft.has_codebook && storage.patterns.size() > 1 &&
-                           draft.num_entries > 0;
+  const bool has_indices =
+      draft.has_codebook && storage.values.count() > 1 && draft.num_entries > 0;
   if (draft.is_adaptive) {
     if (has_indices) {
       streams.push_back(EncodeAdaptiveIndices(draft, dtype));
@@ -238,7 +215,9 @@ std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
   for (const std::vector<uint8_t>& stream : streams) {
     blob.insert(blob.end(), stream.begin(), stream.end());
   }
-  AppendBytes(Crc32(blob.data(), blob.size()), kChecksumBytes, &blob);
+  const uint32_t checksum = Crc32(blob.data(), blob.size());
+  blob.resize(blob.size() + kChecksumBytes);
+  StoreU32(checksum, &blob[blob.size() - kChecksumBytes]);
   return blob;
 }
 

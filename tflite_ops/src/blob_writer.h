@@ -25,6 +25,9 @@ struct Draft {
   bool column_major = false;
   GapPlan gaps;
   std::vector<uint8_t> gap_symbols;
+  // Without gaps and codebook: the class of each line, 0 or 1; empty if all are
+  // of one.
+  std::vector<uint8_t> line_classes;
   // With the arithmetic coder: whether each weight is kept, in scan order, in
   // place of the gaps.
   bool is_adaptive = false;

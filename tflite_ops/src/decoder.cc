@@ -24,12 +24,15 @@ kdc_status DecodeAdaptiveIndices(const ParsedBlob& blob, uint8_t* indices) {
   const MatrixShape matrix = ShapeOf(blob);
   const uint64_t line_length =
       blob.info.column_major != 0 ? matrix.rows : matrix.columns;
-  IndexModel model(NegativeCentroids(blob), line_length, blob.period);
+  std::vector<uint8_t> is_negative;
+  kdc_status status = NegativeCentroids(blob, &is_negative);
+  if (status != KDC_OK) return status;
+  IndexModel model(std::move(is_negative), line_length, blob.period);
   const ByteRange stream = blob.index_streams[0];
   RangeDecoder decoder(stream.bytes, stream.size);
   const auto num_centroids = static_cast<size_t>(blob.info.num_centroids);
   bool is_valid = true;
-  const kdc_status status =
+  status =
       WalkPositions(blob, line_length, [&](uint64_t line, uint64_t offset) {
         if (!is_valid) return;
         model.Begin(line, offset);
@@ -130,12 +133,14 @@ kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor) {
   tensor->row_begin.assign(matrix.rows + 1, 0);
   const bool is_scaled = blob.info.scale_axis != KDC_NO_SCALE;
   if (blob.info.num_centroids != 0) {
-    if (!is_scaled) tensor->codebook = StoredItems(blob);
+    if (!is_scaled) status = StoredItems(blob, &tensor->codebook);
+    if (status != KDC_OK) return status;
     tensor->indices.resize(blob.num_entries());
     status = DecodeIndices(blob, tensor->indices.data());
     if (status != KDC_OK) return status;
   } else {
-    tensor->values = StoredItems(blob);
+    status = StoredItems(blob, &tensor->values);
+    if (status != KDC_OK) return status;
   }
   if (blob.info.column_major != 0) {
     status = DecodeColumnMajor(blob, matrix, tensor);
@@ -156,7 +161,9 @@ kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
   if (status != KDC_OK) return status;
   status = DecodeUnscaled(blob, tensor);
   if (status == KDC_OK && blob.info.scale_axis != KDC_NO_SCALE) {
-    ApplyScales(blob, false, 0, tensor);
+    LineValues values;
+    status = UnpackLineValues(blob, &values);
+    if (status == KDC_OK) ApplyScales(blob, values, false, 0, tensor);
   }
   return status;
 }
@@ -197,7 +204,13 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
   if (blob.info.scale_axis != KDC_NO_SCALE) {
     return DecodeScaledDense(bytes, size, item_size, out);
   }
-  const std::vector<uint8_t> stored = StoredItems(blob);
+  if (blob.info.num_centroids == 0 && blob.info.gap_bits == 0 &&
+      !blob.is_adaptive()) {
+    return DenseItems(blob, out);
+  }
+  std::vector<uint8_t> stored;
+  status = StoredItems(blob, &stored);
+  if (status != KDC_OK) return status;
   std::vector<uint8_t> indices;
   if (blob.info.num_centroids != 0) {
     indices.resize(blob.num_entries());

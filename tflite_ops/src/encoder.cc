@@ -1,7 +1,9 @@
 #include "encoder.h"
 
 #include <algorithm>
+#include <limits>
 #include <new>
+#include <utility>
 
 #include "bit_stream.h"
 #include "blob_writer.h"
@@ -9,67 +11,84 @@
 #include "format.h"
 #include "huffman.h"
 #include "palette.h"
+#include "value_draft.h"
 
 namespace keras_dc {
 namespace {
 
+// Beyond this many entries a codebook of 256 centroids is no matter, and its
+// indices take fewer bits than the bytes of the values can.
+constexpr size_t kMostEntriesWithoutCodebook = 1 << 16;
+
 // Bits of a codebook, its table and its index streams.
-uint64_t CodebookBits(const std::vector<uint64_t>& counts, size_t item_size,
+uint64_t CodebookBits(const std::vector<uint32_t>& patterns,
+                      const std::vector<uint64_t>& counts, int32_t dtype,
                       const CodeLengths& lengths) {
   std::vector<uint8_t> table;
   if (counts.size() > 1) WriteCodeLengths(lengths, &table);
-  return 8 * (item_size * counts.size() + table.size()) +
+  return CentroidBits(patterns, dtype) + 8 * table.size() +
          StreamBits(counts, lengths);
 }
 
 // With gaps: only the kept weights are coded, and where they are.
 Draft DraftWithGaps(const Palette& palette, const uint8_t* values,
-                    size_t item_size, const MatrixShape& matrix,
+                    int32_t dtype, const MatrixShape& matrix,
                     uint64_t* size_bits) {
+  const size_t item_size = ItemSize(dtype);
   Draft draft;
   std::vector<uint32_t> order;
   DraftPositions(palette, matrix, &draft, &order);
   *size_bits = draft.gaps.size_bits;
-  const uint64_t raw_bits = uint64_t{8} * item_size * draft.num_entries;
+  uint64_t codebook_bits = std::numeric_limits<uint64_t>::max();
   if (!palette.patterns.empty()) {
     DraftIndices(palette, order, &draft);
-    const uint64_t codebook_bits =
-        CodebookBits(palette.counts, item_size, draft.index_lengths);
-    if (codebook_bits < raw_bits) {
-      draft.patterns = palette.patterns;
+    codebook_bits = CodebookBits(palette.patterns, palette.counts, dtype,
+                                 draft.index_lengths);
+    draft.patterns = palette.patterns;
+    if (draft.num_entries > kMostEntriesWithoutCodebook) {
       *size_bits += codebook_bits;
       return draft;
     }
   }
-  draft.has_codebook = false;
-  draft.patterns.resize(draft.num_entries);
+  std::vector<uint32_t> patterns(draft.num_entries);
   for (size_t i = 0; i < draft.num_entries; ++i) {
     const size_t kept = order.empty() ? i : order[i];
-    draft.patterns[i] = PatternAt(values, item_size, palette.positions[kept]);
+    patterns[i] = PatternAt(values, item_size, palette.positions[kept]);
   }
-  *size_bits += raw_bits;
+  const uint64_t value_bits = ValueBits(patterns, dtype);
+  if (value_bits <= codebook_bits) {
+    draft.has_codebook = false;
+    draft.patterns = std::move(patterns);
+  }
+  *size_bits += std::min(value_bits, codebook_bits);
   return draft;
 }
 
 // Without gaps: every weight is coded, and zero is a centroid like others.
 struct PlainCode {
   bool possible = false;
-  std::vector<uint64_t> counts;  // zero's count is last
+  std::vector<uint32_t> patterns;  // zero is last
+  std::vector<uint64_t> counts;
   CodeLengths lengths;
   uint64_t size_bits = 0;
 };
 
 PlainCode PlanWithoutGaps(const Palette& palette, size_t num_weights,
-                          size_t item_size) {
+                          int32_t dtype) {
   PlainCode plain;
   const uint64_t num_zeros = num_weights - palette.positions.size();
+  plain.patterns = palette.patterns;
   plain.counts = palette.counts;
-  if (num_zeros > 0) plain.counts.push_back(num_zeros);
+  if (num_zeros > 0) {
+    plain.patterns.push_back(0);
+    plain.counts.push_back(num_zeros);
+  }
   plain.possible = !palette.patterns.empty() &&
                    plain.counts.size() <= static_cast<size_t>(kMaxCentroids);
   if (!plain.possible) return plain;
   plain.lengths = OptimalCodeLengths(plain.counts);
-  plain.size_bits = CodebookBits(plain.counts, item_size, plain.lengths);
+  plain.size_bits =
+      CodebookBits(plain.patterns, plain.counts, dtype, plain.lengths);
   return plain;
 }
 
@@ -78,23 +97,12 @@ Draft DraftWithoutGaps(const Palette& palette, PlainCode plain,
   Draft draft;
   draft.num_entries = num_weights;
   draft.has_codebook = true;
-  draft.patterns = palette.patterns;
-  if (plain.counts.size() > draft.patterns.size()) draft.patterns.push_back(0);
+  draft.patterns = std::move(plain.patterns);
   draft.index_lengths = std::move(plain.lengths);
   const auto zero = static_cast<uint8_t>(plain.counts.size() - 1);
   draft.indices.assign(num_weights, zero);
   for (size_t i = 0; i < palette.positions.size(); ++i) {
     draft.indices[palette.positions[i]] = palette.indices[i];
-  }
-  return draft;
-}
-
-Draft DraftRaw(const uint8_t* values, size_t num_weights, size_t item_size) {
-  Draft draft;
-  draft.num_entries = num_weights;
-  draft.patterns.resize(num_weights);
-  for (size_t i = 0; i < num_weights; ++i) {
-    draft.patterns[i] = PatternAt(values, item_size, i);
   }
   return draft;
 }
@@ -117,15 +125,23 @@ kdc_status EncodeOrThrow(const void* values, int32_t dtype,
   }
   const Palette palette = FindPalette(values, num_weights, item_size);
   uint64_t gap_bits = 0;
-  Draft draft = DraftWithGaps(palette, bytes, item_size,
-                              AsMatrix(shape, rank, num_weights), &gap_bits);
-  PlainCode plain = PlanWithoutGaps(palette, num_weights, item_size);
-  const uint64_t raw_bits = uint64_t{8} * item_size * num_weights;
-  if (plain.possible && plain.size_bits <= gap_bits &&
-      plain.size_bits < raw_bits) {
+  const MatrixShape matrix = AsMatrix(shape, rank, num_weights);
+  Draft draft = DraftWithGaps(palette, bytes, dtype, matrix, &gap_bits);
+  PlainCode plain = PlanWithoutGaps(palette, num_weights, dtype);
+  if (plain.possible && plain.size_bits <= gap_bits) {
+    gap_bits = plain.size_bits;
     draft = DraftWithoutGaps(palette, std::move(plain), num_weights);
-  } else if (gap_bits >= raw_bits) {
-    draft = DraftRaw(bytes, num_weights, item_size);
+  }
+  // Kernels compute from float32 blobs of few kept weights, so these keep their
+  // gaps.
+  const bool is_for_kernels =
+      dtype == KDC_FLOAT32 && 2 * palette.positions.size() < num_weights;
+  if (!is_for_kernels &&
+      !(draft.has_codebook && num_weights > kMostEntriesWithoutCodebook)) {
+    uint64_t value_bits = 0;
+    Draft values_draft =
+        DraftValues(bytes, num_weights, dtype, matrix, &value_bits);
+    if (value_bits <= gap_bits) draft = std::move(values_draft);
   }
   *blob = WriteBlob(draft, dtype, shape, rank);
   return KDC_OK;

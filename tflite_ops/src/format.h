@@ -32,6 +32,15 @@ inline constexpr uint8_t kScaleAxisMask = 0x30;
 inline constexpr uint8_t kWideBit = 0x40;
 inline constexpr uint8_t kAdaptiveBit = 0x80;
 
+// FORMAT.md, 3: the rank byte.
+inline constexpr uint8_t kRankMask = 0x0f;
+inline constexpr uint8_t kValuePlanesBit = 0x10;
+inline constexpr uint8_t kScalePlanesBit = 0x20;
+inline constexpr uint8_t kLineClassesBit = 0x40;
+
+// FORMAT.md, 4: a byte plane may hold any byte.
+inline constexpr size_t kPlaneAlphabet = 256;
+
 inline constexpr int kMaxGapBits = 8;
 inline constexpr int kMaxCentroids = 256;
 inline constexpr int kMaxStreams = 8;

@@ -6,78 +6,12 @@
 #include "bit_stream.h"
 #include "position_decoder.h"
 #include "stored_values.h"
+#include "symbol_reader.h"
 
 namespace keras_dc {
-namespace {
-
-// Symbols that are read at a time to find where blocks begin.
-constexpr size_t kChunk = 1024;
-
-SymbolLane LaneOf(const ByteRange& stream, size_t bit) {
-  SymbolLane lane;
-  lane.bytes = stream.bytes;
-  lane.size = stream.size;
-  lane.bit = bit;
-  return lane;
-}
-
-// Reads streams of symbols one after the other.
-class SymbolReader {
- public:
-  SymbolReader(const CodeLengths& lengths,
-               const std::vector<ByteRange>& streams, size_t num_symbols)
-      : decoder_(lengths, num_symbols),
-        streams_(streams),
-        num_symbols_(num_symbols),
-        chunk_(kChunk) {}
-
-  // Where the next symbol is: its stream's end, and its bit there.
-  size_t stream_end() const { return range_.end; }
-  size_t bit() const { return lanes_[0].bit; }
-
-  // To be called at the end of each stream, and first of all. Finds the next
-  // one that has symbols; `*is_done` if there is none.
-  kdc_status NextStream(bool* is_done) {
-    for (;;) {
-      if (next_ > 0 && !IsAtCleanEnd()) return KDC_BAD_STREAM;
-      *is_done = next_ == static_cast<int>(streams_.size());
-      if (*is_done) return KDC_OK;
-      range_ =
-          StreamRange(num_symbols_, static_cast<int>(streams_.size()), next_);
-      lanes_[0] = LaneOf(streams_[static_cast<size_t>(next_++)], 0);
-      if (range_.begin < range_.end) return KDC_OK;
-    }
-  }
-
-  // Reads `size` symbols of the stream, at most kChunk.
-  kdc_status Read(size_t size) {
-    lanes_[0].out = chunk_.data();
-    lanes_[0].out_end = chunk_.data() + size;
-    return decoder_.Run(&lanes_);
-  }
-  const uint8_t* symbols() const { return chunk_.data(); }
-
- private:
-  bool IsAtCleanEnd() const {
-    BitReader reader(lanes_[0].bytes, lanes_[0].size);
-    reader.Seek(lanes_[0].bit);
-    return reader.AtCleanEnd();
-  }
-
-  SymbolDecoder decoder_;
-  const std::vector<ByteRange>& streams_;
-  size_t num_symbols_;
-  std::vector<uint8_t> chunk_;
-  std::vector<SymbolLane> lanes_ = std::vector<SymbolLane>(1);
-  SymbolRange range_;
-  int next_ = 0;
-};
-
-}  // namespace
-
 kdc_status LineBlocks::Open(const uint8_t* bytes, size_t size,
                             size_t block_entries) {
-  const kdc_status status = ReadBlob(bytes, size, &blob_);
+  kdc_status status = ReadBlob(bytes, size, &blob_);
   if (status != KDC_OK) return status;
   if (blob_.is_adaptive()) return KDC_INVALID_ARGUMENT;
   const kdc_blob_info& info = blob_.info;
@@ -98,7 +32,17 @@ kdc_status LineBlocks::Open(const uint8_t* bytes, size_t size,
   end.first_entry = blob_.num_entries();
   end.first_gap = blob_.num_gap_symbols();
   blocks_.push_back(end);
-  return blob_.has_indices() ? IndexIndices() : KDC_OK;
+  status = UnpackLineValues(blob_, &values_);
+  if (status != KDC_OK) return status;
+  std::vector<size_t> firsts;
+  for (const Block& block : blocks_) firsts.push_back(block.first_entry);
+  if (blob_.has_indices()) {
+    return FindBits(blob_.index_lengths, blob_.index_streams,
+                    blob_.num_entries(), firsts, &index_bits_);
+  }
+  const bool has_parts = info.num_centroids == 0 && info.value_planes != 0 &&
+                         info.line_classes == 0;
+  return has_parts ? planes_.Open(blob_.stored_values, firsts) : KDC_OK;
 }
 
 // Without gaps every weight is an entry.
@@ -129,7 +73,8 @@ kdc_status LineBlocks::IndexGaps(size_t block_entries) {
   bool is_done = false;
   kdc_status status = reader.NextStream(&is_done);
   while (status == KDC_OK && !is_done) {
-    const size_t size = std::min(kChunk, reader.stream_end() - symbol);
+    const size_t size =
+        std::min(SymbolReader::kChunk, reader.stream_end() - symbol);
     size_t bit = reader.bit();
     status = reader.Read(size);
     if (status != KDC_OK) return status;
@@ -185,26 +130,6 @@ kdc_status LineBlocks::IndexGaps(size_t block_entries) {
              : KDC_BAD_POSITION;
 }
 
-kdc_status LineBlocks::IndexIndices() {
-  SymbolReader reader(blob_.index_lengths, blob_.index_streams,
-                      blob_.num_entries());
-  size_t block = 0, entry = 0;
-  bool is_done = false;
-  kdc_status status = reader.NextStream(&is_done);
-  while (status == KDC_OK && !is_done) {
-    for (; blocks_[block].first_entry == entry; ++block) {
-      blocks_[block].index_bit = reader.bit();
-    }
-    const size_t size = std::min({kChunk, reader.stream_end() - entry,
-                                  blocks_[block].first_entry - entry});
-    status = reader.Read(size);
-    if (status != KDC_OK) return status;
-    entry += size;
-    if (entry == reader.stream_end()) status = reader.NextStream(&is_done);
-  }
-  return status;
-}
-
 LineBlocks::Tables LineBlocks::MakeTables() const {
   Tables tables;
   if (blob_.info.gap_bits != 0 && blob_.num_gap_symbols() > 0) {
@@ -213,25 +138,8 @@ LineBlocks::Tables LineBlocks::MakeTables() const {
   if (blob_.has_indices()) {
     tables.indices.emplace(blob_.index_lengths, blob_.num_entries());
   }
+  if (planes_.is_open()) tables.planes = MakePlaneTables(blob_.stored_values);
   return tables;
-}
-
-void LineBlocks::AddLanes(const std::vector<ByteRange>& streams,
-                          size_t num_symbols, size_t begin, size_t end,
-                          size_t bit, uint8_t* out,
-                          std::vector<SymbolLane>* lanes) {
-  const auto num_streams = static_cast<int>(streams.size());
-  for (int i = 0; i < num_streams && begin < end; ++i) {
-    const SymbolRange range = StreamRange(num_symbols, num_streams, i);
-    if (begin >= range.end) continue;
-    SymbolLane lane = LaneOf(streams[static_cast<size_t>(i)], bit);
-    const size_t size = std::min(end, range.end) - begin;
-    lane.out = out;
-    lane.out_end = out += size;
-    lanes->push_back(lane);
-    begin += size;
-    bit = 0;
-  }
 }
 
 kdc_status LineBlocks::DecodeOffsets(const Tables& tables, const Block& begin,
@@ -313,7 +221,7 @@ kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
   if (tables.indices) {
     for (size_t i = begin; i < end; ++i) {
       AddLanes(blob_.index_streams, blob_.num_entries(), blocks_[i].first_entry,
-               blocks_[i + 1].first_entry, blocks_[i].index_bit,
+               blocks_[i + 1].first_entry, index_bits_[i],
                lines->indices.data() + (blocks_[i].first_entry - first_entry),
                lanes);
     }
@@ -322,8 +230,14 @@ kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
   } else {
     std::fill(lines->indices.begin(), lines->indices.end(), uint8_t{0});
   }
-  FillValues(blob_, first_line, first_entry, lines);
-  return KDC_OK;
+  if (!planes_.is_open()) {
+    FillValues(blob_, values_, first_line, first_entry, lines);
+    return KDC_OK;
+  }
+  status = planes_.Decode(blob_.stored_values, tables.planes, begin, end,
+                          &lines->values);
+  if (status == KDC_OK) AsItems(blob_, &lines->values);
+  return status;
 }
 
 }  // namespace keras_dc

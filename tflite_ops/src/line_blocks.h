@@ -15,7 +15,9 @@
 #include "blob_reader.h"
 #include "format.h"
 #include "keras_dc/codec.h"
+#include "plane_parts.h"
 #include "sparse_tensor.h"
+#include "stored_values.h"
 #include "symbol_decoder.h"
 
 namespace keras_dc {
@@ -27,6 +29,7 @@ class LineBlocks {
   struct Tables {
     std::optional<SymbolDecoder> gaps;
     std::optional<SymbolDecoder> indices;
+    PlaneTables planes;
   };
   // Memory of one thread.
   struct Scratch {
@@ -65,26 +68,22 @@ class LineBlocks {
     size_t first_gap = 0;
     size_t gap_bit = 0;
     int64_t offset = 0;
-    // The bit at which the first index begins in its stream.
-    size_t index_bit = 0;
   };
 
   void IndexLines(size_t block_entries);
   kdc_status IndexGaps(size_t block_entries);
-  kdc_status IndexIndices();
   kdc_status DecodeOffsets(const Tables& tables, const Block& begin,
                            const Block& end, Scratch* scratch,
                            SparseTensor* lines) const;
-  // Adds lanes for the symbols from `begin` to `end`, of `num_symbols` in all.
-  static void AddLanes(const std::vector<ByteRange>& streams,
-                       size_t num_symbols, size_t begin, size_t end, size_t bit,
-                       uint8_t* out, std::vector<SymbolLane>* lanes);
-
   ParsedBlob blob_;
   uint64_t num_lines_ = 0;
   uint64_t line_length_ = 0;
   // One more behind the last.
   std::vector<Block> blocks_;
+  // The bit at which the first index of each begins in its stream.
+  std::vector<size_t> index_bits_;
+  PlaneParts planes_;
+  LineValues values_;
 };
 
 }  // namespace keras_dc

@@ -96,7 +96,8 @@ kdc_status RecodeOrThrow(const uint8_t* bytes, size_t size,
   common.indices.assign(tensor.indices.begin(), tensor.indices.end());
   common.scale_axis = static_cast<kdc_scale_axis>(blob.info.scale_axis);
   if (blob.info.scale_axis != KDC_NO_SCALE) {
-    StoredScales(blob, &common.codebook, &common.scales);
+    status = StoredScales(blob, &common.codebook, &common.scales);
+    if (status != KDC_OK) return status;
   } else {
     const std::vector<uint8_t>& values =
         common.has_codebook ? tensor.codebook : tensor.values;

@@ -79,13 +79,16 @@ typedef struct kdc_blob_info {
   int32_t num_streams;    // bit streams per kind of symbol
   int64_t header_bytes;   // magic, header fields, sizes and checksum
   int64_t codebook_bytes;
-  int64_t table_bytes;  // both code-length tables
-  int64_t index_bytes;  // Huffman-coded cluster indices, or raw values
-  int64_t gap_bytes;    // Huffman-coded position gaps
-  int32_t scale_axis;   // a kdc_scale_axis
-  int32_t wide;         // 1: codebook and scales are stored as float64
-  int64_t scale_bytes;  // the scales of the channels
-  int32_t coder;        // a kdc_coder
+  int64_t table_bytes;   // both code-length tables
+  int64_t index_bytes;   // Huffman-coded cluster indices, or the values
+  int64_t gap_bytes;     // Huffman-coded position gaps
+  int32_t scale_axis;    // a kdc_scale_axis
+  int32_t wide;          // 1: codebook and scales are stored as float64
+  int64_t scale_bytes;   // the scales of the channels
+  int32_t coder;         // a kdc_coder
+  int32_t value_planes;  // 1: values or codebook are coded by byte planes
+  int32_t line_classes;  // 1: the lines of these values are of two classes
+  int32_t scale_planes;  // 1: scales are
 } kdc_blob_info;
 
 // One English sentence for `status`, without a full stop; never null.

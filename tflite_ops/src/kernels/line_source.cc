@@ -90,6 +90,8 @@ kdc_status LineSource::ForEach(ThreadPool* pool, size_t num_threads,
 
 kdc_status LineSource::ReadInOrder(const Visit& visit) const {
   AdaptiveReader reader(blob());
+  const kdc_status opened = reader.Open();
+  if (opened != KDC_OK) return opened;
   SparseTensor lines;
   while (!reader.is_done()) {
     const size_t first_line = reader.line();
