@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{2, 65537, 0.05, 31}, Case{2, 70000, 0.05, 0},
                     Case{2, 70000, 0.5, 31}, Case{100, 20000, 0.04, 31},
                     Case{40, 9000, 0.25, 32}, Case{40, 9000, 0.5, 16},
-                    Case{2200, 40, 0.2, 31}));
+                    Case{2200, 40, 0.2, 31}, Case{900, 100, 0.3, 256}));
 
 TEST(FullyConnected, AppliesEachActivation) {
   const Weights weights({31, 77, 0.2, 15});
@@ -266,47 +266,53 @@ TEST(FullyConnected, NonFiniteWeightsGiveWhatTheDenseLayerGives) {
   }
 }
 
-TEST(FullyConnected, FourInputsOfACentroidOverflowBeforeTheirProducts) {
+TEST(FullyConnected, LargeInputsOverflowNoSoonerThanTheirProducts) {
   // One row of eight weights of 0.25; the dense layer gives 3e38.
   Weights weights({1, 8, 1.0, 1});
   weights.sparse.codebook = BytesOf({0.25f});
-  const std::vector<float> input(8, 1.5e38f);
-  bool is_finite = false;
   for (const Isa isa : SupportedIsas()) {
     SCOPED_TRACE(IsaName(isa));
     for (const size_t batch : {size_t{1}, FullyConnectedPlan::kMinTogether}) {
-      const FullyConnectedPlan plan = weights.Plan(isa, batch);
-      const FullyConnected packed = weights.Pack(plan);
-      std::vector<float> inputs;
-      for (size_t b = 0; b < batch; ++b) {
-        inputs.insert(inputs.end(), input.begin(), input.end());
-      }
-      FullyConnectedScratch scratch;
-      std::vector<float> output(batch);
-      packed.Run(plan, inputs.data(), nullptr, Activation::kNone, nullptr,
-                 &scratch, output.data());
-      if (packed.Is<CentroidSums>()) {
-        EXPECT_EQ(output[0], kInf);
-      } else {
-        EXPECT_FLOAT_EQ(output[0], 3e38f);
-        is_finite = true;
-      }
+      const std::vector<float> input(8 * batch, 1.5e38f);
+      EXPECT_FLOAT_EQ(Compute(weights, isa, input, batch)[0], 3e38f);
     }
   }
-  EXPECT_TRUE(is_finite);
 }
 
 TEST(FullyConnected, TakesTheFormThatSuits) {
-  const Weights shared({64, 9000, 0.1, 31});
-  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kPortable, 1)).Is<CentroidSums>());
-  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kAvx2, 2)).Is<CentroidSums>());
+  const Weights shared({64, 9000, 0.1, 9});
+  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kPortable, 1)).Is<ProductSums>());
+  EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kAvx2, 2)).Is<ProductSums>());
   EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kAvx512, 1)).Is<LockstepWeights>());
   EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kPortable, 3)).Is<Conv2D>());
-  const Weights short_rows({64, 100, 0.1, 31});
-  EXPECT_TRUE(
-      short_rows.Pack(short_rows.Plan(Isa::kPortable, 1)).Is<SparseRows>());
+  const Weights few_rows({4, 1000, 0.1, 31});
+  EXPECT_TRUE(few_rows.Pack(few_rows.Plan(Isa::kPortable, 1)).Is<SparseRows>());
+  const Weights thin({400, 1000, 0.01, 3});
+  EXPECT_TRUE(thin.Pack(thin.Plan(Isa::kPortable, 1)).Is<SparseRows>());
   const Weights raw({64, 100, 0.6, 0});
   EXPECT_TRUE(raw.Pack(raw.Plan(Isa::kAvx512, 1)).Is<DenseRows>());
+}
+
+TEST(FullyConnected, MoreRowsThanAPanelHoldsOnOneThread) {
+  const Weights weights({BlockedWeights::kMaxRows + 9, 9, 0.9, 2});
+  const FullyConnectedPlan plan = weights.Plan(Isa::kPortable, 1);
+  const FullyConnected packed = weights.Pack(plan);
+  EXPECT_TRUE(packed.Is<ProductSums>());
+  const std::vector<float> input = RandomVector(9, 2);
+  std::vector<float> output(packed.num_rows(), kNaN);
+  FullyConnectedScratch scratch;
+  packed.Run(plan, input.data(), nullptr, Activation::kNone, nullptr, &scratch,
+             output.data());
+  ExpectClose(output, Reference(weights, input, 1, nullptr, Activation::kNone),
+              1e-5f);
+}
+
+TEST(FullyConnected, PanelsFitTheThreadsTheyWereMadeFor) {
+  const Weights weights({64, 9000, 0.1, 9});
+  const FullyConnected packed =
+      weights.Pack(weights.Plan(Isa::kPortable, 1, 2));
+  EXPECT_TRUE(packed.Fits(weights.Plan(Isa::kPortable, 2, 2)));
+  EXPECT_FALSE(packed.Fits(weights.Plan(Isa::kPortable, 1, 1)));
 }
 
 TEST(FullyConnected, FormsAreCompact) {

@@ -55,6 +55,10 @@ void SplitAmongThreads(size_t size, size_t num_threads, ThreadPool* pool,
   });
 }
 
+size_t MostThreads(const FullyConnectedPlan& plan, size_t num_weights) {
+  return std::min(plan.num_threads, num_weights / kMinWeightsPerThread + 1);
+}
+
 }  // namespace
 
 FullyConnectedPlan::FullyConnectedPlan(size_t num_rows, size_t num_columns,
@@ -121,8 +125,10 @@ kdc_status FullyConnected::Pack(SparseTensor weights,
     result.form_ = std::move(conv);
   } else if (plan.isa == Isa::kAvx512 && LockstepWeights::Suits(weights)) {
     result.form_ = LockstepWeights::Pack(weights);
-  } else if (CentroidSums::Suits(weights)) {
-    result.form_ = CentroidSums::Pack(weights);
+  } else if (ProductSums::Suits(weights)) {
+    result.num_threads_ = plan.num_threads;
+    result.form_ =
+        ProductSums::Pack(weights, MostThreads(plan, weights.indices.size()));
   } else if (DensityOf(weights) > kMaxSparseRowsDensity) {
     result.form_ = DenseRows::Pack(weights);
   } else {
@@ -136,6 +142,7 @@ bool FullyConnected::Fits(const FullyConnectedPlan& plan) const {
   if (const auto* conv = std::get_if<Conv2D>(&form_)) {
     return plan.is_together() && conv->Fits(plan.conv);
   }
+  if (Is<ProductSums>() && plan.num_threads != num_threads_) return false;
   return !plan.is_together() && plan.isa == isa_;
 }
 
@@ -143,9 +150,7 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
                             ThreadPool* pool, FullyConnectedScratch* scratch,
                             float* output) const {
   const auto split = [&](size_t size, size_t num_weights, auto task) {
-    const size_t num_threads =
-        std::min(plan.num_threads, num_weights / kMinWeightsPerThread + 1);
-    SplitAmongThreads(size, num_threads, pool, task);
+    SplitAmongThreads(size, MostThreads(plan, num_weights), pool, task);
   };
   // The input with zeros behind it, at a cache line.
   const auto pad = [&](size_t size) {
@@ -173,11 +178,18 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
     return;
   }
 #endif
-  if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
-    const float* padded = pad(num_columns_ + 1);
-    split(num_rows_, sums->columns.size(), [&](size_t begin, size_t end) {
-      sums->Run(begin, end, padded, output);
-    });
+  if (const auto* sums = std::get_if<ProductSums>(&form_)) {
+    const size_t num_panels = sums->panels.size();
+    const size_t num_workers = std::min(plan.num_threads, num_panels);
+    scratch->tables.resize(num_workers);
+    for (auto& table : scratch->tables) {
+      table.resize(ProductSums::kColumns * sums->num_centroids);
+    }
+    const auto run = [&](size_t panel, size_t worker) {
+      sums->Run(panel, input, scratch->tables[worker].data(), output);
+    };
+    if (num_workers > 1) return pool->ParallelFor(num_panels, num_workers, run);
+    for (size_t panel = 0; panel < num_panels; ++panel) run(panel, 0);
   } else if (const auto* dense = std::get_if<DenseRows>(&form_)) {
     split(num_rows_, dense->weights.size(), [&](size_t begin, size_t end) {
       dense->Run(begin, end, input, output);
@@ -209,7 +221,7 @@ void FullyConnected::Run(const FullyConnectedPlan& plan, const float* input,
       };
       if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
         add(*lockstep);
-      } else if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
+      } else if (const auto* sums = std::get_if<ProductSums>(&form_)) {
         add(*sums);
       } else if (const auto* rows = std::get_if<SparseRows>(&form_)) {
         add(*rows);
@@ -231,7 +243,7 @@ size_t FullyConnected::size_bytes() const {
   if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
     return lockstep->size_bytes();
   }
-  if (const auto* sums = std::get_if<CentroidSums>(&form_)) {
+  if (const auto* sums = std::get_if<ProductSums>(&form_)) {
     return sums->size_bytes();
   }
   if (const auto* rows = std::get_if<SparseRows>(&form_)) {

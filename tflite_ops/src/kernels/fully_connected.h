@@ -14,9 +14,9 @@
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
 #include "kernels/aligned_vector.h"
-#include "kernels/centroid_sums.h"
 #include "kernels/conv_2d.h"
 #include "kernels/lockstep_weights.h"
+#include "kernels/product_sums.h"
 #include "kernels/sparse_rows.h"
 #include "kernels/thread_pool.h"
 
@@ -46,6 +46,8 @@ struct FullyConnectedScratch {
   // One row, with zeros behind it.
   AlignedVector<float> input;
   AlignedVector<float> sums;
+  // One for each thread.
+  std::vector<AlignedVector<float>> tables;
 };
 
 // Weights as they are: (num_rows, num_columns), C order.
@@ -72,11 +74,8 @@ class FullyConnected {
   // Computes plan.batch rows.
   //
   // Inputs that are Inf or NaN give what IEEE arithmetic gives for the dense
-  // layer, pruned weights being zeros. Finite inputs are added in another order
-  // than there, and CentroidSums adds four of them before it multiplies: where
-  // the sum of four is beyond float32, it is Inf, though the sum of the
-  // products may be finite. No input below 8.5e37, a quarter of the greatest
-  // float32, can do that.
+  // layer, pruned weights being zeros. Finite products are added in another
+  // order than there.
   //
   // Args:
   //   plan: a plan that the weights fit.
@@ -107,7 +106,9 @@ class FullyConnected {
   size_t num_rows_ = 0;
   size_t num_columns_ = 0;
   Isa isa_ = Isa::kPortable;
-  std::variant<SparseRows, DenseRows, CentroidSums, LockstepWeights, Conv2D>
+  // What it was packed for; only some forms depend on it.
+  size_t num_threads_ = 1;
+  std::variant<SparseRows, DenseRows, ProductSums, LockstepWeights, Conv2D>
       form_;
 };
 
