@@ -18,7 +18,7 @@ from keras_dc.product_bounds import (
     log_bounds,
 )
 
-_MAX_CENTROIDS = 256
+MAX_CENTROIDS = 256
 # Products of two float32 numbers are off by half a unit in the last place; ratios of two
 # such products by four.
 _RATIO_TOLERANCE = 4 * 2.0**-23
@@ -44,7 +44,7 @@ class Factors:
     scales: np.ndarray
 
 
-def factor_floats(values, axis, *, most_centroids=_MAX_CENTROIDS):
+def factor_floats(values, axis, *, most_centroids=MAX_CENTROIDS):
     """Factor a float32 tensor into a codebook and a scale per channel.
 
     Args:
@@ -69,7 +69,7 @@ def factor_floats(values, axis, *, most_centroids=_MAX_CENTROIDS):
     for find in (_with_float32, _with_float64):
         factors = find(channels, codebook, ratios, assignments)
         if factors is not None:
-            return _with_negative_zeros(_in_float16_range(factors), values, axis)
+            return with_negative_zeros(_in_float16_range(factors), values, axis)
     return None
 
 
@@ -98,7 +98,7 @@ def factor_integers(values, axis, scales):
     lows = _inner_float32(np.concatenate(lows), np.float32(np.inf))
     highs = _inner_float32(np.concatenate(highs), np.float32(-np.inf))
     centroids = _stab(lows, highs)
-    if not 1 <= len(centroids) <= _MAX_CENTROIDS:
+    if not 1 <= len(centroids) <= MAX_CENTROIDS:
         return None
     return Factors(as_float32(np.array(centroids)), reciprocals)
 
@@ -139,7 +139,7 @@ def _distinct_by_channel(values, axis):
     channels = []
     for channel in np.moveaxis(values, axis, 0):
         distinct = np.unique(channel[channel != 0]).astype(np.float64)
-        if len(distinct) > _MAX_CENTROIDS or not np.isfinite(distinct).all():
+        if len(distinct) > MAX_CENTROIDS or not np.isfinite(distinct).all():
             return None
         channels.append(distinct)
     return channels
@@ -167,7 +167,7 @@ def _match_channels(channels):
         new = error > _RATIO_TOLERANCE
         nearest[new] = len(codebook) + np.arange(np.count_nonzero(new))
         codebook = np.concatenate([codebook, distinct[new] / ratio])
-        if len(codebook) > _MAX_CENTROIDS:
+        if len(codebook) > MAX_CENTROIDS:
             return None
         ratios[channel], assignments[channel] = ratio, nearest
     return codebook, ratios, assignments
@@ -270,10 +270,21 @@ def _in_float16_range(factors):
     return moved if is_exact and np.array_equal(as_float32(moved.scales), moved.scales) else factors
 
 
-def _with_negative_zeros(factors, values, axis):
-    """The centroids from which -0.0 comes: -0.0 under positive scales, 0.0 under others."""
+def with_negative_zeros(factors, values, axis):
+    """Factors with the centroids from which -0.0 comes, as well.
+
+    These are -0.0 under positive scales and 0.0 under others.
+
+    Args:
+        factors: Factors of the weights that are not zero.
+        values: array.
+        axis: the dimension that counts channels.
+
+    Returns:
+        Factors, or None if there would be too many centroids.
+    """
     is_negative_zero = np.moveaxis((values == 0) & np.signbit(values), axis, 0)
     has_one = is_negative_zero.reshape(len(factors.scales), -1).any(axis=1)
     signs = np.unique(np.sign(factors.scales[has_one]))
     codebook = np.concatenate([factors.codebook, -0.0 * signs])
-    return Factors(codebook, factors.scales) if len(codebook) <= _MAX_CENTROIDS else None
+    return Factors(codebook, factors.scales) if len(codebook) <= MAX_CENTROIDS else None

@@ -83,6 +83,51 @@ def compress(
     """
     if filepath is not None:
         files.check_place(filepath)
+    compressed, report = compress_known(
+        tflite,
+        None,
+        coder=coder,
+        strip_names=strip_names,
+        min_saving=min_saving,
+        sparsity=sparsity,
+        num_clusters=num_clusters,
+        has_report=return_report,
+    )
+    if filepath is not None:
+        files.write_atomically(filepath, compressed)
+    return (compressed, report) if return_report else compressed
+
+
+def compress_known(
+    tflite,
+    known,
+    *,
+    coder,
+    strip_names,
+    min_saving,
+    sparsity=None,
+    num_clusters=None,
+    has_report=False,
+):
+    """Code the constants of a TFLite model of whose kernels something may be known.
+
+    Args:
+        tflite: see `compress`, and so are all others.
+        known: known_factors.KnownFactors of the model that it was converted from, or None.
+        coder: str.
+        strip_names: bool.
+        min_saving: float.
+        sparsity: float, dict or None.
+        num_clusters: int, dict or None.
+        has_report: whether there is to be a report.
+
+    Returns:
+        tuple of the bytes of the compressed model and `report.Report`, None if there is to
+        be none.
+
+    Raises:
+        ModelFormatError, ValueError: as `compress`.
+    """
     content = tflite_model.read(tflite)
     model = tflite_model.parse(content)
     lifts = lifting.lift(model)
@@ -99,10 +144,10 @@ def compress(
             name_of=lambda constant: names_of(model, constant)[0],
         )
     _drop_negative_zeros(find_kernels(model, constants))
-    encode_all(constants, coder=coder)
+    encode_all(constants, coder=coder, known=known)
     choices, fused = choose(model, constants, forms, min_saving=min_saving)
     # Rows tell of the model as it came.
-    report = report_of(model, choices, left, forms, changes) if return_report else None
+    report = report_of(model, choices, left, forms, changes) if has_report else None
     for operator in fused:
         rewriting.fuse(model, operator, forms[id(operator)])
     placed = _place_blobs(model, [choice for choice in choices if not choice.reason], lifts)
@@ -111,10 +156,7 @@ def compress(
     if strip_names:
         tidying.strip_names(model)
     tidying.drop_empty_buffers(model)
-    compressed = append_files(_serialize(model), associated_files(content))
-    if filepath is not None:
-        files.write_atomically(filepath, compressed)
-    return (compressed, report) if return_report else compressed
+    return append_files(_serialize(model), associated_files(content)), report
 
 
 def expand(compressed, *, filepath=None):

@@ -3,6 +3,7 @@
 from keras_dc import compression, files, verification
 from keras_dc.input_signatures import input_names
 from keras_dc.loading import load
+from keras_dc.model_factors import factors_of
 from keras_dc.tensorflow_converter import to_tflite
 
 
@@ -88,8 +89,12 @@ def convert(
     original = to_tflite(
         plain, input_signature=input_signature, signature_keys=signature_keys, **settings
     )
-    compressed = compression.compress(
-        original, coder=coder, strip_names=strip_names, min_saving=min_saving
+    compressed, _ = compression.compress_known(
+        original,
+        factors_of(plain),
+        coder=coder,
+        strip_names=strip_names,
+        min_saving=min_saving,
     )
     if verify:
         verification.verify(

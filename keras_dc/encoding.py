@@ -1,6 +1,7 @@
 """The smallest blob for each constant."""
 
 import concurrent.futures
+import functools
 import os
 
 import numpy as np
@@ -12,12 +13,13 @@ _MOST_WEIGHTS_TO_REGROUP = 2**22
 _MOST_DISTINCT = 258
 
 
-def encode_all(constants, *, coder):
+def encode_all(constants, *, coder, known=None):
     """Set the smallest blob of each constant; several are coded at once.
 
     Args:
         constants: list of Constant.
         coder: one of `codec.CODERS`.
+        known: KnownFactors of the model that they come from, None if nothing is known.
 
     Raises:
         ValueError: if `coder` is another one.
@@ -25,16 +27,19 @@ def encode_all(constants, *, coder):
     if coder not in codec.CODERS:
         raise ValueError(f"`coder` must be one of {codec.CODERS}. Received: coder={coder!r}")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        blobs = pool.map(_smallest_blob, constants)
+        blobs = pool.map(functools.partial(_smallest_blob, known=known), constants)
         if coder == "arithmetic":
             blobs = pool.map(codec.recode, blobs)
         for constant, blob in zip(constants, blobs):
             constant.blob = blob
 
 
-def _smallest_blob(constant):
+def _smallest_blob(constant, *, known):
     plain = codec.encode(constant.values, dtype=constant.dtype)
     ways = constant.factorings
+    if ways is None and known is not None and constant.dtype == "float32":
+        # Where there are any, no smaller ones are to be found.
+        ways = list(known.factorings(constant.values)) or None
     if ways is None:
         ways = _factorings(constant, codec.inspect(plain))
     scaled = [

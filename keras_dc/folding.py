@@ -131,11 +131,22 @@ def _normalizes_channels(norm, layer, num_axes):
     return norm.axis % num_axes == (1 if first else num_axes - 1)
 
 
+def scale_of(norm):
+    """What a normalization multiplies its channels by, as TensorFlow's converter computes it.
+
+    Args:
+        norm: a built BatchNormalization layer.
+
+    Returns:
+        tensor `(channels,)`.
+    """
+    scale = ops.rsqrt(ops.convert_to_tensor(norm.moving_variance) + norm.epsilon)
+    return scale if norm.gamma is None else ops.convert_to_tensor(norm.gamma) * scale
+
+
 def _scale_and_shift(norm):
     """`s` and `t` of `x * s + t`, tensors `(channels,)`: as the converter computes them."""
-    scale = ops.rsqrt(norm.moving_variance + norm.epsilon)
-    if norm.gamma is not None:
-        scale = norm.gamma * scale
+    scale = scale_of(norm)
     shift = -norm.moving_mean * scale
     return scale, shift if norm.beta is None else norm.beta + shift
 

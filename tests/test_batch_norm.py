@@ -1,4 +1,8 @@
-"""What BatchNorm costs in a compressed file: a scale per channel at the most."""
+"""What BatchNorm costs in a compressed file: a scale per channel at the most.
+
+The 23 bits of a scale's mantissa are as good as random, and no other scale gives the folded
+kernel bit for bit; its exponent takes some 2 bits. So 3.1 bytes a channel are the least.
+"""
 
 import keras
 import numpy as np
@@ -6,10 +10,11 @@ import pytest
 from keras import layers
 
 import keras_dc as dc
-from keras_dc import conversion, tflite_diff, tflite_model
+from keras_dc import compression, conversion, tflite_diff, tflite_model
+from keras_dc.model_factors import factors_of
 
-# A scale is a float32 number; nothing smaller could give the folded kernels bit for bit.
-SCALE_BYTES = 4
+# What a scale of 4 bytes takes at the most, tables of small layers and all.
+SCALE_BYTES = 3.8
 
 
 def normalized(x, with_batch_norm):
@@ -76,8 +81,12 @@ def prune(model, sparsity):
 
 def sizes(model):
     """Bytes before and after compressing, which must be bit-exact."""
-    original = conversion.to_tflite(dc.strip(model))
-    compressed = dc.compress(original)
+    plain = dc.strip(model)
+    original = conversion.to_tflite(plain)
+    # What `dc.convert` does.
+    compressed, _ = compression.compress_known(
+        original, factors_of(plain), coder="huffman", strip_names=True, min_saving=0.0
+    )
     expanded = tflite_model.parse(dc.expand(compressed))
     assert tflite_diff.differences(tflite_model.parse(original), expanded) == []
     return len(original), len(compressed)
@@ -102,11 +111,10 @@ def ratios(request):
 
 def test_folding_before_sharing_costs_nothing(ratios):
     _, plain, _, folded, *_ = ratios
-    assert folded >= 0.95 * plain
+    assert folded >= 0.97 * plain
 
 
 def test_folding_afterwards_costs_a_scale_per_channel(ratios):
     net, plain, kept, _, difference, scale_bytes = ratios
-    assert difference <= 1.15 * scale_bytes
-    if net is conv_net:
-        assert kept >= 0.95 * plain
+    assert difference <= scale_bytes
+    assert kept >= (0.97 if net is conv_net else 0.865) * plain

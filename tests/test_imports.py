@@ -56,6 +56,7 @@ TFLITE = [
     "codec",
     "product_bounds",
     "channel_scales",
+    "known_factors",
     "sparse_tensors",
     "notes",
     "negative_zeros",
@@ -75,7 +76,7 @@ TFLITE = [
     "sample_inputs",
     "verification",
 ]
-CONVERTING = ["loading", "input_signatures", "tensorflow_converter"]
+CONVERTING = ["loading", "input_signatures", "model_factors", "tensorflow_converter"]
 
 
 def imports_of(path):
