@@ -5,6 +5,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "scratch_vector.h"
+
 namespace keras_dc {
 namespace {
 
@@ -19,9 +21,32 @@ constexpr size_t kMinWeightsPerWord = 9;
 // Share of the weights whose centroids must fit the words.
 constexpr double kMinShareInWords = 0.9;
 
+// Where a slot of a window is: its word, and the lowest of its bits.
+struct Slot {
+  uint16_t word;
+  uint16_t shift;
+};
+constexpr size_t kMaxSlots = LockstepWeights::kWindowColumns + 1;
+
+constexpr std::array<Slot, kMaxSlots> MakeSlots() {
+  std::array<Slot, kMaxSlots> slots = {};
+  for (size_t i = 0; i < kMaxSlots; ++i) {
+    slots[i].word = static_cast<uint16_t>(i / kSlotsPerWord * kLanes);
+    slots[i].shift =
+        static_cast<uint16_t>(i % kSlotsPerWord * LockstepWeights::kSlotBits);
+  }
+  return slots;
+}
+
+constexpr std::array<Slot, kMaxSlots> kSlots = MakeSlots();
+
 using Counts = std::array<uint32_t, 256>;
 // The code of each centroid.
 using Codes = std::array<uint16_t, 256>;
+
+size_t NumCentroids(const SparseTensor& weights) {
+  return weights.codebook.size() / sizeof(float);
+}
 
 Counts CountCentroids(const SparseTensor& weights) {
   Counts counts = {};
@@ -112,34 +137,33 @@ class Packer {
     num_rest_ = {};
     const size_t first = block * LockstepWeights::kBlockColumns;
     const size_t behind = first + LockstepWeights::kBlockColumns;
+    const uint32_t* columns = weights_.columns.data();
+    const uint8_t* indices = weights_.indices.data();
     for (size_t l = 0; l < kLanes; ++l) {
       const size_t lane = group * kLanes + l;
-      const uint32_t* columns = weights_.columns.data();
-      const size_t end = static_cast<size_t>(
-          std::partition_point(columns + next_[lane], columns + EndOf(lane),
-                               [behind](uint32_t c) { return c < behind; }) -
-          columns);
+      const size_t end = EndOf(lane);
       // Weights so far in the window of the last one.
       size_t last_window = kWindows;
       uint32_t count = 0;
-      for (size_t e = next_[lane]; e < end; ++e) {
+      size_t e = next_[lane];
+      for (; e < end && columns[e] < behind; ++e) {
         const size_t w = (columns[e] - first) / LockstepWeights::kWindowColumns;
         count &= -static_cast<uint32_t>(w == last_window);
         last_window = w;
         if (kAllFit) {
           ++count;
         } else {
-          const bool fits = FitsWords(codes_[weights_.indices[e]]);
+          const bool fits = FitsWords(codes_[indices[e]]);
           count += fits;
           num_rest_[l] += !fits;
         }
         counts_[w][l] = static_cast<uint8_t>(count);
       }
-      lane_end_[l] = end;
+      lane_end_[l] = e;
     }
   }
 
-  // Sets `num_words_` of each window, and adds what lanes leave to the rest.
+  // Sets `num_slots_` of each window, and adds what lanes leave to the rest.
   // Returns how many windows have words.
   size_t ChooseWords() {
     size_t num_windows = 0;
@@ -161,7 +185,7 @@ class Packer {
               std::max(n, static_cast<uint8_t>(kSlotsPerWord)) - kSlotsPerWord);
         }
       }
-      num_words_[w] = static_cast<uint8_t>(num_slots / kSlotsPerWord);
+      num_slots_[w] = num_slots;
       num_windows += num_slots > 0;
       for (size_t l = 0; l < kLanes; ++l) num_rest_[l] += left[l];
     }
@@ -171,7 +195,7 @@ class Packer {
   // Lays out the words of the cell, the windows sorted by their number.
   void PlaceWindows(size_t num_windows) {
     std::array<uint16_t, kMaxWords + 2> begin = {};
-    for (const uint8_t n : num_words_) ++begin[n + 1u];
+    for (const uint8_t n : num_slots_) ++begin[n / kSlotsPerWord + 1];
     for (size_t n = 1; n <= kMaxWords; ++n) {
       if (begin[n + 1] == 0) continue;
       packed_.runs.push_back({static_cast<uint16_t>(n), begin[n + 1]});
@@ -191,10 +215,11 @@ class Packer {
     packed_.windows.resize(first_window + num_windows);
     packed_.words.resize(word * kLanes);
     for (size_t w = 0; w < kWindows; ++w) {
-      const size_t n = num_words_[w];
+      const size_t n = num_slots_[w] / kSlotsPerWord;
       if (n == 0) continue;
       packed_.windows[window_at[n]++] = static_cast<uint8_t>(w);
-      word_begin_[w] = static_cast<uint32_t>(word_at[n] - first_word);
+      word_begin_[w] =
+          static_cast<uint32_t>((word_at[n] - first_word) * kLanes);
       word_at[n] += n;
     }
   }
@@ -207,43 +232,44 @@ class Packer {
     packed_.rest_columns.resize(first_rest + num_steps * kLanes);
     packed_.rest_codes.resize(packed_.rest_columns.size());
     // A weight is written to the words and to the rest, of which one is scrap.
-    uint32_t scrap;
+    uint32_t scrap = 0;
     uint32_t* words =
         packed_.words.data() + size_t{packed_.cells.back().word} * kLanes;
+    // Pointers of our own: a compiler must think that a byte that is written
+    // may be part of anyone else's.
+    const uint32_t* columns = weights_.columns.data();
+    const uint8_t* indices = weights_.indices.data();
     for (size_t l = 0; l < kLanes; ++l) {
-      rest_columns_.resize(num_rest_[l] + 1);
-      rest_codes_.resize(num_rest_[l] + 1);
-      size_t rest = 0;
+      rest_.resize(num_rest_[l] + 1);
+      uint32_t* next_rest = rest_.data();
       size_t last_window = kWindows;
-      // Counts slots, and words by them.
       uint32_t slot = 0;
-      uint32_t word = 0;
-      for (size_t e = next_[group * kLanes + l]; e < lane_end_[l]; ++e) {
-        const size_t column = weights_.columns[e] - first;
+      const size_t end = lane_end_[l];
+      for (size_t e = next_[group * kLanes + l]; e < end; ++e) {
+        const size_t column = columns[e] - first;
         const size_t w = column / LockstepWeights::kWindowColumns;
-        const uint32_t code = codes_[weights_.indices[e]];
+        const uint32_t code = codes_[indices[e]];
         slot &= -static_cast<uint32_t>(w == last_window);
         last_window = w;
-        const uint32_t of_word = slot / kSlotsPerWord;
-        const uint32_t in_word = slot % kSlotsPerWord;
-        const bool is_in_words = FitsWords(code) && of_word < num_words_[w];
+        const bool is_in_words = FitsWords(code) && slot < num_slots_[w];
         const auto value =
             static_cast<uint32_t>(column % LockstepWeights::kWindowColumns |
                                   code << LockstepWeights::kFieldBits);
-        const uint32_t kept = word & -static_cast<uint32_t>(in_word != 0);
-        const uint32_t joined =
-            kept | value << (in_word * LockstepWeights::kSlotBits);
-        word = is_in_words ? joined : word;
-        const size_t place = (word_begin_[w] + of_word) * kLanes + l;
-        *(is_in_words ? words + place : &scrap) = word;
+        const Slot place = kSlots[slot];
+        // The words are zero before.
+        *(is_in_words ? words + word_begin_[w] + place.word + l : &scrap) |=
+            value << place.shift;
         slot += kAllFit || is_in_words;
-        rest_columns_[rest] = static_cast<uint16_t>(column);
-        rest_codes_[rest] = static_cast<uint8_t>(code);
-        rest += !is_in_words;
+        *next_rest = static_cast<uint32_t>(column) | code << 16;
+        next_rest += !is_in_words;
       }
-      for (size_t i = 0; i < rest; ++i) {
-        packed_.rest_columns[first_rest + i * kLanes + l] = rest_columns_[i];
-        packed_.rest_codes[first_rest + i * kLanes + l] = rest_codes_[i];
+      uint16_t* to_column = packed_.rest_columns.data() + first_rest + l;
+      uint8_t* to_code = packed_.rest_codes.data() + first_rest + l;
+      for (const uint32_t* r = rest_.data(); r != next_rest; ++r) {
+        *to_column = static_cast<uint16_t>(*r);
+        *to_code = static_cast<uint8_t>(*r >> 16);
+        to_column += kLanes;
+        to_code += kLanes;
       }
       next_[group * kLanes + l] = static_cast<uint32_t>(lane_end_[l]);
     }
@@ -256,20 +282,22 @@ class Packer {
   std::vector<uint32_t> next_;
   // Of the cell. Weights with a code in words, by window and lane.
   std::array<LaneCounts, kWindows> counts_;
-  // By window: how many words it has, and the first, counted from the cell's.
-  std::array<uint8_t, kWindows> num_words_;
+  // By window: how many slots its words have, and where the first word is,
+  // counted from the cell's.
+  std::array<uint8_t, kWindows> num_slots_;
   std::array<uint32_t, kWindows> word_begin_ = {};
   std::array<size_t, kLanes> lane_end_;
-  // Weights that each lane leaves to the rest, and those of one lane.
+  // Weights that each lane leaves to the rest, and those of one lane: column in
+  // the block, and code from bit 16 on.
   std::array<uint32_t, kLanes> num_rest_;
-  std::vector<uint16_t> rest_columns_;
-  std::vector<uint8_t> rest_codes_;
+  std::vector<uint32_t> rest_;
 };
 
 }  // namespace
 
 bool LockstepWeights::Suits(const SparseTensor& weights) {
   if (weights.indices.empty()) return false;
+  if (NumCentroids(weights) < kNumCodes) return true;
   const Counts counts = CountCentroids(weights);
   const std::array<uint8_t, 256> order = ByFrequency(counts);
   // One code is the value 0.
@@ -291,14 +319,19 @@ LockstepWeights LockstepWeights::Pack(const SparseTensor& weights) {
                             static_cast<uint32_t>(packed.num_rows));
   // No word has fewer weights; memory that is not written to costs nothing.
   packed.words.reserve(weights.indices.size() / kMinWeightsPerWord * kLanes);
+  // Nor are they fewer than if all were full, but for the rest.
+  AskForLargePages(packed.words.data(),
+                   weights.indices.size() / kSlotsPerWord * sizeof(uint32_t));
   // The rest has seldom more than these.
   packed.windows.reserve(packed.num_blocks * packed.num_groups * kWindows);
   packed.runs.reserve(packed.num_blocks * packed.num_groups * kMaxWords);
   packed.cells.reserve(packed.num_blocks * packed.num_groups + 1);
   packed.rest_columns.reserve(weights.indices.size() / 2);
   packed.rest_codes.reserve(weights.indices.size() / 2);
-  const std::array<uint8_t, 256> order = ByFrequency(CountCentroids(weights));
-  const size_t num_centroids = weights.codebook.size() / sizeof(float);
+  // Which codes are whose matters only if words have too few.
+  const size_t num_centroids = NumCentroids(weights);
+  const std::array<uint8_t, 256> order = ByFrequency(
+      num_centroids < kNumCodes ? Counts{} : CountCentroids(weights));
   Codes codes = {};
   for (size_t i = 0; i + 1 < kNumRestCodes; ++i) {
     codes[order[i]] = static_cast<uint16_t>(i + 1);
