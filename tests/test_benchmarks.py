@@ -88,6 +88,14 @@ def test_decoded(figures_of):
     assert list(figures) == [key + end for key, *_ in layers for end in ("", "_memory")]
 
 
+def test_planes(figures_of):
+    pytest.importorskip("zstandard")
+    figures = figures_of("planes", "--repeats=1", "--rows=64")
+    sizes = [value for key, value in figures.items() if key.endswith("_size")]
+    assert len(sizes) == 6
+    assert all(size < 0.95 for size in sizes)
+
+
 @pytest.mark.slow
 def test_trained_lenet(figures_of):
     figures = figures_of(
