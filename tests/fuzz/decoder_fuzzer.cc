@@ -1,13 +1,17 @@
-// Any bytes, as a blob: the decoder refuses them, or its two forms agree and
-// the tensor survives another round.
+// Any bytes, as a blob: the decoder refuses them, or its two forms and the
+// blocks of low memory agree, and the tensor survives another round.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "adaptive_reader.h"
+#include "blob_reader.h"
 #include "decoder.h"
 #include "format.h"
 #include "keras_dc/codec.h"
+#include "line_blocks.h"
 #include "sealed_blob.h"
 
 namespace {
@@ -21,21 +25,81 @@ void Require(bool condition) {
   if (!condition) std::abort();
 }
 
-void RequireEqual(const keras_dc::SparseTensor& sparse,
-                  const std::vector<uint8_t>& dense, size_t item_size) {
-  std::vector<uint8_t> filled(dense.size(), 0);
-  const auto columns = static_cast<size_t>(sparse.num_columns);
+// Puts the rows from `first` on into a dense tensor, of which one row is
+// `row_step` elements from the next, and one column `column_step`.
+void Fill(const keras_dc::SparseTensor& sparse, size_t first, size_t row_step,
+          size_t column_step, size_t item_size, std::vector<uint8_t>* dense) {
   for (size_t row = 0; row < static_cast<size_t>(sparse.num_rows); ++row) {
     for (size_t i = sparse.row_begin[row]; i < sparse.row_begin[row + 1]; ++i) {
       const uint8_t* value =
           sparse.values.empty()
               ? &sparse.codebook[item_size * sparse.indices[i]]
               : &sparse.values[item_size * i];
-      std::memcpy(&filled[item_size * (row * columns + sparse.columns[i])],
-                  value, item_size);
+      const size_t place =
+          (first + row) * row_step + sparse.columns[i] * column_step;
+      Require(place < dense->size() / item_size);
+      std::memcpy(&(*dense)[item_size * place], value, item_size);
     }
   }
+}
+
+void RequireEqual(const keras_dc::SparseTensor& sparse,
+                  const std::vector<uint8_t>& dense, size_t item_size) {
+  std::vector<uint8_t> filled(dense.size(), 0);
+  Fill(sparse, 0, static_cast<size_t>(sparse.num_columns), 1, item_size,
+       &filled);
   Require(filled == dense);
+}
+
+// Blocks of `block_entries` entries, two at a time, give what `dense` holds; or
+// they are refused, if `is_valid` is false.
+void RequireBlocksAgree(const std::vector<uint8_t>& blob, size_t block_entries,
+                        bool is_valid, const std::vector<uint8_t>& dense) {
+  keras_dc::LineBlocks blocks;
+  const kdc_status status =
+      blocks.Open(blob.data(), blob.size(), block_entries);
+  Require((status == KDC_OK) == is_valid);
+  if (!is_valid) return;
+  const kdc_blob_info& info = blocks.blob().info;
+  const size_t item_size = keras_dc::ItemSize(info.dtype);
+  const auto length = static_cast<size_t>(blocks.line_length());
+  const size_t num_lines = blocks.first_line(blocks.num_blocks());
+  std::vector<uint8_t> filled(dense.size(), 0);
+  const keras_dc::LineBlocks::Tables tables = blocks.MakeTables();
+  keras_dc::LineBlocks::Scratch scratch;
+  keras_dc::SparseTensor lines;
+  for (size_t begin = 0; begin < blocks.num_blocks(); begin += 2) {
+    const size_t end = std::min(begin + 2, blocks.num_blocks());
+    Require(blocks.Decode(tables, begin, end, &scratch, &lines) == KDC_OK);
+    Fill(lines, blocks.first_line(begin), blocks.is_by_rows() ? length : 1,
+         blocks.is_by_rows() ? 1 : num_lines, item_size, &filled);
+  }
+  Require(filled == dense);
+}
+
+// The same of a blob of the arithmetic coder, read in order.
+void RequireReaderAgrees(const std::vector<uint8_t>& bytes, size_t num_entries,
+                         bool is_valid, const std::vector<uint8_t>& dense) {
+  keras_dc::ParsedBlob blob;
+  Require(keras_dc::ReadBlob(bytes.data(), bytes.size(), &blob) == KDC_OK);
+  const size_t item_size = keras_dc::ItemSize(blob.info.dtype);
+  const keras_dc::MatrixShape matrix =
+      keras_dc::AsMatrix(blob.info.shape, blob.info.rank,
+                         static_cast<uint64_t>(blob.info.num_weights));
+  const bool by_rows = blob.info.column_major == 0;
+  std::vector<uint8_t> filled(dense.size(), 0);
+  keras_dc::AdaptiveReader reader(blob);
+  keras_dc::SparseTensor lines;
+  kdc_status status = reader.Open();
+  while (status == KDC_OK && !reader.is_done()) {
+    const size_t first = reader.line();
+    status = reader.Next(num_entries, &lines);
+    if (status != KDC_OK) break;
+    Fill(lines, first, by_rows ? static_cast<size_t>(matrix.columns) : 1,
+         by_rows ? 1 : static_cast<size_t>(matrix.columns), item_size, &filled);
+  }
+  Require((status == KDC_OK) == is_valid);
+  Require(!is_valid || filled == dense);
 }
 
 }  // namespace
@@ -57,6 +121,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       keras_dc::DecodeSparse(blob.data(), blob.size(), &sparse);
   // An empty tensor has no streams to find fault with in the dense form.
   if (info.num_weights > 0) Require(status == sparse_status);
+  if (info.num_weights > 0) {
+    const auto require =
+        info.coder == KDC_ARITHMETIC ? RequireReaderAgrees : RequireBlocksAgree;
+    require(blob, blob.back() % 64 + 1, status == KDC_OK, dense);
+  }
   if (status != KDC_OK || sparse_status != KDC_OK) return 0;
   RequireEqual(sparse, dense, item_size);
   if (blob.back() % kEncodedOneIn != 0) return 0;
