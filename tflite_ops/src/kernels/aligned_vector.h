@@ -1,4 +1,6 @@
-// A vector whose elements begin at a cache line, as SIMD loads want them.
+// A vector whose elements begin at a cache line, as SIMD loads want them. Large
+// ones lie in huge pages where the system has some: weights are read from end
+// to end, and a processor knows the places of few small pages.
 #ifndef KERAS_DC_SRC_KERNELS_ALIGNED_VECTOR_H_
 #define KERAS_DC_SRC_KERNELS_ALIGNED_VECTOR_H_
 
@@ -8,7 +10,12 @@
 
 namespace keras_dc {
 
-inline constexpr std::align_val_t kCacheLine{64};
+void* AllocateAligned(size_t size_bytes);
+// `size_bytes` must be what the memory was allocated with.
+void FreeAligned(void* memory, size_t size_bytes);
+
+// Gives the memory behind the first `used_bytes` back to the system.
+void ReleaseBehind(void* memory, size_t used_bytes, size_t size_bytes);
 
 template <typename T>
 struct AlignedAllocator {
@@ -19,9 +26,11 @@ struct AlignedAllocator {
 
   T* allocate(size_t size) {
     if (size > static_cast<size_t>(-1) / sizeof(T)) throw std::bad_alloc();
-    return static_cast<T*>(::operator new(size * sizeof(T), kCacheLine));
+    return static_cast<T*>(AllocateAligned(size * sizeof(T)));
   }
-  void deallocate(T* memory, size_t) { ::operator delete(memory, kCacheLine); }
+  void deallocate(T* memory, size_t size) {
+    FreeAligned(memory, size * sizeof(T));
+  }
 
   template <typename U>
   bool operator==(const AlignedAllocator<U>&) const {
@@ -35,6 +44,14 @@ struct AlignedAllocator {
 
 template <typename T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
+
+// To be called when no more elements come: what was reserved for them, and
+// stands in a huge page begun, takes no memory then.
+template <typename T>
+void ReleaseSpare(AlignedVector<T>* vector) {
+  ReleaseBehind(vector->data(), vector->size() * sizeof(T),
+                vector->capacity() * sizeof(T));
+}
 
 }  // namespace keras_dc
 

@@ -113,6 +113,7 @@ BlockedWeights BlockedWeights::Pack(const SparseTensor& weights,
   std::memcpy(packed.codebook, weights.codebook.data(),
               weights.codebook.size());
   packed.codes.resize(num_weights);
+  ReleaseSpare(&packed.codes);
   VisitPlaces(
       weights, blocking, begin_row, end_row,
       [&](size_t row, size_t entry, const Place& place) {

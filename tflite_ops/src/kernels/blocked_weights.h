@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "decoder.h"
+#include "kernels/aligned_vector.h"
 
 namespace keras_dc {
 
@@ -73,7 +74,7 @@ struct BlockedWeights {
   std::vector<uint16_t> rows;
   // Column in the block plus 256 times the index into the codebook; or, where
   // there is no codebook, empty, and `columns` and `values` hold the weights.
-  std::vector<uint16_t> codes;
+  AlignedVector<uint16_t> codes;
   std::vector<uint8_t> columns;
   std::vector<float> values;
 

@@ -11,7 +11,7 @@ using Weights = LockstepWeights;
 constexpr size_t kLanes = Weights::kLanes;
 constexpr unsigned kField = Weights::kFieldBits;
 // Words ahead of the one in use; they come in order, from far away.
-constexpr size_t kPrefetchWords = 32;
+constexpr size_t kPrefetchWords = 96;
 
 struct Sums {
   __m512 s[3];

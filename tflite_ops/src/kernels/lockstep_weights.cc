@@ -344,6 +344,9 @@ LockstepWeights LockstepWeights::Pack(const SparseTensor& weights) {
   } else {
     Packer<false>(weights, codes, &packed).PackAll();
   }
+  ReleaseSpare(&packed.words);
+  ReleaseSpare(&packed.rest_columns);
+  ReleaseSpare(&packed.rest_codes);
   return packed;
 }
 
