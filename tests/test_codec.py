@@ -143,6 +143,22 @@ def decoded_digests():
     return digests
 
 
+@pytest.mark.parametrize(
+    ("num_dense", "num_sparse", "gap"), [(5000, 200, 20000), (20000, 100, 30000), (3000, 300, 5000)]
+)
+def test_entries_are_right_where_fillers_crowd_at_one_end(num_dense, num_sparse, gap):
+    # Columns are written where gap symbols lie: dense weights first catch up with them.
+    weights = np.zeros(num_dense + num_sparse * (gap + 1), np.float32)
+    weights[:num_dense] = 1
+    weights[num_dense + gap :: gap + 1] = 0.5
+    for row in (weights, weights[::-1]):
+        blob = codec.encode(row[np.newaxis])
+        assert codec.inspect(blob).num_fillers > num_sparse
+        entries = codec.decode_entries(blob)
+        np.testing.assert_array_equal(entries.columns, np.flatnonzero(row))
+        assert entries.row_begin.tolist() == [0, num_dense + num_sparse]
+
+
 @pytest.mark.parametrize("isa", ["portable", "avx2"])
 def test_all_instruction_sets_code_alike(isa):
     printed = subprocess.run(

@@ -14,6 +14,8 @@ CpuFeatures FindFeatures() {
   features.bmi2 = __builtin_cpu_supports("bmi2") != 0;
   features.clmul = __builtin_cpu_supports("pclmul") != 0;
   features.avx512 = isa == Isa::kAvx512;
+  features.vbmi2 = features.avx512 && features.bmi2 &&
+                   __builtin_cpu_supports("avx512vbmi2") != 0;
 #endif
   return features;
 }

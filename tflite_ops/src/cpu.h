@@ -8,6 +8,7 @@ struct CpuFeatures {
   bool bmi2 = false;
   bool clmul = false;
   bool avx512 = false;
+  bool vbmi2 = false;  // with AVX-512 and BMI2
 };
 
 // Those of this machine that KERAS_DC_ISA leaves: with `portable` none, with

@@ -1,10 +1,10 @@
 #include "position_decoder.h"
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 
-#include "cpu.h"
-#include "positions_avx512.h"
+#include "gap_walk.h"
 #include "symbol_decoder.h"
 
 namespace keras_dc {
@@ -21,96 +21,72 @@ void ListAllColumns(const MatrixShape& matrix, uint32_t* row_begin,
   }
 }
 
-constexpr ptrdiff_t kSymbolsAtRowEnd = 16;
+// Symbols between two looks at whether columns are about to reach them.
+constexpr size_t kSymbolsAtOnce = 1024;
 
-void WalkAvx512(uint64_t row_length, uint32_t filler, GapWalk* walk) {
-#if defined(KERAS_DC_X86_KERNELS)
-  WalkRowAvx512(row_length, filler, walk);
-#else
-  static_cast<void>(row_length);
-  static_cast<void>(filler);
-  static_cast<void>(walk);
-#endif
-}
+// What must still come: kept weights, and weights at most.
+struct Expected {
+  uint64_t num_kept = 0;
+  uint64_t num_weights = 0;
 
-// Fillers come at random: a branch on them would be mispredicted. So all
-// symbols write, a filler where the next kept weight will (there is one, since
-// the last symbol is none), and only the ends of rows branch. (Flat positions
-// first and rows in a second pass were slower.)
-void WalkSymbols(uint64_t row_length, uint32_t filler, const uint8_t* stop,
-                 const uint32_t* columns, uint32_t* row_begin, size_t* row,
-                 GapWalk* walk) {
-  const auto length = static_cast<int64_t>(row_length);
-  const uint8_t* symbol = walk->gap;
-  uint32_t* next = walk->next;
-  int64_t offset = walk->offset;
-  for (; symbol != stop; ++symbol) {
-    const uint32_t gap = *symbol;
-    const uint32_t is_kept = gap != filler;
-    offset += gap;
-    if (offset >= length && is_kept != 0) {
-      for (; offset >= length; offset -= length) {
-        row_begin[++*row] = static_cast<uint32_t>(next - columns);
-      }
-    }
-    *next = static_cast<uint32_t>(offset);
-    next += is_kept;
-    offset += is_kept;
+  // Takes the next symbols from it; false if they do not fit. Before the last
+  // symbols there is always one more to come: a filler is written to its place.
+  bool Take(const GapTotals& totals, bool is_last) {
+    const uint64_t num_passed = totals.num_kept + totals.num_zeros;
+    if (totals.num_kept > num_kept || num_passed > num_weights) return false;
+    num_kept -= totals.num_kept;
+    num_weights -= num_passed;
+    return is_last == (num_kept == 0);
   }
-  walk->gap = symbol;
-  walk->next = next;
-  walk->offset = offset;
+};
+
+// Decodes the gap symbols and walks over them, from the begin of `walk`. They
+// are checked while they are in a cache for the walk.
+kdc_status WalkAllGaps(const ParsedBlob& blob, uint64_t row_length,
+                       GapWalk* walk) {
+  // The symbols take the end of the memory for columns: it is there, and most
+  // of it will be written anyway. Only many fillers do not fit.
+  const size_t num_symbols = blob.num_gap_symbols();
+  const size_t num_entries = blob.num_entries();
+  bool share_memory = num_symbols <= sizeof(uint32_t) * num_entries;
+  std::unique_ptr<uint8_t[]> memory;
+  if (!share_memory) memory.reset(new uint8_t[num_symbols]);
+  uint8_t* symbols =
+      share_memory
+          ? reinterpret_cast<uint8_t*>(walk->next + num_entries) - num_symbols
+          : memory.get();
+  const kdc_status status =
+      DecodeSymbols(blob.gap_lengths, blob.gap_streams, num_symbols, symbols);
+  if (status != KDC_OK) return status;
+  const uint8_t* end = symbols + num_symbols;
+  const uint32_t filler = FillerSymbol(blob.info.gap_bits);
+  if (end[-1] == filler) return KDC_BAD_POSITION;
+  Expected expected;
+  expected.num_kept = num_entries;
+  expected.num_weights = static_cast<uint64_t>(blob.info.num_weights);
+  walk->gap = symbols;
+  while (walk->gap != end) {
+    constexpr size_t kRoom =
+        sizeof(uint32_t) * (kSymbolsAtOnce + kMaxColumnsBeyond);
+    const auto left = static_cast<size_t>(end - walk->gap);
+    if (share_memory && walk->gap - reinterpret_cast<uint8_t*>(walk->next) <
+                            static_cast<ptrdiff_t>(kRoom)) {
+      // The columns have come near the symbols, which move out of their way.
+      memory.reset(new uint8_t[left]);
+      std::copy(walk->gap, end, memory.get());
+      walk->gap = memory.get();
+      end = walk->gap + left;
+      share_memory = false;
+    }
+    const size_t size = std::min(left, kSymbolsAtOnce);
+    const GapTotals totals = AddGaps(walk->gap, size, filler);
+    if (!expected.Take(totals, size == left)) return KDC_BAD_POSITION;
+    WalkGapsTo(walk->gap + size, row_length, filler, walk);
+  }
+  return KDC_OK;
 }
 
 }  // namespace
-
-GapTotals AddGaps(const uint8_t* gaps, size_t size, uint32_t filler) {
-#if defined(KERAS_DC_X86_KERNELS)
-  if (UsableCpuFeatures().avx512) {
-    return AddGapsAvx512(gaps, size, static_cast<uint8_t>(filler));
-  }
-#endif
-  // Sums of 32 bits, which vectors hold more of, over blocks that cannot
-  // overflow them.
-  constexpr size_t kBlock = size_t{1} << 20;
-  GapTotals totals;
-  for (size_t begin = 0; begin < size; begin += kBlock) {
-    const uint8_t* block = gaps + begin;
-    const size_t block_size = std::min(kBlock, size - begin);
-    uint32_t num_kept = 0, num_zeros = 0;
-    for (size_t i = 0; i < block_size; ++i) {
-      num_kept += block[i] != filler;
-      num_zeros += block[i];
-    }
-    totals.num_kept += num_kept;
-    totals.num_zeros += num_zeros;
-  }
-  return totals;
-}
-
-void WalkGaps(const uint8_t* begin, const uint8_t* end, uint32_t filler,
-              uint64_t row_length, int64_t offset, size_t num_rows,
-              size_t num_kept, uint32_t* row_begin, uint32_t* columns) {
-  GapWalk walk;
-  walk.gap = begin;
-  walk.end = end;
-  walk.next = columns;
-  walk.columns_end = columns + num_kept;
-  walk.offset = offset;
-  row_begin[0] = 0;
-  size_t row = 0;
-  const bool has_avx512 = UsableCpuFeatures().avx512;
-  while (walk.gap != walk.end) {
-    // The end of a row, and what is left at the end, go symbol by symbol.
-    if (has_avx512) WalkAvx512(row_length, filler, &walk);
-    const uint8_t* stop = walk.end;
-    if (has_avx512) {
-      stop = walk.gap + std::min(kSymbolsAtRowEnd, walk.end - walk.gap);
-    }
-    WalkSymbols(row_length, filler, stop, columns, row_begin, &row, &walk);
-  }
-  while (row < num_rows) row_begin[++row] = static_cast<uint32_t>(num_kept);
-}
 
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
   gaps->resize(blob.num_gap_symbols());
@@ -145,13 +121,19 @@ kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
     ListAllColumns(matrix, row_begin, columns);
     return KDC_OK;
   }
-  Gaps gaps;
-  const kdc_status status = DecodeGaps(blob, &gaps);
-  if (status != KDC_OK) return status;
-  WalkGaps(gaps.data(), gaps.data() + gaps.size(),
-           FillerSymbol(blob.info.gap_bits), matrix.columns, 0,
-           static_cast<size_t>(matrix.rows), blob.num_entries(), row_begin,
-           columns);
+  GapWalk walk;
+  walk.next = columns;
+  walk.columns = columns;
+  walk.columns_end = columns + blob.num_entries();
+  walk.row_begin = row_begin;
+  if (blob.num_gap_symbols() > 0) {
+    const kdc_status status = WalkAllGaps(blob, matrix.columns, &walk);
+    if (status != KDC_OK) return status;
+  }
+  size_t row = walk.row;
+  while (row < matrix.rows) {
+    row_begin[++row] = static_cast<uint32_t>(blob.num_entries());
+  }
   return KDC_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "adaptive_model.h"
 #include "blob_reader.h"
 #include "format.h"
-#include "positions_avx512.h"
+#include "gap_walk.h"
 #include "range_coder.h"
 #include "scratch_vector.h"
 
@@ -20,18 +20,6 @@ using Gaps = ScratchVector<uint8_t>;
 // header says, end with one and stay inside the tensor, so that a walk needs no
 // checks.
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps);
-
-// What `size` gap symbols add up to.
-GapTotals AddGaps(const uint8_t* gaps, size_t size, uint32_t filler);
-
-// Walks gap symbols over rows of `row_length` weights, to `num_rows + 1` row
-// starts and a column for each kept weight. The first symbol begins at `offset`
-// in the first row, or before it where that is negative. To be called with
-// symbols that keep `num_kept` weights, all in these rows, and whose last one
-// is no filler.
-void WalkGaps(const uint8_t* begin, const uint8_t* end, uint32_t filler,
-              uint64_t row_length, int64_t offset, size_t num_rows,
-              size_t num_kept, uint32_t* row_begin, uint32_t* columns);
 
 // Decodes a scan by rows to `matrix.rows + 1` row starts and the columns of the
 // entries.

@@ -50,6 +50,9 @@ kdc_status SymbolDecoder::Run(std::vector<SymbolLane>* lanes) const {
 
 // All lanes until each is near an end.
 void SymbolDecoder::RunSideBySide(std::vector<SymbolLane>* lanes) const {
+  for (size_t i = 0; i + kLanesAtOnce <= lanes->size(); i += kLanesAtOnce) {
+    RunEightLanes(table_.data(), table_bits_, lanes->data() + i);
+  }
   std::vector<SymbolLane> running = *lanes;
   std::vector<size_t> place(running.size());
   std::iota(place.begin(), place.end(), size_t{0});

@@ -16,4 +16,15 @@ void RunLanes(const SymbolEntry* table, int table_bits, SymbolLane* lanes,
   RunAllLanes(table, table_bits, lanes, num_lanes, rounds);
 }
 
+void RunEightLanes(const SymbolEntry* table, int table_bits,
+                   SymbolLane* lanes) {
+#if defined(KERAS_DC_X86_KERNELS)
+  if (UsableCpuFeatures().vbmi2) RunEightLanesVbmi2(table, table_bits, lanes);
+#else
+  static_cast<void>(table);
+  static_cast<void>(table_bits);
+  static_cast<void>(lanes);
+#endif
+}
+
 }  // namespace keras_dc

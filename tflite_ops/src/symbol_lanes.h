@@ -42,6 +42,15 @@ struct SymbolLane {
 void RunLanes(const SymbolEntry* table, int table_bits, SymbolLane* lanes,
               size_t num_lanes, size_t rounds);
 
+// Runs eight lanes until one of them is near an end, or returns at once on a
+// machine without the instructions for it.
+inline constexpr size_t kLanesAtOnce = 8;
+void RunEightLanes(const SymbolEntry* table, int table_bits, SymbolLane* lanes);
+
+// For x86 with AVX-512, VBMI2 and BMI2.
+void RunEightLanesVbmi2(const SymbolEntry* table, int table_bits,
+                        SymbolLane* lanes);
+
 // For x86 with BMI2 and LZCNT.
 void RunLanesBmi2(const SymbolEntry* table, int table_bits, SymbolLane* lanes,
                   size_t num_lanes, size_t rounds);
