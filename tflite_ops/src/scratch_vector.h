@@ -21,10 +21,6 @@ namespace keras_dc {
 void* AllocateScratch(size_t size_bytes);
 void FreeScratch(void* memory, size_t size_bytes);
 
-// Asks for large pages, which are first touched far more quickly, for memory
-// all of which will be written to.
-void AskForLargePages(void* memory, size_t size_bytes);
-
 template <typename T>
 struct ScratchAllocator {
   static_assert(std::is_trivially_destructible_v<T>);

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "scratch_vector.h"
-
 namespace keras_dc {
 namespace {
 
@@ -319,9 +317,6 @@ LockstepWeights LockstepWeights::Pack(const SparseTensor& weights) {
                             static_cast<uint32_t>(packed.num_rows));
   // No word has fewer weights; memory that is not written to costs nothing.
   packed.words.reserve(weights.indices.size() / kMinWeightsPerWord * kLanes);
-  // Nor are they fewer than if all were full, but for the rest.
-  AskForLargePages(packed.words.data(),
-                   weights.indices.size() / kSlotsPerWord * sizeof(uint32_t));
   // The rest has seldom more than these.
   packed.windows.reserve(packed.num_blocks * packed.num_groups * kWindows);
   packed.runs.reserve(packed.num_blocks * packed.num_groups * kMaxWords);
