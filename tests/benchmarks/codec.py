@@ -4,13 +4,15 @@
 
 Weights are synthetic, with the paper's densities and bits per layer (Han et al. 2016,
 table 5). Ours is timed from blob to row starts, columns and indices, with the checksum.
-"The same information" can be read in three ways, and the rivals are timed in all:
+"The same information" can be read in four ways, and the rivals are timed in all:
 
 - symbols: one byte per position gap and one per cluster index, the most compact form.
   They stop at these bytes, where ours goes on to positions: the hardest reading, and the
   one that `decode_vs_zlib` and `decode_vs_zstd` report.
 - positions: the same bytes, and NumPy makes row starts and columns of the gaps, so that
   both sides end with the same arrays.
+- arrays: the row starts, columns and indices themselves, as ours ends with them, the columns
+  in the narrowest type that holds them.
 - dense: the float32 weights themselves, as a zipped `.tflite` holds them.
 
 All are measured in turn, medians are reported.
@@ -49,7 +51,7 @@ VGG_16 = [
     ("fc8", (1000, 4096), 0.23),
 ]
 SHANNON_WEIGHTS = 100_000
-READINGS = ["symbols", "positions", "dense"]
+READINGS = ["symbols", "positions", "arrays", "dense"]
 RIVALS = ["zlib", "zstd"]
 ZLIB_LEVEL = 6
 ZSTD_LEVEL = 3
@@ -110,28 +112,33 @@ def measure_layer(weights, repeats):
     blob = codec.encode(weights)
     entries = codec.decode_entries(blob)
     parts = symbols_of(weights, entries)
+    matrix = (len(entries.row_begin) - 1, weights.size // (len(entries.row_begin) - 1))
+    narrow = entries.columns.astype(np.min_scalar_type(matrix[1] - 1))
+    arrays = [array.tobytes() for array in (entries.row_begin, narrow, entries.indices)]
     dense = weights.tobytes()
     rivals = {
         "zlib": (
             zlib.decompress,
             [zlib.compress(part, ZLIB_LEVEL) for part in parts],
+            [zlib.compress(array, ZLIB_LEVEL) for array in arrays],
             zlib.compress(dense, 1),
         ),
         "zstd": (
             decompress_zstd,
             [compress_zstd(part) for part in parts],
+            [compress_zstd(array) for array in arrays],
             compress_zstd(dense),
         ),
     }
-    matrix = (len(entries.row_begin) - 1, weights.size // (len(entries.row_begin) - 1))
     row_begin, columns = positions_of(parts[0], matrix[1], matrix[0])
     assert np.array_equal(row_begin, entries.row_begin)
     assert np.array_equal(columns, entries.columns)
     assert codec.decode(blob).tobytes() == dense
     functions = {("ours",): lambda: codec.decode_entries(blob, out=entries)}
-    for rival, (decompress, small_parts, small_dense) in rivals.items():
+    for rival, (decompress, small_parts, small_arrays, small_dense) in rivals.items():
         functions |= {
             ("symbols", rival): lambda d=decompress, s=small_parts: [d(part) for part in s],
+            ("arrays", rival): lambda d=decompress, s=small_arrays: [d(part) for part in s],
             ("positions", rival): lambda d=decompress, s=small_parts: (
                 positions_of(d(s[0]), matrix[1], matrix[0]),
                 d(s[1]),
