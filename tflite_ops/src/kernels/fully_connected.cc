@@ -152,22 +152,20 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
   const auto split = [&](size_t size, size_t num_weights, auto task) {
     SplitAmongThreads(size, MostThreads(plan, num_weights), pool, task);
   };
-  // The input with zeros behind it, at a cache line.
-  const auto pad = [&](size_t size) {
-    if (size == num_columns_ && reinterpret_cast<uintptr_t>(input) % 64 == 0) {
-      return input;
-    }
-    scratch->input.resize(size);
-    std::copy_n(input, num_columns_, scratch->input.data());
-    std::fill(
-        scratch->input.begin() + static_cast<std::ptrdiff_t>(num_columns_),
-        scratch->input.end(), 0.0f);
-    return static_cast<const float*>(scratch->input.data());
-  };
 #if defined(KERAS_DC_X86_KERNELS)
   if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
     constexpr size_t kWindow = LockstepWeights::kWindowColumns;
-    const float* padded = pad((num_columns_ + kWindow - 1) / kWindow * kWindow);
+    const size_t size = (num_columns_ + kWindow - 1) / kWindow * kWindow;
+    // The input with zeros behind it, at a cache line.
+    const float* padded = input;
+    if (size != num_columns_ || reinterpret_cast<uintptr_t>(input) % 64 != 0) {
+      scratch->input.resize(size);
+      std::copy_n(input, num_columns_, scratch->input.begin());
+      std::fill(
+          scratch->input.begin() + static_cast<std::ptrdiff_t>(num_columns_),
+          scratch->input.end(), 0.0f);
+      padded = scratch->input.data();
+    }
     scratch->sums.resize(lockstep->num_groups * LockstepWeights::kLanes);
     const LockstepView view(*lockstep);
     split(lockstep->num_groups, lockstep->words.size(),
