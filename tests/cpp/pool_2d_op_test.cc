@@ -4,14 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "delegate_plugin.h"
 #include "fake_runtime.h"
-
-extern "C" {
-TfLiteDelegate* tflite_plugin_create_delegate(
-    char** keys, char** values, size_t num_options,
-    void (*report_error)(const char*));
-void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
-}
 
 namespace keras_dc {
 namespace {

@@ -1,0 +1,16 @@
+// How a runtime makes the delegate of the library, and drops it.
+#ifndef KERAS_DC_TESTS_CPP_DELEGATE_PLUGIN_H_
+#define KERAS_DC_TESTS_CPP_DELEGATE_PLUGIN_H_
+
+#include <cstddef>
+
+#include "keras_dc/tflite_abi.h"
+
+extern "C" {
+TfLiteDelegate* tflite_plugin_create_delegate(
+    char** keys, char** values, size_t num_options,
+    void (*report_error)(const char*));
+void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
+}
+
+#endif  // KERAS_DC_TESTS_CPP_DELEGATE_PLUGIN_H_
