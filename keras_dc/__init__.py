@@ -6,31 +6,31 @@ Keras nor TensorFlow, so that a device needs neither.
 
 import importlib
 
-from keras_dc.registration import register_with_keras
+from keras_dc.wrapping.registration import register_with_keras
 
 __version__ = "0.1.0"
 
 _MODULE_OF = {
-    "PolynomialDecay": "schedules",
-    "ConstantSparsity": "schedules",
-    "prune": "pruning",
-    "PrunedLayer": "pruning",
-    "PruningCallback": "pruning",
-    "share_weights": "weight_sharing",
-    "SharedLayer": "weight_sharing",
-    "WeightSharingCallback": "weight_sharing",
-    "CompressionTensorBoard": "monitoring",
-    "strip": "stripping",
-    "rescale_dropout": "dropout",
-    "sensitivity": "sensitivity_scan",
-    "Sensitivity": "sensitivity_scan",
-    "fold_batch_norm": "folding",
-    "convert": "conversion",
-    "compress": "compression",
-    "expand": "compression",
-    "inspect": "report",
-    "Interpreter": "runtime",
-    "op_library_path": "native",
+    "PolynomialDecay": "training.schedules",
+    "ConstantSparsity": "training.schedules",
+    "prune": "training.pruning",
+    "PrunedLayer": "training.pruning",
+    "PruningCallback": "training.pruning",
+    "share_weights": "training.weight_sharing",
+    "SharedLayer": "training.weight_sharing",
+    "WeightSharingCallback": "training.weight_sharing",
+    "CompressionTensorBoard": "training.tensorboard",
+    "strip": "training.stripping",
+    "rescale_dropout": "training.dropout",
+    "sensitivity": "training.sensitivity_scan",
+    "Sensitivity": "training.sensitivity_scan",
+    "fold_batch_norm": "training.batch_norm",
+    "convert": "conversion.convert",
+    "compress": "compression.compress",
+    "expand": "compression.compress",
+    "inspect": "compression.report",
+    "Interpreter": "runtime.interpreter",
+    "op_library_path": "codec.library",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

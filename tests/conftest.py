@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_dc import codec, ops
+from keras_dc import codec
+from keras_dc.compression import custom_ops
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def lossy_coder(monkeypatch):
 def forgetful_op(monkeypatch):
     """Fused ops lose their activation, which `expand` makes up."""
     number = schema.BuiltinOperator.FULLY_CONNECTED
-    right = ops._BY_BUILTIN[number]
+    right = custom_ops._BY_BUILTIN[number]
 
     def unpack(given):
         options = right.unpack(given)
@@ -37,5 +38,5 @@ def forgetful_op(monkeypatch):
     wrong = dataclasses.replace(
         right, pack=lambda options: b"\0" + right.pack(options)[1:], unpack=unpack
     )
-    monkeypatch.setitem(ops._BY_BUILTIN, number, wrong)
-    monkeypatch.setitem(ops._BY_NAME, right.name, wrong)
+    monkeypatch.setitem(custom_ops._BY_BUILTIN, number, wrong)
+    monkeypatch.setitem(custom_ops._BY_NAME, right.name, wrong)

@@ -151,7 +151,7 @@ def test_a_device_compresses_expands_and_inspects_without_a_framework():
     code = """
 import sys
 import keras_dc as dc
-from tiny_models import mlp
+from support.tiny_models import mlp
 small = dc.compress(mlp().serialize())
 assert len(dc.expand(small)) > 10 * len(small)
 dc.Interpreter(model_content=small, runtime="litert").allocate_tensors()

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_dc as dc
-from keras_dc.conversion import to_tflite
+from keras_dc.conversion.tensorflow_converter import to_tflite
 
 # From nothing lost to what only training could make good; `compress` says more of each.
 SETTINGS = {

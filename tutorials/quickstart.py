@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_dc as dc
-from keras_dc.conversion import to_tflite
+from keras_dc.conversion.tensorflow_converter import to_tflite
 
 ZIPS = {
     "gzip": lambda data: gzip.compress(data, 9),

@@ -29,7 +29,8 @@ import zstandard
 from rich.console import Console
 from rich.table import Table
 
-from keras_dc import codec, shannon
+from keras_dc import codec
+from keras_dc.numerics import entropy
 
 # Name, shape as TFLite has it, kept fraction; 256 clusters for conv, 32 for dense.
 VGG_16 = [
@@ -150,7 +151,7 @@ def measure_layer(weights, repeats):
         "encode": statistics.median(seconds(lambda: codec.encode(weights)) for _ in range(3)),
         "symbols": 2 * info.num_kept + info.num_fillers,
         "bytes": len(blob),
-        "shannon": len(blob) / shannon.shannon_bytes(weights),
+        "shannon": len(blob) / entropy.shannon_bytes(weights),
         **median_in_turn(functions, repeats),
     }
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_dc
-from keras_dc.tflite_model import schema, serialize
+from keras_dc.tflite.model_file import schema, serialize
 
 # Streamed through the cache before an invoke that is to find it cold.
 COLD_BYTES = 64 << 20

@@ -62,10 +62,10 @@ def timed(function):
 
 def large(method):
     """Seconds, peak memory and inertia of 100M weights by one method."""
-    from keras_dc import clustering
+    from keras_dc.numerics import kmeans
 
     weights = large_weights()
-    seconds, centroids = timed(lambda: clustering.kmeans(weights, NUM_CLUSTERS, method=method))
+    seconds, centroids = timed(lambda: kmeans.kmeans(weights, NUM_CLUSTERS, method=method))
     # Kilobytes on Linux; of the clustering, with the weights themselves.
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
@@ -77,10 +77,10 @@ def large(method):
 
 def small(repeats):
     """Median seconds and the inertia of 4M weights by the exact method."""
-    from keras_dc import clustering
+    from keras_dc.numerics import kmeans
 
     weights = weights_of(SMALL)
-    runs = [timed(lambda: clustering.kmeans(weights, NUM_CLUSTERS)) for _ in range(repeats)]
+    runs = [timed(lambda: kmeans.kmeans(weights, NUM_CLUSTERS)) for _ in range(repeats)]
     return {
         "seconds": statistics.median(seconds for seconds, _ in runs),
         "inertia": inertia_of(weights, runs[0][1]),

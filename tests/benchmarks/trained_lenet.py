@@ -60,7 +60,7 @@ def trained(name, epochs, num_images=None):
     import lenet_300_100
     import mnist
 
-    from keras_dc.conversion import to_tflite
+    from keras_dc.conversion.tensorflow_converter import to_tflite
 
     keras.utils.set_random_seed(0)
     data = mnist.load()

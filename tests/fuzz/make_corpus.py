@@ -13,9 +13,8 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-import make_golden
-import test_codec
-import test_planes
+from codec import test_codec, test_planes
+from golden import make_golden
 
 from keras_dc import codec
 

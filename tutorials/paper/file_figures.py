@@ -17,7 +17,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from quickstart import zip_sizes
 
 import keras_dc as dc
-from keras_dc import runtime, tflite_model
+from keras_dc import runtime
+from keras_dc.tflite import model_file
 
 FOLDER = pathlib.Path(__file__).parent
 PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert", "tflite-runtime"]
@@ -75,7 +76,7 @@ def sizes(original, compressed, *, zipped=None):
     zips = {"xz -6": len(lzma.compress(zipped))} if is_large else zip_sizes(zipped)
     best = min(zips, key=zips.get)
     rows = dc.inspect(compressed)
-    model = tflite_model.parse(compressed)
+    model = model_file.parse(compressed)
     buffers = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
     blobs = sum(row.blob_bytes for row in rows)
     return {

@@ -29,7 +29,7 @@ import mnist
 import quickstart
 
 import keras_dc as dc
-from keras_dc.conversion import to_tflite
+from keras_dc.conversion.tensorflow_converter import to_tflite
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "lenet_300_100.json"
 PAPER = {"error_percent": 1.58, "kept_percent": 8.0, "ratio": 40.0}

@@ -24,11 +24,12 @@ import recipes
 import result_tables
 
 import keras_dc as dc
-from keras_dc import compression, tflite_diff, tflite_model
-from keras_dc.model_factors import factors_of
-from keras_dc.tensorflow_converter import to_tflite
-from keras_dc.verification import verify
-from keras_dc.wrapping import find_kernels
+from keras_dc.compression.compress import compress
+from keras_dc.conversion.batch_norm_scales import factors_of
+from keras_dc.conversion.tensorflow_converter import to_tflite
+from keras_dc.conversion.verification import verify
+from keras_dc.tflite import diff, model_file
+from keras_dc.wrapping.kernel_wrapper import find_kernels
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "real_models.json"
 
@@ -73,7 +74,7 @@ def figures_of_model(name, recipe, *, seed=recipes.SEED):
 
 def compressed_as_converted(model, original):
     """What `dc.convert` makes of a model and TensorFlow's conversion of it."""
-    return compression.compress_known(
+    return compress.compress_known(
         original, factors_of(model), coder="huffman", strip_names=True, min_saving=0.0
     )[0]
 
@@ -126,7 +127,7 @@ def figures_of_post_training(original, inputs):
 def figures_of_bytes(original, compressed, inputs):
     """What models and files have in common: sizes, and whether all is as it was."""
     expanded = dc.expand(compressed)
-    found = tflite_diff.differences(tflite_model.parse(original), tflite_model.parse(expanded))
+    found = diff.differences(model_file.parse(original), model_file.parse(expanded))
     return {
         **file_figures.sizes(original, compressed),
         "expanded_equal": not found,

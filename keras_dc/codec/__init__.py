@@ -1,0 +1,27 @@
+"""Arrays to blobs and back, through the C library."""
+
+from keras_dc.codec.blobs import (
+    CODERS,
+    BlobInfo,
+    CodecError,
+    Entries,
+    decode,
+    decode_entries,
+    encode,
+    encode_scaled,
+    inspect,
+    recode,
+)
+
+__all__ = [
+    "CODERS",
+    "BlobInfo",
+    "CodecError",
+    "Entries",
+    "decode",
+    "decode_entries",
+    "encode",
+    "encode_scaled",
+    "inspect",
+    "recode",
+]

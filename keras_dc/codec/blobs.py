@@ -1,0 +1,303 @@
+"""Binding to the native library: arrays to blobs and back (tflite_ops/FORMAT.md).
+
+Python never parses a blob; it hands bytes to the library, which also holds the
+TFLite ops. The library lets go of the interpreter lock while it works.
+"""
+
+import ctypes
+import dataclasses
+
+import numpy as np
+
+from keras_dc.codec import library
+
+_NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8", 4: "int4"}
+# What stands in for element types that NumPy lacks.
+_NUMPY_NAME_OF = {"bfloat16": "uint16", "int4": "int8"}
+CODERS = ("huffman", "arithmetic")
+_AXIS_OF = {0: None, 1: 0, 2: -1}
+_CODE_OF = {name: code for code, name in _NAME_OF.items()}
+
+
+class CodecError(ValueError):
+    """The library refused a tensor or a blob."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BlobInfo:
+    """What a blob holds and where its bytes go; the byte counts add up to its size.
+
+    Attributes:
+        dtype: name of the element type: "float32", "float16", "bfloat16", "int8" or
+            "int4".
+        shape: dimensions of the tensor.
+        num_kept: weights that are coded one by one.
+        num_fillers: filler zeros between them.
+        num_centroids: size of the codebook; 0 if there is none.
+        gap_bits: bits of a position gap; 0 if every weight is coded.
+        column_major: whether positions run down the columns.
+        num_streams: bit streams per kind of symbol.
+        header_bytes: header, stream sizes and checksum.
+        codebook_bytes: the centroids.
+        table_bytes: both tables of code lengths.
+        index_bytes: Huffman-coded cluster indices, or the values themselves.
+        gap_bytes: Huffman-coded position gaps.
+        scale_axis: the axis that counts channels, 0 or -1, if each channel has the
+            codebook times a scale; None otherwise.
+        wide: whether codebook and scales are stored as float64.
+        scale_bytes: the scales.
+        coder: "huffman" or "arithmetic"; with the latter `gap_bytes` are the mask's.
+        value_planes: whether the centroids, or the values, are coded byte plane by byte
+            plane; else they are stored as they are.
+        line_classes: whether the values' rows or columns are of two kinds, coded apart.
+        scale_planes: whether the scales are coded by byte planes.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    num_kept: int
+    num_fillers: int
+    num_centroids: int
+    gap_bits: int
+    column_major: bool
+    num_streams: int
+    header_bytes: int
+    codebook_bytes: int
+    table_bytes: int
+    index_bytes: int
+    gap_bytes: int
+    scale_axis: int | None
+    wide: bool
+    scale_bytes: int
+    coder: str
+    value_planes: bool
+    line_classes: bool
+    scale_planes: bool
+
+
+def _check(status):
+    if status != 0:
+        message = library.library().kdc_status_message(status).decode()
+        raise CodecError(f"{message}. Received: status {status}")
+
+
+def encode(values, *, dtype=None):
+    """Code a tensor losslessly: bit patterns come back as they were.
+
+    Args:
+        values: array of at most 8 dimensions; float32, float16 or int8; uint16 bit
+            patterns of bfloat16 with `dtype="bfloat16"`; int8 values from -8 to 7 with
+            `dtype="int4"`.
+        dtype: element type to note in the blob; that of `values` if None.
+
+    Returns:
+        bytes, the blob.
+
+    Raises:
+        CodecError: if the dtype, the rank or the size cannot be coded.
+    """
+    values = np.asarray(values, order="C")
+    name = dtype or values.dtype.name
+    expected = _NUMPY_NAME_OF.get(name, name)
+    if name not in _CODE_OF or values.dtype.name != expected or values.ndim > library.MAX_RANK:
+        raise CodecError(
+            f"expected an array of {', '.join(_CODE_OF)} with at most {library.MAX_RANK} "
+            f"dimensions. Received: dtype={name!r}, an array of {values.dtype} shaped "
+            f"{values.shape}"
+        )
+    return _call_encoder(library.library().kdc_encode, values, name)
+
+
+def encode_scaled(values, *, codebook, scales, axis):
+    """Code a tensor whose channels have one codebook times a scale each, losslessly.
+
+    Every weight that is not zero must equal `codebook[k] * scales[channel]` for some
+    k, the product being taken in float64 and rounded to float32 or, for int8, to the
+    nearest integer.
+
+    Args:
+        values: float32 or int8 array of 2 to 8 dimensions.
+        codebook: float array `(num_centroids,)`, 1 to 256 centroids. Stored in float64
+            unless it and `scales` are exact in float32.
+        scales: float array, one for each index of `axis`.
+        axis: 0 or -1, the dimension that counts channels.
+
+    Returns:
+        bytes, the blob.
+
+    Raises:
+        CodecError: if a weight is no such product, or an argument does not fit.
+    """
+    values = np.asarray(values, order="C")
+    codebook = np.asarray(codebook, np.float64, order="C")
+    scales = np.asarray(scales, np.float64, order="C")
+    if values.ndim < 2 or axis not in (0, -1) or scales.shape != (values.shape[axis],):
+        raise CodecError(
+            "expected an array of at least 2 dimensions, axis 0 or -1, and a scale for each index "
+            f"of it. Received: an array shaped {values.shape}, axis={axis}, scales shaped "
+            f"{scales.shape}"
+        )
+    if values.dtype.name not in _CODE_OF or not 1 <= codebook.size <= 256:
+        raise CodecError(
+            "expected float32 or int8 and 1 to 256 centroids. "
+            f"Received: {values.dtype}, {codebook.size} centroids"
+        )
+    return _call_encoder(
+        library.library().kdc_encode_scaled,
+        values,
+        values.dtype.name,
+        codebook.ctypes.data,
+        codebook.size,
+        scales.ctypes.data,
+        1 if axis == 0 else 2,
+        extra_bytes=8 * (codebook.size + scales.size),
+    )
+
+
+def recode(blob):
+    """Code a Huffman-coded blob anew with the adaptive arithmetic coder (FORMAT.md, 9).
+
+    It learns where the kept weights of rows and columns lie while it codes them, and goes
+    below the bound for independent zeros where a trained mask has such a pattern; it
+    decodes some fifty times slower.
+
+    Args:
+        blob: bytes of a blob.
+
+    Returns:
+        bytes of a blob of the same tensor, never larger; `blob` itself if it has no gaps
+        or nothing is gained.
+
+    Raises:
+        CodecError: if the blob is malformed.
+    """
+    recoded = np.empty(len(blob), np.uint8)
+    size = ctypes.c_size_t()
+    _check(
+        library.library().kdc_recode(
+            blob, len(blob), recoded.ctypes.data, len(blob), ctypes.byref(size)
+        )
+    )
+    return recoded[: size.value].tobytes()
+
+
+def _call_encoder(function, values, dtype, *parameters, extra_bytes=0):
+    code, rank = _CODE_OF[dtype], values.ndim
+    capacity = library.library().kdc_encode_bound(values.size, code, rank) + extra_bytes
+    blob = np.empty(max(capacity, 1), np.uint8)
+    size = ctypes.c_size_t()
+    shape = (ctypes.c_int64 * max(rank, 1))(*values.shape)
+    arguments = [values.ctypes.data, code, shape, rank, *parameters]
+    _check(function(*arguments, blob.ctypes.data, capacity, ctypes.byref(size)))
+    return blob[: size.value].tobytes()
+
+
+def inspect(blob):
+    """Read what a blob says of itself, without decoding its weights.
+
+    Args:
+        blob: bytes-like.
+
+    Returns:
+        BlobInfo.
+
+    Raises:
+        CodecError: if the blob is malformed.
+    """
+    blob = bytes(blob)
+    struct = library.BlobInfoStruct()
+    _check(library.library().kdc_inspect(blob, len(blob), ctypes.byref(struct)))
+    fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
+    fields["dtype"] = _NAME_OF[struct.dtype]
+    fields["shape"] = tuple(struct.shape[: struct.rank])
+    for name in ("column_major", "wide", "value_planes", "line_classes", "scale_planes"):
+        fields[name] = bool(fields[name])
+    fields["scale_axis"] = _AXIS_OF[struct.scale_axis]
+    fields["coder"] = CODERS[struct.coder]
+    return BlobInfo(**fields)
+
+
+def decode(blob):
+    """Decode a blob; the inverse of `encode`.
+
+    Args:
+        blob: bytes-like.
+
+    Returns:
+        array of the coded shape and dtype; bfloat16 as uint16 bit patterns, int4 as int8.
+
+    Raises:
+        CodecError: if the blob is malformed.
+    """
+    blob = bytes(blob)
+    info = inspect(blob)
+    values = np.empty(info.shape, _NUMPY_NAME_OF.get(info.dtype, info.dtype))
+    _check(library.library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
+    return values
+
+
+@dataclasses.dataclass(frozen=True)
+class Entries:
+    """The weights that a blob codes one by one, as a matrix in compressed sparse row form.
+
+    The first dimension is the row, all others together are the column; a vector is one
+    row (FORMAT.md, 2).
+
+    Attributes:
+        row_begin: uint32 array `(rows + 1,)`; row r has entries `row_begin[r]` to
+            `row_begin[r + 1] - 1`.
+        columns: uint32 array `(num_kept,)`, ascending within a row.
+        indices: uint8 array `(num_kept,)`, the centroid of each entry.
+    """
+
+    row_begin: np.ndarray
+    columns: np.ndarray
+    indices: np.ndarray
+
+
+def decode_entries(blob, *, out=None):
+    """Decode a blob to positions and cluster indices.
+
+    Args:
+        blob: bytes of a blob with a codebook.
+        out: Entries of an earlier call for a blob with as many rows and kept weights, to
+            be written over; new arrays if None.
+
+    Returns:
+        Entries.
+
+    Raises:
+        CodecError: if the blob is malformed or has no codebook, or if `out` does not fit.
+    """
+    if out is None:
+        info = inspect(blob)
+        rows = 0 if 0 in info.shape else info.shape[0] if len(info.shape) > 1 else 1
+        out = Entries(
+            row_begin=np.zeros(rows + 1, np.uint32),
+            columns=np.empty(info.num_kept, np.uint32),
+            indices=np.empty(info.num_kept, np.uint8),
+        )
+    arrays = (out.row_begin, out.columns, out.indices)
+    dtypes = [array.dtype for array in arrays]
+    if (
+        dtypes != [np.uint32, np.uint32, np.uint8]
+        or out.columns.shape != out.indices.shape
+        or not all(array.flags.carray for array in arrays)
+    ):
+        raise CodecError(
+            "`out` must hold contiguous, writable arrays of uint32, uint32 and uint8, with as many "
+            f"columns as indices. Received: {', '.join(map(str, dtypes))} shaped "
+            f"{', '.join(str(array.shape) for array in arrays)}"
+        )
+    _check(
+        library.library().kdc_decode_entries(
+            blob,
+            len(blob),
+            out.row_begin.ctypes.data,
+            out.row_begin.size,
+            out.columns.ctypes.data,
+            out.indices.ctypes.data,
+            out.indices.size,
+        )
+    )
+    return out

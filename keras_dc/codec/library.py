@@ -1,0 +1,130 @@
+"""The native library: where it lies, and the C functions that it has."""
+
+import ctypes
+import functools
+import pathlib
+import sys
+
+MAX_RANK = 8
+_LIBRARY_NAMES = {"darwin": "libkeras_dc.dylib", "win32": "keras_dc.dll"}
+
+
+class BlobInfoStruct(ctypes.Structure):
+    """`kdc_blob_info` of keras_dc/codec.h."""
+
+    _fields_ = [
+        ("dtype", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.c_int64 * MAX_RANK),
+        ("num_weights", ctypes.c_int64),
+        ("num_kept", ctypes.c_int64),
+        ("num_fillers", ctypes.c_int64),
+        ("num_centroids", ctypes.c_int32),
+        ("gap_bits", ctypes.c_int32),
+        ("column_major", ctypes.c_int32),
+        ("num_streams", ctypes.c_int32),
+        ("header_bytes", ctypes.c_int64),
+        ("codebook_bytes", ctypes.c_int64),
+        ("table_bytes", ctypes.c_int64),
+        ("index_bytes", ctypes.c_int64),
+        ("gap_bytes", ctypes.c_int64),
+        ("scale_axis", ctypes.c_int32),
+        ("wide", ctypes.c_int32),
+        ("scale_bytes", ctypes.c_int64),
+        ("coder", ctypes.c_int32),
+        ("value_planes", ctypes.c_int32),
+        ("line_classes", ctypes.c_int32),
+        ("scale_planes", ctypes.c_int32),
+    ]
+
+
+def op_library_path():
+    """Path of the native library, for those who call `load_delegate` themselves.
+
+    Returns:
+        str, the absolute path of the shared library inside the installed package.
+
+    Raises:
+        FileNotFoundError: if the package was imported from its sources without
+            having been built.
+    """
+    name = _LIBRARY_NAMES.get(sys.platform, "libkeras_dc.so")
+    # An editable installation has two folders: the sources and what was built.
+    folders = [pathlib.Path(folder) for folder in sys.modules["keras_dc"].__path__]
+    for folder in folders:
+        if (folder / name).is_file():
+            return str((folder / name).resolve())
+    raise FileNotFoundError(
+        f"keras_dc's native library must lie beside the package; install it with "
+        f"`pip install .` and import it from outside the sources. Received: no {name} "
+        f"in {', '.join(map(str, folders))}"
+    )
+
+
+@functools.cache
+def library():
+    """The native library with its functions declared (keras_dc/codec.h).
+
+    Returns:
+        ctypes.CDLL.
+
+    Raises:
+        FileNotFoundError: as `op_library_path`.
+    """
+    loaded = ctypes.CDLL(op_library_path())
+    size_pointer = ctypes.POINTER(ctypes.c_size_t)
+    shape_pointer = ctypes.POINTER(ctypes.c_int64)
+    loaded.kdc_status_message.argtypes = [ctypes.c_int32]
+    loaded.kdc_status_message.restype = ctypes.c_char_p
+    loaded.kdc_encode_bound.argtypes = [ctypes.c_int64, ctypes.c_int32, ctypes.c_int32]
+    loaded.kdc_encode_bound.restype = ctypes.c_size_t
+    loaded.kdc_encode.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        shape_pointer,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        size_pointer,
+    ]
+    loaded.kdc_encode_scaled.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        shape_pointer,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        size_pointer,
+    ]
+    loaded.kdc_inspect.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(BlobInfoStruct),
+    ]
+    loaded.kdc_recode.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        size_pointer,
+    ]
+    loaded.kdc_decode_entries.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ]
+    loaded.kdc_decode.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ]
+    return loaded

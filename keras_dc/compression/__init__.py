@@ -1,0 +1,1 @@
+"""The lossless pass over the constants of a `.tflite` file, and its inverse."""

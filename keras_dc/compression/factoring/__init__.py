@@ -1,0 +1,1 @@
+"""Weights as a codebook times a scale per channel."""

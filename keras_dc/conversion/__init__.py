@@ -1,0 +1,1 @@
+"""A Keras model to a compressed `.tflite` file, verified."""

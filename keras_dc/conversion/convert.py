@@ -1,0 +1,109 @@
+"""Keras model to compressed `.tflite`: load, strip, convert, compress, verify."""
+
+from keras_dc.compression import compress
+from keras_dc.conversion import verification
+from keras_dc.conversion.batch_norm_scales import factors_of
+from keras_dc.conversion.input_signatures import input_names
+from keras_dc.conversion.loading import load
+from keras_dc.conversion.tensorflow_converter import to_tflite
+from keras_dc.support import atomic_files
+
+
+def convert(
+    model,
+    filepath=None,
+    *,
+    coder="huffman",
+    strip_names=True,
+    min_saving=0.0,
+    input_signature=None,
+    custom_objects=None,
+    signature_keys=None,
+    verify=True,
+    verify_inputs=None,
+    **settings,
+):
+    """Convert a model to a compressed TFLite model, and verify it.
+
+    The model is stripped of pruning and weight sharing, converted by TensorFlow's
+    converter and compressed. The result is verified before it is returned: expanding it
+    must give the converter's graph and constants back bit for bit, and in the
+    interpreter its outputs must agree with the original's within
+    `verification.OUTPUT_TOLERANCE` of the largest (`verification.QUANTIZED_TOLERANCE` where
+    the converter quantized).
+
+    Args:
+        model: one of
+
+            - a Keras model, with or without keras_dc's wrappers. It is not changed, but
+              for a wrapped subclassed model, which `strip` changes in place;
+            - a tf_keras (Keras 2) model; one of TensorFlow Model Optimization after
+              its `strip_pruning` or `strip_clustering`;
+            - the path of a `.keras` or `.h5` file;
+            - the directory of a SavedModel.
+        filepath: where to write the `.tflite` file; not written if None. The file is
+            written whole or not at all.
+        coder: see `compress`.
+        strip_names: see `compress`.
+        min_saving: see `compress`.
+        input_signature: the inputs to convert a Keras model with, such as a batch size of
+            1; the model's own if None. A shape (tuple of int, None for any size),
+            `keras.InputSpec` or `tf.TensorSpec` for a model with one input; a list of
+            them in order, or a dict by name, for several. A subclassed model takes one for
+            each argument of its `call`, and must have been called if this is None.
+        custom_objects: dict from names to classes or functions that a `.keras` or `.h5`
+            file refers to.
+        signature_keys: list of str, the signatures of a SavedModel to convert; if
+            None "serving_default", or all where it is missing.
+        verify: if False, the models are not run; the expanded model is compared all the
+            same. For models that no installed runtime runs, or that draw random numbers.
+        verify_inputs: what to run both models on; None for random inputs. An array
+            `(batch, ...)` for a model with one input; a list of arrays in the order of the
+            inputs; a dict by name; or an iterator, or a function without arguments
+            that returns one, over such samples.
+        **settings: settings of TensorFlow's converter as `model.export(format="litert")`
+            takes them: the attributes of `tf.lite.TFLiteConverter` and of its `target_spec`.
+            For example `optimizations=["DEFAULT"]` quantizes weights, together with
+            `supported_types=["float16"]` to float16 and with `representative_dataset=
+            function` activations as well; `supported_ops=["TFLITE_BUILTINS",
+            "SELECT_TF_OPS"]` lets TensorFlow's ops in where TFLite lacks them. What
+            TensorFlow has objects for may be given by its name.
+
+    Returns:
+        bytes of the compressed `.tflite` model; `Interpreter` runs it.
+
+    Raises:
+        ConversionError: if TensorFlow's converter refuses the model.
+        FileNotFoundError: if the folder of `filepath`, or the model's path, does not exist.
+        IsADirectoryError: if `filepath` is a folder.
+        TypeError: if `model` is of another type, or a setting is unknown.
+        ValueError: if an argument does not fit the model or has no effect, a file cannot
+            be loaded, a model is not built, larger than 2 GB or on another backend than
+            TensorFlow, or a weight is NaN or infinite.
+        VerificationError: if the compressed model differs from the original, or it cannot be
+            told because no installed runtime runs the original.
+    """
+    if filepath is not None:
+        atomic_files.check_place(filepath)
+    if verify_inputs is not None and not verify:
+        raise ValueError("`verify_inputs` have no effect with `verify=False`. Received: both")
+    plain = load(model, custom_objects=custom_objects)
+    original = to_tflite(
+        plain, input_signature=input_signature, signature_keys=signature_keys, **settings
+    )
+    compressed, _ = compress.compress_known(
+        original,
+        factors_of(plain),
+        coder=coder,
+        strip_names=strip_names,
+        min_saving=min_saving,
+    )
+    if verify:
+        verification.verify(
+            original, compressed, inputs=verify_inputs, input_names=input_names(plain)
+        )
+    else:
+        verification.check_expanded(original, compressed)
+    if filepath is not None:
+        atomic_files.write_atomically(filepath, compressed)
+    return compressed

@@ -1,0 +1,138 @@
+"""What `convert` takes: Keras models of both generations, files and SavedModels."""
+
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_dc.training.stripping import strip
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper
+
+_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+_SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+# Layers of TensorFlow Model Optimization that its own `strip_...` takes away.
+_UNSTRIPPED = {"PruneLowMagnitude": "strip_pruning", "ClusterWeights": "strip_clustering"}
+
+
+def load(model, *, custom_objects=None):
+    """The plain model that is meant by `model`.
+
+    Args:
+        model: Keras model, wrapped or not; tf_keras (Keras 2) model; path of a `.keras`
+            or `.h5` file; directory of a SavedModel.
+        custom_objects: dict from names to classes or functions of a file that Keras
+            does not know.
+
+    Returns:
+        Keras or tf_keras model without wrappers of any kind; or `pathlib.Path` of a
+        SavedModel.
+
+    Raises:
+        FileNotFoundError: if there is nothing at the path.
+        TypeError: if `model` is none of these.
+        ValueError: if the file is of another kind or cannot be loaded, the model wears
+            wrappers of TensorFlow Model Optimization, or a weight is NaN or infinite.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        path = pathlib.Path(model)
+        if path.is_dir():
+            _refuse_custom_objects(custom_objects)
+            return _checked_saved_model(path)
+        model = _load_file(path, custom_objects)
+    else:
+        _refuse_custom_objects(custom_objects)
+    if isinstance(model, keras.Model):
+        if any(isinstance(layer, KernelWrapper) for layer in model._flatten_layers()):
+            model = strip(model)
+    elif is_tf_keras(model):
+        _refuse_unstripped(model)
+    else:
+        raise TypeError(
+            "`model` must be a Keras or tf_keras model, the path of a .keras or .h5 file, or a "
+            f"SavedModel's directory; `compress` takes .tflite models. "
+            f"Received: {type(model).__name__}"
+        )
+    _check_finite(model)
+    return model
+
+
+def is_tf_keras(model):
+    """Whether `model` is a Keras 2 model, told without importing tf_keras."""
+    return any(
+        cls.__name__ == "Model" and cls.__module__.split(".")[0] == "tf_keras"
+        for cls in type(model).__mro__
+    )
+
+
+def _refuse_custom_objects(custom_objects):
+    if custom_objects is not None:
+        raise ValueError(
+            "`custom_objects` are for a .keras or .h5 file; another model has its classes with "
+            f"it. Received: custom_objects={custom_objects!r}"
+        )
+
+
+def _checked_saved_model(path):
+    if not any((path / name).is_file() for name in _SAVED_MODEL_FILES):
+        raise ValueError(
+            f"a directory must be a SavedModel, with {' or '.join(_SAVED_MODEL_FILES)} in it. "
+            f"Received: {str(path)!r}"
+        )
+    return path
+
+
+def _load_file(path, custom_objects):
+    if not path.is_file():
+        raise FileNotFoundError(f"there must be a model at the path. Received: {str(path)!r}")
+    if path.suffix == ".tflite":
+        raise ValueError(
+            f"a .tflite file is converted already: call `compress` on it. Received: {str(path)!r}"
+        )
+    if path.suffix not in _KERAS_SUFFIXES:
+        raise ValueError(
+            f"the file of a Keras model must end with {', '.join(_KERAS_SUFFIXES)}. "
+            f"Received: {str(path)!r}"
+        )
+    try:
+        return keras.saving.load_model(path, custom_objects=custom_objects, compile=False)
+    except Exception as error:
+        # Keras raises whatever its reading stumbles over.
+        raise ValueError(
+            f"Keras must be able to load the file, with `custom_objects` for classes that it does "
+            f"not know; a file of Keras 2 is loaded by tf_keras, and the model passed. "
+            f"Received: {str(path)!r}, of which Keras says: {_reason(error)}"
+        ) from error
+
+
+def _reason(error):
+    """The last cause that Keras names, without the configurations round it."""
+    return str(error).split("Exception encountered:")[-1].split("Full object config")[0].strip()
+
+
+def _refuse_unstripped(model):
+    for layer in model.submodules:
+        for cls in type(layer).__mro__:
+            is_theirs = cls.__module__.split(".")[0] == "tensorflow_model_optimization"
+            if is_theirs and cls.__name__ in _UNSTRIPPED:
+                raise ValueError(
+                    "a model of TensorFlow Model Optimization must be stripped with its own "
+                    f"`{_UNSTRIPPED[cls.__name__]}`. Received: layer {layer.name!r}, a "
+                    f"{cls.__name__}"
+                )
+
+
+def _check_finite(model):
+    """A training that diverged is found out before its weights are shipped."""
+    found = []
+    for weight in model.weights:
+        values = np.asarray(weight)
+        if "float" in values.dtype.name and not np.isfinite(values).all():
+            count = np.count_nonzero(~np.isfinite(values))
+            name = getattr(weight, "path", weight.name)
+            found.append(f"{name} with {count} of {values.size} NaN or infinite")
+    if found:
+        raise ValueError(
+            "the weights must be finite; `compress` codes a .tflite model as it is. "
+            f"Received: {'; '.join(found[:5])}"
+        )

@@ -1,0 +1,197 @@
+"""Inputs to run a model on: the user's, or random ones that the model can take."""
+
+import collections.abc
+import dataclasses
+import inspect
+
+import numpy as np
+
+from keras_dc.tflite import model_file
+
+# What stands for an axis that the model leaves open, besides the first one. A model may
+# want many (images that are pooled) or few (positions that are looked up), so all are tried.
+OPEN_SIZES = (16, 64, 1)
+
+_LOOKUPS = {  # name of the op: positions of the table and of the indices
+    "GATHER": (0, 1),
+    "EMBEDDING_LOOKUP": (1, 0),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """One input of a signature.
+
+    Attributes:
+        name: as the signature calls it.
+        shape: tuple of int, -1 where any size will do.
+        dtype: NumPy dtype.
+        scale: quantization scale, 0.0 if the input is not quantized.
+        zero_point: int.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    scale: float
+    zero_point: int
+
+    @classmethod
+    def of(cls, name, detail):
+        """From what a TFLite interpreter says of an input."""
+        shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
+        scale, zero_point = detail["quantization"]
+        sizes = tuple(int(size) for size in shape)
+        return cls(name, sizes, np.dtype(detail["dtype"]), float(scale), int(zero_point))
+
+
+def random_sample(specs, *, num_rows, open_size, rng):
+    """An array for each input: normal floats, or integers that any lookup can take.
+
+    Args:
+        specs: list of InputSpec.
+        num_rows: int, see `table_rows`.
+        open_size: size of the axes that are open, besides the first, which is 1.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        dict from name to array.
+
+    Raises:
+        ValueError: if an input holds neither numbers nor truth values.
+    """
+    return {spec.name: _random(spec, num_rows, open_size, rng) for spec in specs}
+
+
+def table_rows(model):
+    """How many rows the smallest constant table has that a model looks up by index.
+
+    Args:
+        model: `schema.ModelT`.
+
+    Returns:
+        int; 2 if there is no such table, as 0 and 1 are in range wherever integers
+        are expected.
+    """
+    rows = []
+    for subgraph in model.subgraphs:
+        for operator in subgraph.operators:
+            name = model_file.operator_name(model.operatorCodes[operator.opcodeIndex])
+            if name not in _LOOKUPS or len(operator.inputs) < 2:
+                continue
+            table, indices = (subgraph.tensors[operator.inputs[i]] for i in _LOOKUPS[name])
+            is_table = _is_constant(model, table) and not _is_constant(model, indices)
+            axis = getattr(operator.builtinOptions, "axis", 0)
+            if is_table and np.size(table.shape) > axis:
+                rows.append(int(table.shape[axis]))
+    return min(rows, default=2)
+
+
+def user_samples(inputs, specs, *, names=None):
+    """The user's inputs as a dict of arrays for each time that the model is run.
+
+    Args:
+        inputs: an array for a model with one input; a list or tuple of arrays in the order
+            of the inputs; a dict by name; or an iterator, or a function that returns
+            one, over such samples.
+        specs: list of InputSpec.
+        names: names in the order in which a list gives them; that of `specs` if None.
+
+    Yields:
+        dicts from name to array, in the dtype of the input; floats for a quantized input
+        are quantized.
+
+    Raises:
+        TypeError: if a sample is none of these.
+        ValueError: if a sample does not fit the inputs, or there is none.
+    """
+    if callable(inputs):
+        inputs = inputs()
+    is_many = isinstance(inputs, collections.abc.Iterator) or inspect.isgenerator(inputs)
+    count = 0
+    for sample in inputs if is_many else [inputs]:
+        count += 1
+        yield _fitting(sample, specs, names)
+    if not count:
+        raise ValueError("`verify_inputs` must yield a sample at least. Received: none")
+
+
+def _random(spec, num_rows, open_size, rng):
+    sizes = [open_size if size < 0 else size for size in spec.shape]
+    if spec.shape and spec.shape[0] < 0:
+        sizes[0] = 1
+    if spec.dtype.kind == "f":
+        return rng.normal(size=sizes).astype(spec.dtype)
+    if spec.dtype.kind == "b":
+        return rng.integers(0, 2, size=sizes).astype(spec.dtype)
+    if spec.dtype.kind not in "iu":
+        raise ValueError(
+            "random inputs are numbers or truth values; give `verify_inputs` for others. "
+            f"Received: the input {spec.name!r} of dtype {spec.dtype}"
+        )
+    limits = np.iinfo(spec.dtype)
+    if spec.scale:
+        return rng.integers(limits.min, limits.max + 1, size=sizes).astype(spec.dtype)
+    return rng.integers(0, min(num_rows, limits.max), size=sizes).astype(spec.dtype)
+
+
+def _is_constant(model, tensor):
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def _fitting(sample, specs, names):
+    if isinstance(sample, dict):
+        given = dict(sample)
+    elif isinstance(sample, (list, tuple)):
+        known = sorted(spec.name for spec in specs)
+        order = names if names is not None and sorted(names) == known else None
+        if order is None and len(specs) == 1:
+            order = known
+        if order is None:
+            raise ValueError(
+                f"several inputs must be given as a dict by the names {known}, as their order is "
+                f"not known. Received: a {type(sample).__name__}"
+            )
+        if len(sample) != len(order):
+            raise ValueError(
+                f"a list of inputs must hold an array for each of {order}. "
+                f"Received: {len(sample)} items"
+            )
+        given = dict(zip(order, sample))
+    elif hasattr(sample, "shape") and len(specs) == 1:
+        given = {specs[0].name: sample}
+    else:
+        raise TypeError(
+            f"inputs must be an array for a model with one input, a list of arrays, or a dict by "
+            f"the names {[spec.name for spec in specs]}. Received: {type(sample).__name__}"
+        )
+    if set(given) != {spec.name for spec in specs}:
+        raise ValueError(
+            f"inputs must be given for the names {[spec.name for spec in specs]}. "
+            f"Received: {list(given)}"
+        )
+    return {spec.name: _as_input(np.asarray(given[spec.name]), spec) for spec in specs}
+
+
+def _as_input(values, spec):
+    fits = len(values.shape) == len(spec.shape) and all(
+        wanted in (-1, size) for wanted, size in zip(spec.shape, values.shape)
+    )
+    if not fits or not values.size:
+        raise ValueError(
+            f"the input {spec.name!r} must be shaped {spec.shape}, with any size for -1, and not "
+            f"be empty. Received: {values.shape}"
+        )
+    if spec.scale and values.dtype.kind == "f":
+        limits = np.iinfo(spec.dtype)
+        steps = np.round(values / spec.scale) + spec.zero_point
+        return np.clip(steps, limits.min, limits.max).astype(spec.dtype)
+    if not np.can_cast(values.dtype, spec.dtype, "same_kind") and not (
+        values.dtype.kind in "iub" and spec.dtype.kind in "iuf"
+    ):
+        raise ValueError(
+            f"the input {spec.name!r} must hold values of dtype {spec.dtype}. "
+            f"Received: {values.dtype}"
+        )
+    return values.astype(spec.dtype)

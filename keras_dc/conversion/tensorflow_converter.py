@@ -1,0 +1,244 @@
+"""A plain model to `.tflite` bytes, by TensorFlow's own converter.
+
+Every model becomes a SavedModel first. The converter's `from_keras_model` does the same,
+but where that fails it falls back in silence, and it does not know the inputs of
+a subclassed Keras 3 model.
+"""
+
+import contextlib
+import functools
+import io
+import math
+import os
+import sys
+import tempfile
+
+import keras
+import numpy as np
+
+from keras_dc.compression.constants import find_constants
+from keras_dc.conversion.input_signatures import build, input_signature_of
+from keras_dc.conversion.loading import is_tf_keras
+from keras_dc.tflite import model_file
+
+_SIGNATURE = "serving_default"
+# What a converter notes of its own model.
+_NOT_SETTINGS = ("saved_model_dir", "model_origin_framework", "target_spec")
+_NEED_OPTIMIZATIONS = ("representative_dataset", "supported_types")
+
+
+class ConversionError(RuntimeError):
+    """TensorFlow's converter refused a model."""
+
+
+def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
+    """Convert a plain model with TensorFlow's converter.
+
+    Args:
+        model: Keras or tf_keras model without wrappers, or path of a SavedModel.
+        input_signature: see `keras_dc.convert`.
+        signature_keys: list of str, a SavedModel's signatures to convert;
+            "serving_default", or all if it has none of that name, if None.
+        **settings: see `keras_dc.convert`.
+
+    Returns:
+        bytes of a `.tflite` model.
+
+    Raises:
+        ConversionError: if the converter refuses the model.
+        ValueError: if an argument does not fit the model, or a constant is NaN.
+    """
+    import tensorflow as tf
+
+    checked = _checked_settings(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        if isinstance(model, os.PathLike):
+            if input_signature is not None:
+                raise ValueError(
+                    "a SavedModel has the signature with which it was saved; `input_signature` "
+                    f"must be None. Received: input_signature={input_signature}"
+                )
+            saved_model, keys = os.fspath(model), signature_keys or _keys_of(model)
+        else:
+            if signature_keys is not None:
+                raise ValueError(
+                    "`signature_keys` are for SavedModels. "
+                    f"Received: signature_keys={signature_keys}"
+                )
+            saved_model, keys = folder, [_SIGNATURE]
+            build(model, input_signature)
+            _check_size(model, smallest=1 / 4 if settings.get("optimizations") else 1)
+            _export(model, input_signature_of(model, input_signature), folder)
+        try:
+            converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=keys)
+            for owner, name, value in checked:
+                setattr(getattr(converter, owner) if owner else converter, name, value)
+            content = converter.convert()
+        except Exception as error:
+            # The converter has no error of its own that is public.
+            raise ConversionError(_explanation(str(error), model)) from error
+    _check_result(content, keys)
+    return content
+
+
+def _check_size(model, *, smallest):
+    """Refuse what no file will hold, which the converter says after hours, if at all."""
+    size = sum(math.prod(weight.shape) * _itemsize(weight.dtype) for weight in model.weights)
+    if size * smallest > model_file.MAX_FILE_BYTES:
+        raise ValueError(
+            "a .tflite file holds less than 2 GB, before it is compressed as well. "
+            f"Received: a model with {size} bytes of weights"
+        )
+
+
+def _itemsize(dtype):
+    import tensorflow as tf
+
+    return tf.as_dtype(dtype).size
+
+
+def _export(model, signature, folder):
+    """Write `model` as a SavedModel with one signature, in inference mode."""
+    if not is_tf_keras(model) and keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "TFLite is made from Keras on TensorFlow: save the model to a .keras file and convert "
+            "that in a process with KERAS_BACKEND=tensorflow. "
+            f"Received: a model on the backend {keras.backend.backend()!r}"
+        )
+    # A tf_keras model comes from somewhere, so the package is loaded.
+    package = sys.modules["tf_keras"] if is_tf_keras(model) else keras
+    archive = package.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(_SIGNATURE, functools.partial(model.__call__, training=False), signature)
+    # Exporting prints a page about the artifact.
+    with contextlib.redirect_stdout(io.StringIO()):
+        archive.write_out(folder)
+
+
+def _keys_of(saved_model):
+    """The signatures of a SavedModel that are converted if none is named."""
+    import tensorflow as tf
+
+    try:
+        keys = list(tf.saved_model.load(os.fspath(saved_model)).signatures)
+    except Exception as error:
+        # TensorFlow raises whatever its reading stumbles over.
+        raise ValueError(
+            f"TensorFlow must be able to load the SavedModel. Received: {str(saved_model)!r}, of "
+            f"which TensorFlow says: {error}"
+        ) from error
+    if not keys:
+        raise ValueError(
+            "a SavedModel must have a signature, as `model.export` writes it. "
+            f"Received: {str(saved_model)!r}"
+        )
+    return [_SIGNATURE] if _SIGNATURE in keys else keys
+
+
+def _checked_settings(settings):
+    """`(attribute of the converter or None, name, value)` of each setting."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter([], None)
+    target = settings.get("target_spec", {})
+    if isinstance(target, tf.lite.TargetSpec):
+        target = vars(target)
+    settings = {name: value for name, value in settings.items() if name != "target_spec"} | target
+    known = {name: None for name in vars(converter) if name not in _NOT_SETTINGS}
+    known |= dict.fromkeys(vars(converter.target_spec), "target_spec")
+    public = sorted(name for name in known if not name.startswith("_"))
+    for name in settings:
+        if name not in known or not (name in public or name.startswith("_experimental")):
+            raise TypeError(
+                f"a setting of the converter must be one of {', '.join(public)}. Received: {name}"
+            )
+    if not settings.get("optimizations"):
+        for name in _NEED_OPTIMIZATIONS:
+            if settings.get(name):
+                raise ValueError(
+                    f"`{name}` has no effect without `optimizations`, for example "
+                    f"optimizations=['DEFAULT']. Received: optimizations="
+                    f"{settings.get('optimizations')!r}"
+                )
+    return [(known[name], name, _as_tensorflow(name, value)) for name, value in settings.items()]
+
+
+def _as_tensorflow(name, value):
+    """TensorFlow's own objects where a setting may be given by their names."""
+    import tensorflow as tf
+
+    if name == "optimizations":
+        return _members(name, tf.lite.Optimize, value)
+    if name == "supported_ops":
+        return _members(name, tf.lite.OpsSet, value)
+    if name == "supported_types":
+        return [tf.as_dtype(item) for item in value]
+    if name in ("inference_input_type", "inference_output_type"):
+        return tf.as_dtype(value)
+    if name == "representative_dataset" and not callable(value):
+        raise TypeError(
+            "`representative_dataset` must be a function without arguments that yields a list or "
+            f"dict of input arrays at a time. Received: {type(value).__name__}"
+        )
+    return value
+
+
+def _members(name, enumeration, values):
+    known = [member.value for member in enumeration]
+    if not isinstance(values, (list, tuple, set)) or not all(
+        isinstance(value, enumeration) or value in known for value in values
+    ):
+        raise ValueError(f"`{name}` must be a list of {known}. Received: {name}={values!r}")
+    return [enumeration(value) for value in values]
+
+
+def _explanation(message, model):
+    """What to do about the converter's refusal, and the part of it that people can read."""
+    hint = ""
+    dtypes = {getattr(layer, "compute_dtype", None) for layer in _layers_of(model)}
+    halves = dtypes & {"float16", "bfloat16"}
+    if "TF Select ops" in message or "Select TF ops" in message:
+        hint = (
+            " Ops that TFLite lacks come in by supported_ops=['TFLITE_BUILTINS', 'SELECT_TF_OPS'], "
+            "and such a file needs the Flex delegate to run."
+        )
+    if halves:
+        hint = (
+            f" It computes in {halves.pop()}, which TFLite does not: build it with the dtype "
+            "policy 'float32' and set its weights."
+        )
+    if "TensorList" in message:
+        hint = (
+            " A recurrent layer needs a known batch size: an Input with batch_size=1, or an "
+            "`input_signature` that begins with 1."
+        )
+    named = [line for line in message.splitlines() if "ops: " in line and "http" not in line]
+    summary = "; ".join(named) or message.strip().split("\n")[0][:500]
+    return f"TensorFlow's converter must accept the model.{hint} Received: {summary}"
+
+
+def _layers_of(model):
+    if is_tf_keras(model):
+        return model.submodules
+    return model._flatten_layers() if isinstance(model, keras.Model) else ()
+
+
+def _check_result(content, keys):
+    model = model_file.parse(content)
+    found = [entry.signatureKey.decode() for entry in model.signatureDefs or ()]
+    if set(found) != set(keys):
+        # What `model.export` wrote is known by its endpoint "serve", and cut down to it.
+        raise ConversionError(
+            f"TensorFlow's converter must keep the signatures {keys}; from what `model.export` "
+            f"wrote it takes one at a time. Received: {found}"
+        )
+    for constant in find_constants(model)[0]:
+        values = constant.values
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            subgraph, tensor = constant.tensors[0]
+            name = model_file.tensor_name(model.subgraphs[subgraph].tensors[tensor])
+            raise ValueError(
+                "the weights must be finite; `compress` codes a .tflite model as it is. "
+                f"Received: tensor {name!r} with {np.count_nonzero(np.isnan(values))} of "
+                f"{values.size} NaN"
+            )

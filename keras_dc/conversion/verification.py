@@ -1,0 +1,249 @@
+"""Does a compressed model do what the original does?
+
+First as files: expanded, it must have the same graph and the same constants, bit for
+bit. Then as programs: all three are run side by side on the same inputs.
+"""
+
+import warnings
+
+import numpy as np
+
+from keras_dc import runtime
+from keras_dc.compression import compress
+from keras_dc.conversion.sample_inputs import (
+    OPEN_SIZES,
+    InputSpec,
+    random_sample,
+    table_rows,
+    user_samples,
+)
+from keras_dc.tflite import diff, model_file
+from keras_dc.tflite.model_file import schema
+
+# Fused kernels add in another order than the runtime's own, so outputs differ in the last
+# bits; this is the largest difference allowed, relative to the largest output.
+OUTPUT_TOLERANCE = 1e-4
+
+# Where activations are rounded to integers, a last bit may tip a rounding. This is relative
+# to the largest output too, or to the range of a quantized one.
+QUANTIZED_TOLERANCE = 0.02
+
+# Outputs smaller than this are what is left when larger numbers cancel.
+_SMALLEST_SCALE = 1e-3
+
+_QUANTIZED_TYPES = (
+    schema.TensorType.INT4,
+    schema.TensorType.INT8,
+    schema.TensorType.UINT8,
+    schema.TensorType.INT16,
+)
+_SELECT_TF_PREFIX = "Flex"
+
+
+class VerificationError(RuntimeError):
+    """A compressed model does not do what the original does."""
+
+
+def verify(original, compressed, *, inputs=None, input_names=None):
+    """Check that a compressed model does what the original does.
+
+    Args:
+        original: bytes of a `.tflite` model.
+        compressed: bytes that `compress` made of it.
+        inputs: None for random ones; else see `keras_dc.convert`.
+        input_names: names in the order in which a list of inputs gives them.
+
+    Raises:
+        TypeError, ValueError: if `inputs` do not fit the model.
+        VerificationError: if expanding does not give the graph and the constants back, or
+            the expanded model's outputs are not the original's, bit for bit; if no
+            installed runtime runs the original on the inputs; if an output of the
+            compressed model differs by more than `OUTPUT_TOLERANCE` of its largest value,
+            or `QUANTIZED_TOLERANCE` in a model with quantized tensors. Integers that are
+            not quantized must be equal, NaN agrees with NaN and an infinity with itself.
+    """
+    check_expanded(original, compressed)
+    model = model_file.parse(original)
+    runtime_name = "tensorflow" if _needs_tensorflow(model) else None
+    tolerance = QUANTIZED_TOLERANCE if _is_quantized(model) else OUTPUT_TOLERANCE
+    keys = [entry.signatureKey.decode() for entry in model.signatureDefs or ()]
+    contents = {"expanded": compress.expand(compressed), "compressed": compressed}
+    for key in keys or [None]:
+        # One of each for all samples: a model may have a state.
+        programs: dict[str, _Program] = {}
+        for sample, want in _runs(original, key, runtime_name, inputs, input_names):
+            got = {}
+            for kind, content in contents.items():
+                try:
+                    if kind not in programs:
+                        programs[kind] = _Program(content, key, runtime_name)
+                    got[kind] = programs[kind](sample)
+                except (RuntimeError, ValueError) as error:
+                    raise VerificationError(
+                        f"the {kind} model must run where the original does. Received: {error}"
+                    ) from error
+            for name in want:
+                _check_equal(name, want[name], got["expanded"][name], "expanded output")
+                steps = programs["compressed"].steps(name)
+                _check_output(name, want[name], got["compressed"][name], steps, tolerance)
+
+
+def check_expanded(original, compressed):
+    """Check that expanding gives the graph and the constants back, bit for bit.
+
+    Args:
+        original: bytes of a `.tflite` model.
+        compressed: bytes that `compress` made of it.
+
+    Raises:
+        VerificationError: if it does not.
+    """
+    expanded = model_file.parse(compress.expand(compressed))
+    found = diff.differences(model_file.parse(original), expanded)
+    if found:
+        raise VerificationError(
+            f"the expanded model must equal the original. Received: {'; '.join(found[:5])}"
+        )
+
+
+class _Program:
+    """An interpreter with a model in it: a function from named inputs to named outputs."""
+
+    def __init__(self, content, key, runtime_name):
+        with warnings.catch_warnings():
+            # tf.lite says of itself that it will go; nobody here has a choice.
+            warnings.simplefilter("ignore")
+            interpreter = runtime.Interpreter(model_content=content, runtime=runtime_name)
+        self._interpreter = interpreter
+        self._runner = None
+        if key is None:
+            self._inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
+            self._outputs = {detail["name"]: detail for detail in interpreter.get_output_details()}
+        else:
+            self._runner = interpreter.get_signature_runner(key)
+            self._inputs = self._runner.get_input_details()
+            self._outputs = self._runner.get_output_details()
+
+    @property
+    def inputs(self):
+        return [InputSpec.of(name, detail) for name, detail in self._inputs.items()]
+
+    def steps(self, name):
+        """How many values a quantized output may take, None for one that is not quantized."""
+        dtype, scale = self._outputs[name]["dtype"], self._outputs[name]["quantization"][0]
+        is_quantized = scale and np.issubdtype(dtype, np.integer)
+        return int(np.iinfo(dtype).max) - int(np.iinfo(dtype).min) if is_quantized else None
+
+    def __call__(self, sample):
+        if self._runner is not None:
+            return self._runner(**sample)
+        for name, values in sample.items():
+            self._interpreter.resize_tensor_input(self._inputs[name]["index"], values.shape)
+        self._interpreter.allocate_tensors()
+        for name, values in sample.items():
+            self._interpreter.set_tensor(self._inputs[name]["index"], values)
+        self._interpreter.invoke()
+        return {
+            name: self._interpreter.get_tensor(detail["index"])
+            for name, detail in self._outputs.items()
+        }
+
+
+def _runs(original, key, runtime_name, inputs, input_names):
+    """The samples, each with the outputs of the original."""
+    try:
+        program = _Program(original, key, runtime_name)
+    except (RuntimeError, ValueError) as error:
+        raise _not_runnable(error) from error
+    if inputs is None:
+        yield _random_run(original, key, runtime_name, program)
+        return
+    for sample in user_samples(inputs, program.inputs, names=input_names):
+        try:
+            want = program(sample)
+        except (RuntimeError, ValueError) as error:
+            raise _not_runnable(error) from error
+        yield sample, want
+
+
+def _random_run(original, key, runtime_name, program):
+    """The first random inputs that the original runs on, and its outputs."""
+    rng = np.random.default_rng(0)
+    is_open = any(size < 0 for spec in program.inputs for size in spec.shape[1:])
+    sizes = OPEN_SIZES if is_open else OPEN_SIZES[:1]
+    failure = None
+    for num_rows in (table_rows(model_file.parse(original)), 1):
+        for open_size in sizes:
+            specs = program.inputs
+            sample = random_sample(specs, num_rows=num_rows, open_size=open_size, rng=rng)
+            try:
+                return sample, program(sample)
+            except (RuntimeError, ValueError) as error:
+                failure = failure or error
+                # A run that failed leaves an interpreter in no state to go on with.
+                program = _Program(original, key, runtime_name)
+    raise _not_runnable(failure) from failure
+
+
+def _not_runnable(error):
+    return VerificationError(
+        "the uncompressed model must run on the inputs, so that outputs can be compared; give "
+        "`verify_inputs` that it takes, or `verify=False` to have only the expanded file compared. "
+        f"Received: {error}"
+    )
+
+
+def _needs_tensorflow(model):
+    """Whether a model has ops that only TensorFlow's own runtime may bring."""
+    names = map(model_file.operator_name, model.operatorCodes)
+    has_select_ops = any(name.startswith(_SELECT_TF_PREFIX) for name in names)
+    return has_select_ops and "tensorflow" in runtime.available_runtimes()
+
+
+def _is_quantized(model):
+    return any(
+        tensor.type in _QUANTIZED_TYPES
+        and tensor.quantization is not None
+        and tensor.quantization.scale is not None
+        for subgraph in model.subgraphs
+        for tensor in subgraph.tensors
+    )
+
+
+def _check_form(name, want, got, kind="output"):
+    if want.shape != got.shape or want.dtype != got.dtype:
+        raise VerificationError(
+            f"{kind} {name!r} must be {want.dtype} shaped {want.shape}. "
+            f"Received: {got.dtype} shaped {got.shape}"
+        )
+
+
+def _check_equal(name, want, got, kind="output"):
+    """Compare one output bit for bit, so that NaN equals NaN and -0.0 is not 0.0."""
+    _check_form(name, want, got, kind)
+    if want.dtype.kind != "O":
+        want, got = (np.ascontiguousarray(x).view(f"V{x.dtype.itemsize}") for x in (want, got))
+    if not np.array_equal(want, got):
+        raise VerificationError(
+            f"{kind} {name!r} must equal the original's bit for bit. "
+            f"Received: {np.count_nonzero(want != got)} of {want.size} values that differ"
+        )
+
+
+def _check_output(name, want, got, steps, tolerance):
+    """Compare one output; `steps` is the range of a quantized one, else None."""
+    if want.dtype.kind != "f" and steps is None:
+        _check_equal(name, want, got)
+        return
+    _check_form(name, want, got)
+    want, got = want.astype(np.float64), got.astype(np.float64)
+    differ = ~((want == got) | (np.isnan(want) & np.isnan(got)))
+    scale = steps or max(_SMALLEST_SCALE, np.max(np.abs(want[np.isfinite(want)]), initial=0))
+    # What is no number in one of them only is as far away as can be.
+    distances = np.nan_to_num(np.abs(want[differ] - got[differ]), nan=np.inf)
+    largest = np.max(distances, initial=0) / scale
+    if largest > tolerance:
+        raise VerificationError(
+            f"output {name!r} must agree with the original's within {tolerance} of the largest "
+            f"value. Received: a difference of {largest}"
+        )

@@ -1,0 +1,1 @@
+"""Prune and cluster a finished `.tflite` file."""

@@ -1,0 +1,238 @@
+"""Prune and cluster the weights of a finished TFLite model, without data or training.
+
+Magnitude pruning and 1-D k-means, tensor by tensor; zeros stay zero. Where a kernel's
+channels differ in scale, as after folding BatchNorm, they share a codebook times a scale
+each, if that is worth what the scales take.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from keras_dc.compression.constants import pack
+from keras_dc.compression.factoring import channel_scales
+from keras_dc.compression.float_weights import find_kernels
+from keras_dc.numerics import kmeans, masks
+from keras_dc.numerics.value_counts import chunks
+from keras_dc.support.name_patterns import values_by_name
+from keras_dc.tflite import dense_and_sparse
+
+_MAX_CLUSTERS = 256
+_SCALE_BITS = 32
+# On the weights of published models its error is a third below that of "linear", which
+# training can make up for.
+_INITIALIZATION = "kmeans++"
+_FLOAT16 = np.finfo(np.float16)
+_LEAST_ERROR = 1e-30
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What pruning and clustering did to a tensor.
+
+    Attributes:
+        relative_error: root mean square error over the root mean square of the values.
+        largest_error: largest absolute error.
+    """
+
+    relative_error: float
+    largest_error: float
+
+
+def prune_and_cluster(model, constants, *, sparsity, num_clusters, name_of):
+    """Prune and cluster those constants of a model that are float weights.
+
+    Weights are what FULLY_CONNECTED, convolutions, BATCH_MATMUL, GATHER and recurrent ops
+    multiply with or look up, of at least two dimensions, float32 or float16, directly,
+    behind DEQUANTIZE or DENSIFY, or in the branches and bodies of IF and WHILE. All
+    else is left alone: biases, quantized constants.
+
+    Args:
+        model: `schema.ModelT`; its buffers are changed in place, as are `constants`.
+        constants: list of `constants.Constant`, not yet coded.
+        sparsity: fraction of zeros in [0, 1), or a dict from patterns of tensor names to
+            such; None: none is pruned. -0.0 becomes 0.0.
+        num_clusters: int from 1 to 256, or such a dict; None: none is clustered.
+        name_of: function from a constant to its name.
+
+    Returns:
+        dict from the index of a buffer to Change.
+
+    Raises:
+        ValueError: if a number is out of range, a pattern finds no weights, there are
+            none, or a weight is not finite.
+    """
+    kernels = find_kernels(model, constants)
+    names = [name_of(kernel.constant) for kernel in kernels]
+    if not kernels:
+        raise ValueError(
+            "`sparsity` and `num_clusters` need a model with float weights. Received: "
+            f"{len(constants)} other constants"
+        )
+    sparsities, counts = (
+        {} if values is None else values_by_name(argument, values, names, kind="tensor")
+        for argument, values in (("sparsity", sparsity), ("num_clusters", num_clusters))
+    )
+    for value in sparsities.values():
+        if not 0 <= value < 1:
+            raise ValueError(f"`sparsity` must lie in [0, 1). Received: sparsity={value}")
+    for value in counts.values():
+        if value != int(value) or not 1 <= value <= _MAX_CLUSTERS:
+            raise ValueError(
+                f"`num_clusters` must be an integer from 1 to {_MAX_CLUSTERS}. "
+                f"Received: num_clusters={value}"
+            )
+    changes = {}
+    for name, kernel in zip(names, kernels):
+        constant = kernel.constant
+        if name in sparsities or name in counts:
+            if not np.isfinite(constant.values).all():
+                raise ValueError(
+                    f"weights must be finite to be pruned or clustered. Received: tensor {name!r} "
+                    "with NaN or infinity"
+                )
+            changed, factoring = approximate(
+                constant.values,
+                sparsity=sparsities.get(name),
+                num_clusters=counts.get(name),
+                axis=kernel.axis,
+            )
+            changes[constant.buffer] = _change(constant.values, changed)
+            _set(model, constant, changed)
+            if name in counts:
+                constant.factorings = () if factoring is None else (factoring,)
+    return changes
+
+
+def approximate(values, *, sparsity=None, num_clusters=None, axis=None):
+    """A pruned and clustered tensor.
+
+    Args:
+        values: finite float32 or float16 array.
+        sparsity: float in [0, 1), fraction of zeros; None: keep all.
+        num_clusters: int >= 1, distinct values besides zero; None: keep all. A tensor
+            that has no more comes back as it is.
+        axis: 0 or -1, the dimension that counts channels; these may then have a scale
+            each (float32 only). None: there are none.
+
+    Returns:
+        tuple `(array like values, factoring)`; the latter is `(axis, Factors)` where
+        channels have scales, else None.
+    """
+    if sparsity is not None:
+        kept = masks.magnitude_mask(values, sparsity).astype(bool)
+        values = np.where(kept & (values != 0), values, values.dtype.type(0))
+    if num_clusters is None or len(np.unique(values[values != 0])) <= num_clusters:
+        return values, None
+    if axis is not None and (values.dtype != np.float32 or values.ndim < 2):
+        axis = None
+    known = None if axis is None else channel_scales.factor_floats(values, axis)
+    if known is not None and len(known.codebook) <= num_clusters:
+        return values, (axis, known)
+    plain = _cluster(values, num_clusters)
+    if axis is None:
+        return plain, None
+    scale_bits = _SCALE_BITS * values.shape[axis]
+    if _predicted_gain_bits(values, axis) < scale_bits / 2:
+        return plain, None
+    scaled, factors = _cluster_scaled(values, num_clusters, axis)
+    # A squared error smaller by a factor is worth half its log2 in bits for each weight.
+    errors = [_error_of_channels(values, changed, axis) for changed in (plain, scaled)]
+    gain_bits = np.count_nonzero(values) * np.log2(max(errors[0] / errors[1], 1)) / 2
+    return (scaled, (axis, factors)) if gain_bits > scale_bits else (plain, None)
+
+
+def _cluster(values, num_clusters):
+    codebook, index = kmeans.share(
+        values.astype(np.float32), num_clusters, initialization=_INITIALIZATION
+    )
+    table = np.append(np.float32(0), _as_float16_exact(codebook))
+    return table[index].astype(values.dtype)
+
+
+def _cluster_scaled(values, num_clusters, axis):
+    """One codebook and a scale per channel: normalise, cluster, fit the scales anew."""
+    rows = _rows(values, axis)
+    scales, _ = _magnitudes(rows)
+    normalised = rows / scales.astype(np.float32)[:, None]
+    codebook, index = kmeans.share(normalised, num_clusters, initialization=_INITIALIZATION)
+    del normalised
+    codebook = _as_float16_exact(codebook).astype(np.float64)
+    table = np.append(0.0, codebook)
+    changed = np.empty_like(rows)
+    for channel, (row, symbols) in enumerate(zip(rows, index)):
+        centroids = table[symbols]
+        square = np.dot(centroids, centroids)
+        fitted = np.dot(row, centroids) / square if square else 0.0
+        scales[channel] = np.float32(fitted) if fitted > 0 else 1.0
+        # The product as the codec takes it: in float64, rounded once.
+        changed[channel] = centroids * scales[channel]
+    factors = channel_scales.Factors(codebook[codebook != 0], scales)
+    changed = changed.reshape(np.moveaxis(values, axis, 0).shape)
+    return np.ascontiguousarray(np.moveaxis(changed, 0, axis)), factors
+
+
+def _predicted_gain_bits(values, axis):
+    """What codes of equal error save if each channel is told its magnitude.
+
+    The difference of Gaussian entropies, `kept (log2 rms - mean of log2 rms_c)`.
+    """
+    magnitudes, kept = _magnitudes(_rows(values, axis))
+    total = np.sqrt(np.sum(kept * magnitudes**2) / np.sum(kept))
+    return float(np.sum(kept * (np.log2(total) - np.log2(magnitudes))))
+
+
+def _rows(values, axis):
+    """A row for each channel."""
+    return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
+
+
+def _magnitudes(rows):
+    """Root mean square of the kept weights of each row, 1 if there are none, and their number."""
+    kept = np.count_nonzero(rows, axis=1)
+    squares = np.array([np.sum(np.square(row, dtype=np.float64)) for row in rows])
+    return np.where(kept == 0, 1.0, np.sqrt(squares / np.maximum(kept, 1))), kept
+
+
+def _as_float16_exact(codebook):
+    """Rounded to float16 where its normal numbers reach: half the bytes in a blob."""
+    magnitudes = np.abs(codebook[codebook != 0])
+    if magnitudes.size and _FLOAT16.tiny <= magnitudes.min() <= magnitudes.max() <= _FLOAT16.max:
+        return codebook.astype(np.float16).astype(np.float32)
+    return codebook
+
+
+def _error_of_channels(values, changed, axis):
+    """Mean over all kept weights of their channel's squared error by its mean square.
+
+    Each channel counts by itself: what follows a small one may well be large.
+    """
+    error = 0.0
+    for row, new in zip(_rows(values, axis), _rows(changed, axis)):
+        row = row.astype(np.float64)
+        energy = np.dot(row, row)
+        if energy:
+            error += np.count_nonzero(row) * np.sum((new - row) ** 2) / energy
+    return error / np.count_nonzero(values) + _LEAST_ERROR
+
+
+def _change(values, changed):
+    squares, largest, energy = 0.0, 0.0, 0.0
+    for old, new in zip(chunks(values), chunks(changed)):
+        error = np.subtract(new, old, dtype=np.float64)
+        squares += np.dot(error, error)
+        largest = max(largest, np.max(np.abs(error)))
+        energy += np.sum(np.square(old, dtype=np.float64))
+    return Change(float(np.sqrt(squares / energy)) if energy else 0.0, float(largest))
+
+
+def _set(model, constant, values):
+    constant.values = values
+    if constant.sparse_form is None:
+        model.buffers[constant.buffer].data = pack(values, constant.dtype)
+        return
+    subgraph, index = constant.tensors[0]
+    tensor = model.subgraphs[subgraph].tensors[index]
+    tensor.sparsity, leaves = dense_and_sparse.to_sparse(constant.sparse_form, values)
+    model.buffers[constant.buffer].data = pack(leaves, constant.dtype)
+    constant.size_bytes = leaves.nbytes + dense_and_sparse.size_bytes(tensor.sparsity)

@@ -1,0 +1,1 @@
+"""Anybody's `.tflite` files: read, write, compare, clean up."""

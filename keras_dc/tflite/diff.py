@@ -1,0 +1,82 @@
+"""Compare two TFLite models as graphs: op by op, tensor by tensor."""
+
+import numpy as np
+
+from keras_dc.tflite import model_file
+
+
+def differences(first, second, *, names=False):
+    """Where two models differ in what they compute with.
+
+    Indices of buffers and operator codes are resolved, and what is empty equals what is
+    absent, so only content counts.
+
+    Args:
+        first: `schema.ModelT`.
+        second: the `schema.ModelT` to compare it with.
+        names: compare tensor names too.
+
+    Returns:
+        list of str, one for each difference: path, value in `first`, value in `second`.
+    """
+    return list(_walk("model", _describe(first, names), _describe(second, names)))
+
+
+def _describe(model, names):
+    return {
+        "subgraphs": [_describe_subgraph(model, subgraph, names) for subgraph in model.subgraphs],
+        "signatures": [_plain(signature) for signature in model.signatureDefs or ()],
+    }
+
+
+def _describe_subgraph(model, subgraph, names):
+    return {
+        "inputs": _plain(subgraph.inputs),
+        "outputs": _plain(subgraph.outputs),
+        "tensors": [_describe_tensor(model, tensor, names) for tensor in subgraph.tensors],
+        "operators": [_describe_operator(model, operator) for operator in subgraph.operators],
+    }
+
+
+def _describe_tensor(model, tensor, names):
+    fields = {name: _plain(value) for name, value in vars(tensor).items()}
+    data = model.buffers[tensor.buffer].data
+    fields["buffer"] = None if data is None or not len(data) else data.tobytes()
+    if not names:
+        del fields["name"]
+    return fields
+
+
+def _describe_operator(model, operator):
+    fields = {name: _plain(value) for name, value in vars(operator).items()}
+    code = model.operatorCodes[operator.opcodeIndex]
+    fields["opcodeIndex"] = (model_file.operator_name(code), code.version)
+    return fields
+
+
+def _plain(value):
+    """Objects as dictionaries and arrays as lists; None for all that is empty."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value] or None
+    if hasattr(value, "__dict__"):
+        fields = {name: _plain(field) for name, field in vars(value).items()}
+        return fields if any(field not in (None, 0) for field in fields.values()) else None
+    return value or None if isinstance(value, (bytes, str)) else value
+
+
+def _walk(path, first, second):
+    if isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
+        for name in first:
+            yield from _walk(f"{path}.{name}", first[name], second[name])
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        for index, pair in enumerate(zip(first, second)):
+            yield from _walk(f"{path}[{index}]", *pair)
+    elif first != second:
+        yield f"{path}: {_short(first)} and {_short(second)}"
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,1 @@
+"""Pruning, weight sharing and what goes with them, in `model.fit`."""

@@ -1,0 +1,172 @@
+"""How a metric falls as one layer at a time is pruned (Han et al. 2015, section 3)."""
+
+import dataclasses
+import re
+
+import keras
+
+from keras_dc.numerics.masks import magnitude_mask
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_kernels
+from keras_dc.wrapping.layer_selection import selected_layers
+
+_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+
+
+def sensitivity(
+    model,
+    data,
+    *,
+    metric="loss",
+    higher_is_better=False,
+    sparsities=_SPARSITIES,
+    batch_size=None,
+    filters=None,
+    leave_out=None,
+):
+    """Measure `metric` with the kernels of one layer at a time pruned by magnitude.
+
+    Nothing is trained; each layer costs one evaluation per sparsity. The kernels of
+    `model` are changed for them and put back, also after an error.
+
+    Args:
+        model: a built and compiled `keras.Model`.
+        data: (x, y) arrays, or any data that `model.evaluate` takes as its first
+            argument, and that can be read again and again.
+        metric: str, its name in the logs of `model.evaluate`.
+        higher_is_better: True for metrics like accuracy.
+        sparsities: floats in [0, 1), fractions of zeros to try.
+        batch_size: int or None, as `model.evaluate` takes it.
+        filters: None, a regular expression or a list of them searched in the names
+            of the layers, or a callable `layer -> bool`: which layers to try.
+        leave_out: None, "first", "last" or "first_and_last": layers not to try.
+
+    Returns:
+        `Sensitivity`.
+
+    Raises:
+        ValueError: if the model has no such metric, an argument is out of its range,
+            no layer is selected, or one is pruned or shared and not stripped.
+    """
+    sparsities = tuple(sorted(float(sparsity) for sparsity in sparsities))
+    if not sparsities or not 0.0 <= sparsities[0] <= sparsities[-1] < 1.0:
+        raise ValueError(
+            f"`sparsities` must be numbers in [0, 1). Received: sparsities={sparsities}"
+        )
+    layers = selected_layers(model, filters, leave_out=leave_out)
+    for layer in layers.values():
+        if isinstance(layer, KernelWrapper):
+            raise ValueError(
+                "A layer that is pruned or shared already must be stripped first. "
+                f"Received: layer={layer}"
+            )
+    x, y = data if isinstance(data, (tuple, list)) else (data, None)
+
+    def measure():
+        logs = model.evaluate(x, y, batch_size=batch_size, verbose=0, return_dict=True)
+        if metric not in logs:
+            raise ValueError(
+                f"`metric` must be one of {sorted(logs)}, or the model compiled with it. "
+                f"Received: metric={metric!r}"
+            )
+        return float(logs[metric])
+
+    return Sensitivity(
+        metric=metric,
+        higher_is_better=higher_is_better,
+        sparsities=sparsities,
+        baseline=measure(),
+        values={name: _scan(layer, sparsities, measure) for name, layer in layers.items()},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """What `sensitivity` measured.
+
+    Attributes:
+        metric: str, what was measured.
+        higher_is_better: bool.
+        sparsities: tuple of floats, ascending, the fractions of zeros tried.
+        baseline: float, the metric of the model as it is.
+        values: dict from the name of a layer to the tuple of its metrics, one for each
+            of `sparsities`.
+    """
+
+    metric: str
+    higher_is_better: bool
+    sparsities: tuple
+    baseline: float
+    values: dict
+
+    def loss_of(self, name):
+        """How much worse than the baseline each sparsity is for a layer: list of floats."""
+        sign = 1.0 if self.higher_is_better else -1.0
+        return [sign * (self.baseline - value) for value in self.values[name]]
+
+    def targets(self, tolerance):
+        """The sparsity of each layer that loses at most `tolerance`, for `prune`.
+
+        It is the largest one tried of which neither it nor a smaller one loses more. A
+        layer that tolerates none of them is not in it. Losses of several layers add up,
+        and retraining wins back: take it for where to start.
+
+        Args:
+            tolerance: float >= 0, loss in units of the metric.
+
+        Returns:
+            Dict from `"^name$"` to float, which `keras_dc.prune` takes as its schedule.
+        """
+        if tolerance < 0.0:
+            raise ValueError(f"`tolerance` must not be negative. Received: tolerance={tolerance}")
+        targets = {}
+        for name in self.values:
+            for sparsity, loss in zip(self.sparsities, self.loss_of(name), strict=True):
+                if not loss <= tolerance:
+                    break
+                targets[f"^{re.escape(name)}$"] = sparsity
+        return targets
+
+    def table(self):
+        """A `rich.table.Table`: a line for each layer, a column for each sparsity."""
+        import rich.table  # not needed to measure
+
+        table = rich.table.Table(title=f"{self.metric}, {self.baseline:.4g} as it is")
+        table.add_column("pruned layer")
+        for sparsity in self.sparsities:
+            table.add_column(f"{sparsity:.0%}", justify="right")
+        for name, values in self.values.items():
+            table.add_row(name, *(f"{value:.4g}" for value in values))
+        return table
+
+    def plot(self, axes=None):
+        """Draw the metric of each layer against the sparsity, and return the axes.
+
+        Args:
+            axes: `matplotlib.axes.Axes`, or None for a figure of its own.
+        """
+        if axes is None:
+            from matplotlib import pyplot  # an extra
+
+            axes = pyplot.figure().add_subplot()
+        for name, values in self.values.items():
+            axes.plot(self.sparsities, values, marker="o", label=name)
+        axes.axhline(self.baseline, color="gray", linestyle=":", label="as it is")
+        axes.set_xlabel("sparsity of the layer")
+        axes.set_ylabel(self.metric)
+        axes.legend()
+        return axes
+
+
+def _scan(layer, sparsities, measure):
+    kernels = [kernel.variable for kernel in find_kernels(layer)]
+    originals = [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
+    values = []
+    try:
+        for sparsity in sparsities:
+            for kernel, original in zip(kernels, originals, strict=True):
+                kernel.assign(original * magnitude_mask(original, sparsity))
+            values.append(measure())
+    finally:
+        for kernel, original in zip(kernels, originals, strict=True):
+            kernel.assign(original)
+    return tuple(values)

@@ -1,0 +1,41 @@
+"""strip(model): a plain Keras model with the same outputs."""
+
+import keras
+
+from keras_dc.wrapping.cloning import replace_layers
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_biases, find_kernels
+from keras_dc.wrapping.rounding import to_float16_exact
+
+
+def strip(model, *, float16_exact=False):
+    """`model` without wrappers, its kernels set to what the wrappers made of them.
+
+    Outputs are equal bit for bit, and `.keras` files of the result load without
+    keras_dc.
+
+    Args:
+        model: a built `keras.Model`, pruned, shared, both or neither. Sequential and
+            Functional models are copied; a subclassed model is changed in place.
+        float16_exact: if True, kernels and biases of the wrapped layers are rounded
+            to the nearest float16 number. They stay float32, but a compressed file
+            holds their values in half the bytes; outputs change by about 0.05 %.
+
+    Returns:
+        A `keras.Model`, to be compiled.
+
+    Raises:
+        ValueError: if `model` is not a built Keras model, or a value is too large
+            for float16.
+    """
+
+    def stripped(layer):
+        if not isinstance(layer, KernelWrapper):
+            return layer
+        plain = layer.stripped()
+        if float16_exact:
+            for weight in find_kernels(plain) + find_biases(plain):
+                values = keras.ops.convert_to_numpy(weight.variable)
+                weight.variable.assign(to_float16_exact(values, weight.name))
+        return plain
+
+    return replace_layers(model, stripped)

@@ -1,0 +1,336 @@
+"""Weight sharing: a kernel is `codebook[index]`, and training moves the codebook.
+
+Han et al. 2016, "Deep Compression", section 3: the indices stay, and the gradient of
+a centroid is the sum of the gradients of its member weights. Optionally the weights
+keep learning behind the codebook, and choose their centroids again on a schedule.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dc.numerics import kmeans
+from keras_dc.support.name_patterns import values_by_name
+from keras_dc.training.schedules import Schedule, last_update_step
+from keras_dc.wrapping.cloning import replace_layers, wrappers_of
+from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_biases, host_array
+from keras_dc.wrapping.layer_selection import selected_layers
+from keras_dc.wrapping.lookup import lookup
+from keras_dc.wrapping.rounding import round_straight_through, to_float16_exact
+
+_register = keras.saving.register_keras_serializable("keras_dc")
+
+
+def share_weights(
+    model,
+    num_clusters=32,
+    *,
+    num_bias_clusters=None,
+    initialization="linear",
+    rate_weight=0.0,
+    float16_exact=False,
+    reassign_frequency=None,
+    freeze_step=None,
+    seed=0,
+    filters=None,
+    leave_out=None,
+):
+    """`model` with kernels of few distinct values, which training moves together.
+
+    Each kernel is clustered by 1-D k-means of its non-zero weights; zeros stay zero.
+    A pruned model may be given as it is: its masks end as zeros in the kernels.
+
+    Args:
+        model: a built `keras.Model`. Sequential and Functional models are copied
+            with their weights; a subclassed model is changed in place.
+        num_clusters: int in [1, 65535], values per kernel besides the zero; or a dict
+            from regular expressions, searched in the names of the layers, to such
+            ints, of which the first match counts and a layer without match is left
+            alone; or "paper": 256 for convolutions, 32 for the others (8 and 5 bits).
+        num_bias_clusters: None, or int in [1, 65535]: values per bias besides the
+            zero, for the biases of the same layers. None leaves biases as they are.
+            A bias of zeros stays one, so share biases after training.
+        initialization: "linear", "density", "quantile", "cube_root_density",
+            "kmeans++" or "forgy", see `keras_dc.numerics.initial_centroids.initial_centroids`.
+        rate_weight: float >= 0. If positive, clusters are chosen for few bits as
+            well as for a small error: the squared error, in units of the kernel's
+            mean square, that one bit of code length is worth. See
+            `keras_dc.numerics.kmeans.share`.
+        float16_exact: if True, the model computes with codebooks rounded to the
+            nearest float16 numbers, while their float32 values are trained; a
+            compressed file then holds them in half the bytes without a change.
+        reassign_frequency: None: the weights of a cluster stay together. An int >= 1:
+            behind the codebook each weight keeps learning by its own gradient, and
+            every so many steps all choose their centroids again, by `rate_weight`
+            with the code lengths of the moment. It takes the memory and the time of
+            training the kernel itself, and `WeightSharingCallback()`.
+        freeze_step: int, the last step with a re-assignment, or None: the training's
+            last. A tenth of the training without any settles the codebook.
+        seed: int, for "kmeans++" and "forgy".
+        filters: None, a regular expression or a list of them searched in the names
+            of the layers, or a callable `layer -> bool`: which layers to share.
+        leave_out: None, "first", "last" or "first_and_last": layers not to share.
+
+    Returns:
+        A `keras.Model`, to be compiled. It needs no callback, unless
+        `reassign_frequency` is given.
+
+    Raises:
+        ValueError: if an argument is out of its range, no layer is selected, or a
+            selected layer shares weights already.
+    """
+    layers = selected_layers(model, filters, leave_out=leave_out)
+    if num_clusters == "paper":
+        counts = {name: 256 if _convolves(layer) else 32 for name, layer in layers.items()}
+    else:
+        counts = values_by_name("num_clusters", num_clusters, layers)
+    for count in counts.values():
+        _check_count("num_clusters", count)
+    options = {
+        "num_bias_clusters": num_bias_clusters,
+        "rate_weight": rate_weight,
+        "float16_exact": float16_exact,
+        "reassign_frequency": reassign_frequency,
+        "freeze_step": freeze_step,
+    }
+
+    def shared(layer):
+        if layer.name not in counts:
+            return layer
+        if isinstance(layer, SharedLayer):
+            raise ValueError(
+                "A layer that shares weights already must be stripped first. "
+                f"Received: layer={layer}"
+            )
+        if isinstance(layer, KernelWrapper):
+            layer = layer.stripped()
+        wrapper = SharedLayer(layer, counts[layer.name], **options)
+        wrapper.cluster(initialization=initialization, seed=seed)
+        return wrapper
+
+    return replace_layers(model, shared)
+
+
+@_register
+class SharedLayer(DrivenLayer):
+    """A layer that computes with `codebook[index]` in place of each kernel.
+
+    Args:
+        layer: a `keras.Layer` with a kernel.
+        num_clusters: int, values per kernel besides the zero.
+        num_bias_clusters, rate_weight, float16_exact, reassign_frequency, freeze_step:
+            see `share_weights`.
+
+    Attributes:
+        shared: list of `Weight`, the kernels and then the biases that are shared.
+        codebooks: one float variable `(num_clusters,)` or `(num_bias_clusters,)` per
+            shared weight, trained if the weight was.
+        indices: one int32 variable per shared weight, shaped like it: 0 for zero, i
+            for `codebook[i - 1]`.
+    """
+
+    driver_name = "WeightSharingCallback"
+
+    def __init__(
+        self,
+        layer,
+        num_clusters,
+        *,
+        num_bias_clusters=None,
+        rate_weight=0.0,
+        float16_exact=False,
+        reassign_frequency=None,
+        freeze_step=None,
+        **kwargs,
+    ):
+        _check_count("num_clusters", num_clusters)
+        if num_bias_clusters is not None:
+            _check_count("num_bias_clusters", num_bias_clusters)
+        if reassign_frequency is not None and reassign_frequency < 1:
+            raise ValueError(
+                "`reassign_frequency` must be None or at least 1. Received: "
+                f"reassign_frequency={reassign_frequency}"
+            )
+        if freeze_step is not None and freeze_step < (reassign_frequency or np.inf):
+            raise ValueError(
+                "`freeze_step` is for `reassign_frequency` only, and must not come before "
+                f"the first re-assignment. Received: freeze_step={freeze_step}, "
+                f"reassign_frequency={reassign_frequency}"
+            )
+        self.num_clusters = num_clusters
+        self.num_bias_clusters = num_bias_clusters
+        self.rate_weight = rate_weight
+        self.float16_exact = float16_exact
+        self.reassign_frequency = reassign_frequency
+        self.freeze_step = freeze_step
+        super().__init__(layer, **kwargs)
+
+    @property
+    def needs_driver(self):
+        return self.reassign_frequency is not None
+
+    def create_state(self):
+        super().create_state()
+        biases = [] if self.num_bias_clusters is None else find_biases(self.layer)
+        # Past `__setattr__`, as the kernels themselves.
+        self.__dict__["shared"] = self.kernels + biases
+        # `anchors`: the codebooks at the last assignment. Since then the weights behind
+        # a centroid have moved with it.
+        self.codebooks, self.indices, self.anchors = [], [], []
+        for i, weight in enumerate(self.shared):
+            is_kernel = i < len(self.kernels)
+            codebook = self.add_weight(
+                shape=(self.num_clusters if is_kernel else self.num_bias_clusters,),
+                dtype=weight.variable.dtype,
+                initializer="zeros",
+                trainable=weight.variable.trainable,
+                name=f"codebook_{i}",
+            )
+            if self.needs_driver:
+                anchor = self.add_weight(
+                    shape=codebook.shape,
+                    dtype=codebook.dtype,
+                    initializer="zeros",
+                    trainable=False,
+                    name=f"anchor_{i}",
+                )
+                self.anchors.append(anchor)
+            else:
+                # The codebook learns in its place.
+                weight.variable.trainable = False
+            index = self.add_weight(
+                shape=weight.variable.shape,
+                # tf.distribute cannot broadcast variables of smaller integers.
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+                name=f"index_{i}",
+            )
+            self.codebooks.append(codebook)
+            self.indices.append(index)
+
+    def cluster(self, *, initialization, seed):
+        """Set codebooks and indices from the weights; see `share_weights`."""
+        for i, weight in enumerate(self.shared):
+            codebook, index = kmeans.share(
+                host_array(weight.variable),
+                self.codebooks[i].shape[0],
+                initialization=initialization,
+                rate_weight=self.rate_weight,
+                seed=seed,
+            )
+            self._set(i, codebook, index)
+
+    def reassign(self):
+        """Let each weight choose its centroid again; see `keras_dc.numerics.kmeans.reassign`."""
+        for i, weight in enumerate(self.shared):
+            codebook, index = host_array(self.codebooks[i]), host_array(self.indices[i])
+            moves = np.append(0.0, codebook - host_array(self.anchors[i])).astype(codebook.dtype)
+            weights = host_array(weight.variable) + moves[index]
+            index = kmeans.reassign(weights, codebook, index, rate_weight=self.rate_weight)
+            weight.variable.assign(np.where(index == 0, 0, weights))
+            self._set(i, codebook, index)
+
+    def _set(self, i, codebook, index):
+        self.codebooks[i].assign(codebook)
+        self.indices[i].assign(index)
+        if self.anchors:
+            self.anchors[i].assign(codebook)
+
+    def next_update(self, step):
+        if self.reassign_frequency is None:
+            return None
+        end_step = -1 if self.freeze_step is None else self.freeze_step
+        frequency = self.reassign_frequency
+        return last_update_step(Schedule(frequency, end_step, frequency), step)
+
+    def derived(self):
+        tensors = []
+        for weight, codebook, index in zip(self.shared, self.codebooks, self.indices, strict=True):
+            centroids = codebook.value
+            if self.float16_exact:
+                centroids = round_straight_through(centroids)
+            table = ops.concatenate([ops.zeros((1,), codebook.dtype), centroids])
+            tensor = lookup(table, index.value)
+            if self.needs_driver:
+                live = weight.variable.value
+                # Forward exactly zero, backward the weight's own gradient.
+                tensor = tensor + (live - ops.stop_gradient(live))
+            elif weight.variable.regularizer is not None:
+                # Keras regularises trainable variables only.
+                self.add_loss(weight.variable.regularizer(tensor))
+            tensors.append(tensor)
+        return self.shared, tensors
+
+    def tables(self):
+        """The values that each shared weight is made of: list of arrays, zero first."""
+        tables = [np.append(0.0, host_array(book)).astype(book.dtype) for book in self.codebooks]
+        if self.float16_exact:
+            pairs = zip(tables, self.shared, strict=True)
+            tables = [to_float16_exact(table, weight.name) for table, weight in pairs]
+        return tables
+
+    def stripped(self):
+        """The wrapped layer with the shared values written into its weights."""
+        for i, (weight, table) in enumerate(zip(self.shared, self.tables(), strict=True)):
+            weight.variable.assign(table[host_array(self.indices[i])] + 0.0)  # -0.0 becomes 0.0
+            weight.variable.trainable = self.codebooks[i].trainable
+        return self.layer
+
+    def options(self):
+        return {
+            "num_clusters": self.num_clusters,
+            "num_bias_clusters": self.num_bias_clusters,
+            "rate_weight": self.rate_weight,
+            "float16_exact": self.float16_exact,
+            "reassign_frequency": self.reassign_frequency,
+            "freeze_step": self.freeze_step,
+        }
+
+    def get_config(self):
+        return {**super().get_config(), **self.options()}
+
+
+class WeightSharingCallback(LayerDriver):
+    """Re-assigns the weights of a shared model on its schedule, by optimizer step.
+
+    Adds `entropy_bits`, the mean code length of the cluster indices, to the logs of
+    each epoch, also for a model whose indices stay. In a loop of your own, call
+    `set_model(model)` before it and `on_train_batch_begin(0)` before each step.
+    """
+
+    layer_class = SharedLayer
+
+    def update(self, layers, step):
+        for layer in layers:
+            layer.reassign()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if logs is not None:
+            logs["entropy_bits"] = entropy_bits_of(wrappers_of(self.model, SharedLayer))
+
+
+def entropy_bits_of(layers):
+    """Mean code length of the cluster indices of the shared `layers`, zeros included.
+
+    Each shared weight has a code of its own, `-log2` of the frequencies in it.
+    """
+    total_bits, size = 0.0, 0
+    for index in (index for layer in layers for index in layer.indices):
+        counts = np.unique(host_array(index), return_counts=True)[1]
+        total_bits += float(counts @ kmeans.code_lengths_bits(counts))
+        size += counts.sum()
+    return total_bits / size
+
+
+def _convolves(layer):
+    """Whether a layer or one in it descends from one of Keras' convolutions."""
+    classes = (cls for part in layer._flatten_layers() for cls in type(part).__mro__)
+    return any("Conv" in cls.__name__ for cls in classes)
+
+
+def _check_count(name, count):
+    if not 1 <= count <= 65535:
+        raise ValueError(f"`{name}` must lie in [1, 65535]. Received: {name}={count}")

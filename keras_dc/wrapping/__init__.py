@@ -1,0 +1,1 @@
+"""Everything that reaches into Keras; see README.md in this folder."""

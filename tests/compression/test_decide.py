@@ -1,0 +1,56 @@
+"""A constant is coded only where that makes the file smaller, however small the model."""
+
+import numpy as np
+import pytest
+from compression.test_coded_ops import add
+from compression.test_sparse_constants import DENSE, add_sparse_constant, compressed
+from support.tiny_models import Graph, schema, sparse
+
+import keras_dc as dc
+from keras_dc.tflite.dense_and_sparse import SparseForm
+
+
+def fused(units):
+    graph = Graph()
+    weights = graph.constant(sparse((units, 16), density=0.3, seed=units), "weights")
+    graph.output(graph.fully_connected(graph.input((1, 16)), weights, None))
+    return graph
+
+
+def with_negative_zeros(units):
+    graph = Graph()
+    signs = np.resize(np.float32([1, -1]), (units, 1))
+    weights = sparse((units, 16), density=0.3, seed=units) * signs
+    x = graph.input((1, 16))
+    graph.output(graph.fully_connected(x, graph.constant(weights, "weights"), None))
+    return graph
+
+
+def decoded(units):
+    graph = Graph()
+    table = graph.constant(sparse((units, 16), density=0.3, seed=units), "table")
+    x = graph.input((6,), dtype=np.int32)
+    graph.output(add(graph, "GATHER", [table, x], (6, 16), options=schema.GatherOptionsT()))
+    return graph
+
+
+def densified(units):
+    graph = Graph()
+    x = graph.input((1, 16))
+    form = SparseForm((0, 1), (), (), (DENSE, compressed(2, 3)))
+    stored = add_sparse_constant(graph, sparse((units, 16), density=0.3, seed=units), form, "w")
+    dense = add(graph, "DENSIFY", [stored], (units, 16), options=schema.DensifyOptionsT())
+    graph.output(graph.fully_connected(x, dense, None))
+    return graph
+
+
+@pytest.mark.parametrize("build", [fused, with_negative_zeros, decoded, densified])
+def test_coding_takes_less_than_it_saves(build):
+    num_coded = []
+    for units in (1, 2, 3, 4, 6, 9, 16, 25):
+        original = build(units).serialize()
+        compressed = dc.compress(original)
+        assert len(compressed) <= len(dc.compress(original, min_saving=0.9999))
+        num_coded.append(len(dc.inspect(compressed)))
+    assert num_coded[-1] == 1
+    assert 0 in num_coded or build is fused

@@ -1,0 +1,150 @@
+import lzma
+import zlib
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from support.tiny_models import Graph, conv_net, int4, mlp, sparse
+
+import keras_dc as dc
+from keras_dc import codec
+from keras_dc.compression.report import CodedTensor, LeftTensor
+from keras_dc.numerics import entropy
+
+
+def small_mlp():
+    return mlp(sizes=(200, 60, 100, 10))
+
+
+def test_a_row_for_each_blob():
+    rows = dc.inspect(dc.compress(small_mlp().serialize(), strip_names=False))
+    # The other biases are too small.
+    assert [row.name for row in rows] == ["w0", "w1", "b1", "w2"]
+    assert (rows[2].op, rows[2].shape) == ("KerasDcFullyConnected", (100,))
+    del rows[2]
+    assert [row.shape for row in rows] == [(60, 200), (100, 60), (10, 100)]
+    for layer, row in enumerate(rows):
+        weights = sparse(row.blob.shape, seed=layer)
+        assert row.op == "KerasDcFullyConnected"
+        assert row.num_weights == weights.size
+        assert row.original_bytes == weights.nbytes
+        assert row.density == np.count_nonzero(weights) / weights.size
+        assert row.blob_bytes == len(codec.encode(weights))
+        zipped = zlib.compress(weights.tobytes(), 9), lzma.compress(weights.tobytes())
+        assert row.blob_bytes < row.zip_bytes <= min(map(len, zipped))
+        assert row.shannon_bytes == entropy.shannon_bytes(weights)
+        assert row.index_bits[0] == 4
+        assert 3 < row.index_bits[1] <= 4.2
+        assert row.gap_bits[1] < row.gap_bits[0] or row.gap_bits[0] == 1
+
+
+def test_a_stripped_tensor_goes_by_its_ops_output():
+    rows = dc.inspect(dc.compress(mlp().serialize()))
+    assert [row.name for row in rows] == ["", "", "", "", "y2"]
+
+
+def test_a_kernel_of_two_readers_is_one_row():
+    rows = dc.inspect(dc.compress(conv_net().serialize(), strip_names=False))
+    assert [(row.name, row.op) for row in rows] == [("kernel", "KerasDcConv2D")]
+
+
+def test_an_ordinary_model_has_no_rows():
+    assert dc.inspect(mlp().serialize()) == []
+
+
+def test_int4_values_are_counted_as_they_are_packed():
+    (row,) = dc.inspect(dc.compress(int4().serialize()))
+    assert row.num_weights == 25 * 33
+    assert row.original_bytes == (25 * 33 + 1) // 2
+
+
+def test_the_table_of_a_compressed_file():
+    table = str(dc.inspect(dc.compress(small_mlp().serialize(), strip_names=False)))
+    heading, *rows = [" ".join(line.split()) for line in table.splitlines()]
+    assert heading == "tensor op shape kept% clusters coding bytes coded Shannon zip"
+    assert rows[0].startswith("w0 KerasDcFullyConnected 60x200 10.2 15 huffman 48,000 ")
+    assert len(rows) == 4
+    assert rows[2].startswith("b1 KerasDcFullyConnected 100 100.0 - huffman, no codebook, planes ")
+    assert str(dc.inspect(mlp().serialize())) == ""
+
+
+def folded_graph():
+    """A kernel whose channels have a scale each."""
+    graph = Graph()
+    x = graph.input((-1, 8, 8, 8))
+    scales = np.random.default_rng(1).uniform(0.5, 2, size=(64, 1, 1, 1)).astype(np.float32)
+    kernel = graph.constant(sparse((64, 3, 3, 8), density=0.4) * scales, "kernel")
+    bias = graph.constant(np.ones(64, np.float32), "bias")
+    graph.output(graph.conv_2d(x, kernel, bias, shape=(-1, 8, 8, 64)))
+    return graph
+
+
+def test_the_bound_of_a_scaled_kernel_counts_its_scales_not_its_products():
+    (row, *_) = dc.inspect(dc.compress(folded_graph().serialize()))
+    assert row.coding == "huffman, scales, planes"
+    unscaled = sparse((64, 3, 3, 8), density=0.4)
+    assert row.blob.scale_bytes < 4 * 64
+    expected = entropy.shannon_bytes(unscaled) + row.blob.scale_bytes
+    assert row.shannon_bytes == pytest.approx(expected)
+    assert row.shannon_bytes < row.blob_bytes < 1.2 * row.shannon_bytes
+
+
+@pytest.mark.parametrize("coder", ["huffman", "arithmetic"])
+def test_the_report_names_every_constant(coder):
+    graph = small_mlp()
+    z = graph.tensor((-1, 10), "z")
+    noise_values = np.random.default_rng(0).normal(size=100).astype(np.float32)
+    noise = graph.constant(noise_values, "noise")
+    for name, values in [("integers", np.arange(99, dtype=np.int32)), ("unread", np.ones(64))]:
+        graph.constant(values.astype(np.float32) if name == "unread" else values, name)
+    graph.operator(schema.BuiltinOperator.ADD, [graph.subgraph.outputs[0], noise], [z],
+                   schema.BuiltinOptions.AddOptions, schema.AddOptionsT())  # fmt: skip
+    graph.operator(schema.BuiltinOperator.ADD, [z, len(graph.subgraph.tensors) - 2], [z],
+                   schema.BuiltinOptions.AddOptions, schema.AddOptionsT())  # fmt: skip
+    content = graph.serialize()
+    compressed, report = dc.compress(content, return_report=True, coder=coder)
+    assert compressed == dc.compress(content, coder=coder)
+    assert [row.name for row in report.coded] == ["w0", "w1", "b1", "w2"]
+    assert all(isinstance(row, CodedTensor) for row in report.coded)
+    assert all(isinstance(row, LeftTensor) for row in report.left)
+    reasons = {row.name: row.reason for row in report.left}
+    assert list(reasons) == ["b0", "b2", "noise", "integers", "unread"]
+    assert reasons["b2"] == "smaller than 64 bytes"
+    blob_bytes = len(codec.encode(noise_values))
+    assert reasons["noise"] == f"does not save enough: {blob_bytes + 96 + 64} bytes against 400"
+    assert reasons["integers"].startswith("INT32 is not among float32, ")
+    assert reasons["unread"] == "a tensor of this buffer is read by no operator"
+    assert "left as they are:" in str(report)
+    assert all(row.reason in str(report) for row in report.left)
+
+
+def test_the_report_of_a_compressed_model_says_so():
+    _, report = dc.compress(dc.compress(mlp().serialize()), return_report=True)
+    assert [row.reason for row in report.left].count("coded already") == 5
+
+
+def test_a_tensor_must_save_what_is_asked():
+    content = small_mlp().serialize()
+    rows = {row.name: row for row in dc.compress(content, return_report=True)[1].coded}
+    saving = {name: 1 - (row.blob_bytes + 16) / row.original_bytes for name, row in rows.items()}
+    between = (saving["w1"] + saving["w2"]) / 2
+    assert saving["w2"] < between < saving["w1"]
+    compressed, report = dc.compress(content, return_report=True, min_saving=between)
+    assert [row.name for row in report.coded] == ["w0", "w1"]
+    assert len(dc.inspect(compressed)) == 2
+    (reason,) = (row.reason for row in report.left if row.name == "w2")
+    assert reason.endswith(f"bytes against 4000, {4000 * between:.0f} to be saved")
+    assert len(dc.inspect(dc.compress(content, min_saving=saving["w0"]))) == 1
+    for wrong in (-0.1, 1):
+        with pytest.raises(ValueError, match=f"Received: min_saving={wrong}"):
+            dc.compress(content, min_saving=wrong)
+
+
+def test_negative_zeros_are_named():
+    graph = mlp(sizes=(64, 64))
+    values = graph.model.buffers[1].data.view(np.float32).copy()
+    values[np.flatnonzero(values == 0)[:3]] = -0.0
+    graph.model.buffers[1].data = values.view(np.uint8)
+    (row,) = dc.inspect(dc.compress(graph.serialize()))
+    assert row.num_negative_zeros == 3
+    assert row.coding == "huffman, -0.0"

@@ -1,0 +1,136 @@
+"""The README's commands, and the quickstart in small."""
+
+import importlib.util
+import json
+import pathlib
+import re
+import sys
+
+import numpy as np
+import pytest
+from support.tiny_models import mlp
+
+ROOT = pathlib.Path(__file__).parents[2]
+TUTORIALS = ROOT / "tutorials"
+
+
+def load(name, monkeypatch):
+    """A tutorial as a module; tutorials import one another as scripts do."""
+    monkeypatch.syspath_prepend(str(TUTORIALS))
+    spec = importlib.util.spec_from_file_location(name, TUTORIALS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_ci_runs_the_readmes_commands():
+    shell = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    commands = [line for block in shell for line in block.splitlines()]
+    assert 'pip install ".[train]" && python tutorials/quickstart.py' in commands
+    assert 'pip install ".[test]" && pytest' in commands
+    ci = (ROOT / ".ci" / "run").read_text()
+    for command in commands:
+        for part in command.split(" && "):
+            assert part in ci, part
+
+
+def test_mnist_is_the_published_one(monkeypatch):
+    data = load("mnist", monkeypatch).load()
+    assert data.x_train.shape == (60000, 28, 28)
+    assert data.x_test.shape == (10000, 28, 28)
+    assert data.x_train.dtype == np.float32
+    assert data.x_train.min() == 0
+    assert data.x_train.max() == 1
+    assert np.bincount(data.y_train).tolist() == [
+        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
+    ]  # fmt: skip
+    assert np.bincount(data.y_test).sum() == 10000
+
+
+def test_mnist_with_another_checksum_is_refused(monkeypatch, tmp_path):
+    mnist = load("mnist", monkeypatch)
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(mnist.PATH.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="must have the SHA-256 .*Received: "):
+        mnist.load(path)
+
+
+def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
+    """All stages, tables and figures, on a little of the data; only the training is short."""
+    mnist = load("mnist", monkeypatch)
+    lenet = load("lenet_300_100", monkeypatch)
+    quickstart = load("quickstart", monkeypatch)
+    whole = mnist.load()
+    little = mnist.Mnist(
+        whole.x_train[:8576], whole.y_train[:8576], whole.x_test[:1000], whole.y_test[:1000]
+    )
+    stages = {name: getattr(lenet, name) for name in
+              ("train_dense", "prune_and_train", "share_and_train")}  # fmt: skip
+    monkeypatch.setattr(mnist, "load", lambda: little)
+    for name, epochs in [("train_dense", 2), ("prune_and_train", 4), ("share_and_train", 1)]:
+        monkeypatch.setattr(
+            lenet,
+            name,
+            lambda *args, stage=stages[name], epochs=epochs: stage(*args, epochs=epochs),
+        )
+    figures_path, model_path = tmp_path / "figures.json", tmp_path / "model.tflite"
+    monkeypatch.setattr(
+        sys, "argv", ["quickstart.py", "--json", str(figures_path), "--output", str(model_path)]
+    )
+    quickstart.main()
+    figures = json.loads(figures_path.read_text())
+    assert figures["compressed_bytes"] == model_path.stat().st_size
+    assert figures["ratio"] == figures["float_bytes"] / figures["compressed_bytes"]
+    assert figures["ratio"] > 45
+    assert figures["best_zip_bytes"] > 1.3 * figures["compressed_bytes"]
+    assert figures["compressed_error"] == pytest.approx(figures["shared_error"], abs=0.11)
+    assert 0 < figures["dense_error"] < 30
+    assert [row["weights"] for row in figures["layers"]] == [235200, 30000, 1000]
+    assert figures["weight_bytes"] == sum(row["bytes"] for row in figures["layers"])
+    printed = capsys.readouterr().out
+    for text in ["Layers", "Test error", "Whole files", "Shannon", "gzip", "xz", "zstd"]:
+        assert text in printed
+
+
+def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
+    """Of itself it trains a net; of a named file it shows the sizes."""
+    mnist = load("mnist", monkeypatch)
+    load("lenet_300_100", monkeypatch)
+    load("quickstart", monkeypatch)
+    tutorial = load("only_a_tflite", monkeypatch)
+    whole = mnist.load()
+    little = mnist.Mnist(
+        whole.x_train[:1280], whole.y_train[:1280], whole.x_test[:500], whole.y_test[:500]
+    )
+    monkeypatch.setattr(mnist, "load", lambda: little)
+    labels = ["as it is", "32 clusters"]
+    monkeypatch.setattr(tutorial, "SETTINGS", {label: tutorial.SETTINGS[label] for label in labels})
+    monkeypatch.setattr(sys, "argv", ["only_a_tflite.py"])
+    tutorial.main()
+    rows = table_rows(capsys.readouterr().out)
+    assert list(rows)[1:] == ["uncompressed", *labels]
+    plain_error = float(rows["uncompressed"][-1])
+    assert 0 < plain_error < 60
+    assert [float(cell) for cell in rows["as it is"][-2:]] == [0, plain_error]
+    kilobytes, ratio, zipped, weights_off, test_error = (
+        float(cell.rstrip("x")) for cell in rows["32 clusters"][1:]
+    )
+    assert kilobytes < zipped
+    assert ratio > 5
+    assert 0 < weights_off < 10
+    assert test_error == pytest.approx(plain_error, abs=3)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(mlp().serialize())
+    monkeypatch.setattr(sys, "argv", ["only_a_tflite.py", str(path)])
+    tutorial.main()
+    assert list(table_rows(capsys.readouterr().out))[1:] == labels
+
+
+def table_rows(printed):
+    """Rows of the printed tables by their first cell."""
+    lines = [line for line in printed.splitlines() if line.startswith(("│", "┃"))]
+    cells = [
+        [cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in lines
+    ]
+    return {row[0]: row for row in cells}

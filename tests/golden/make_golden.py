@@ -1,0 +1,169 @@
+"""Write the golden files of format version 1 that are not there yet.
+
+    python tests/make_golden.py
+
+All versions of the library must decode what stands in golden/ and refuse what stands in
+golden_errors/, for ever; what the format gains adds files.
+"""
+
+import json
+import pathlib
+import zlib
+
+import numpy as np
+from codec import test_codec, test_planes
+
+from keras_dc import codec
+
+GOLDEN = [
+    "all_zero", "one_value_everywhere", "only_the_last_kept", "scalar", "empty", "one_row",
+    "vector", "256_centroids", "dense_noise", "negative_zero_and_nans", "empty_columns",
+    "very_sparse", "many_streams", "conv_kernel", "float16", "int8",
+]  # fmt: skip
+
+
+def sealed(body):
+    """`body` with its checksum."""
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+def changed(body, position, value):
+    return body[:position] + bytes([value]) + body[position + 1 :]
+
+
+def bad_blobs():
+    """For each refusal, blobs that are right but for one thing; keys begin with the status."""
+    body = test_codec.EXAMPLE_BLOB[:-4]
+    shape_end, index_table, gap_table, streams = 9, 16, 17, 20
+    arithmetic = codec.recode(codec.encode(test_codec.trained_mask(20, 8)))[:-4]
+    int4 = codec.encode(np.array([1, -8, 7], np.int8), dtype="int4")[:-4]
+    raw = codec.encode(np.arange(1, 9, dtype=np.float32) / 3)[:-4]
+    return _bad_planes() | {
+        "4-other_magic": sealed(b"KDX" + body[3:]),
+        "5-version_2": sealed(changed(body, 3, 2)),
+        "6-checksum": body + b"\0\0\0\0",
+        "7-no_version": body[:3],
+        "7-no_checksum": body[:6],
+        "7-half_a_header": sealed(body[:10]),
+        "7-half_a_codebook": sealed(body[:14]),
+        "7-no_gap_table": sealed(body[:17]),
+        "7-no_streams": sealed(body[:19]),
+        "7-stream_longer_than_the_blob": sealed(changed(body, 19, 9)),
+        "8-bytes_behind_the_values": sealed(raw + b"\0"),
+        "9-unknown_dtype": sealed(changed(body, 4, 0x27)),
+        "9-int4_out_of_range": sealed(int4[:-1] + b"\x08"),
+        "9-gap_bits_9": sealed(changed(body, 4, 0x90)),
+        "9-gaps_with_the_arithmetic_coder": sealed(changed(body, 5, 0x83)),
+        "9-streams_with_the_arithmetic_coder": sealed(changed(arithmetic, 5, 0x87)),
+        "7-no_mask_stream": sealed(arithmetic[:24]),
+        "12-arithmetic_ending": sealed(arithmetic + b"\1"),
+        "13-arithmetic_too_few_kept": sealed(changed(arithmetic, 10, arithmetic[10] + 1)),
+        "9-wide_without_scales": sealed(changed(body, 5, 0x41)),
+        "9-wide_float16": sealed(changed(body, 5, 0x53)),
+        "9-scale_axis_3": sealed(changed(body, 5, 0x31)),
+        "9-scales_without_codebook": sealed(changed(body, 5, 0x10)),
+        "9-scales_of_float16": sealed(changed(changed(body, 4, 0x21), 5, 0x11)),
+        "9-scales_of_a_vector": sealed(body[:5] + b"\x13\x01\x10" + body[9:]),
+        "7-half_the_scales": sealed(changed(body, 5, 0x13)[:18]),
+        "9-float16_storage_of_int8": sealed(changed(body, 4, 0x23)),
+        "9-rank_9": sealed(changed(body, 6, 9)),
+        "9-overlong_varint": sealed(body[:8] + b"\x88\x00" + body[9:]),
+        "9-more_kept_than_weights": sealed(changed(body, shape_end, 17)),
+        "9-more_fillers_than_zeros": sealed(changed(body, shape_end + 1, 13)),
+        "10-too_many_weights": sealed(body[:7] + b"\xff\xff\xff\xff\x07\x02" + body[9:]),
+        "11-length_0": sealed(changed(body, index_table, 0x20)),
+        "11-length_14": sealed(changed(body, index_table, 0x2E)),
+        "11-incomplete_code": sealed(changed(body, index_table, 0x22)),
+        "11-run_over_the_alphabet": sealed(changed(body, index_table, 0x61)),
+        "11-bits_behind_the_table": sealed(changed(body, gap_table + 1, 0x80)),
+        "12-stream_too_short": sealed(body[:-1]),
+        "12-stream_too_long": sealed(body + b"\0"),
+        "12-bits_behind_the_symbols": sealed(changed(body, streams, 0x12)),
+        "13-too_few_kept": sealed(changed(body, streams + 1, 0xFE)),
+        "13-too_many_kept": sealed(changed(body, streams + 1, 0xB6)),
+        "13-trailing_filler": sealed(body[:-2] + b"\xb6\x0c"),
+        "13-outside": sealed(changed(changed(body, 7, 1), 8, 13)),
+    }
+
+
+def _bad_planes():
+    planes = test_planes.HAND_MADE[:-4]
+    rank, coded, table, stream = 6, 8, 9, 30
+    classes = codec.encode(test_planes.TENSORS["dead_rows"])[:-4]
+    classes_begin = 7 + 2
+    return {
+        "7-no_planes": sealed(planes[:coded]),
+        "7-half_a_plane_table": sealed(planes[: table + 9]),
+        "7-no_plane_streams": sealed(planes[:stream]),
+        "7-half_a_plane": sealed(planes[:-2]),
+        "7-half_the_line_classes": sealed(classes[: classes_begin + 2]),
+        "8-bytes_behind_the_planes": sealed(planes + b"\0"),
+        "9-planes_of_int4": sealed(changed(planes, 4, 4)),
+        "9-planes_of_nothing": sealed(changed(planes[: coded + 1], 7, 0)),
+        "9-no_plane_is_coded": sealed(changed(planes, coded, 0)),
+        "9-more_planes_than_bytes": sealed(changed(planes, coded, 5)),
+        "9-scale_planes_without_scales": sealed(changed(planes, rank, 0x31)),
+        "9-highest_bit_of_the_rank": sealed(changed(planes, rank, 0x91)),
+        "9-overlong_plane_size": sealed(planes[:stream] + b"\x81\x00" + planes[stream + 1 :]),
+        "9-line_classes_of_a_vector": sealed(changed(planes, rank, 0x51)),
+        "9-line_classes_without_planes": sealed(changed(classes, rank, 0x42)),
+        "9-line_classes_of_a_codebook": sealed(changed(classes, 5, classes[5] | 1)),
+        "9-line_classes_with_gaps": sealed(changed(classes, 4, classes[4] | 0x20)),
+        "9-all_lines_of_one_class": sealed(
+            classes[:classes_begin] + bytes(5) + classes[classes_begin + 5 :]
+        ),
+        "9-bits_behind_the_line_classes": sealed(
+            changed(classes, classes_begin + 4, classes[classes_begin + 4] | 0x80)
+        ),
+        "11-incomplete_plane_code": sealed(changed(planes, table, planes[table] ^ 1)),
+        "12-plane_stream_too_long": sealed(
+            changed(planes[: stream + 2] + b"\0" + planes[stream + 2 :], stream, 2)
+        ),
+        "12-bits_behind_a_plane": sealed(changed(planes, stream + 1, 0x96)),
+    }
+
+
+def main():
+    tests = pathlib.Path(__file__).parents[1]
+    tensors = {f"v1-{name}": test_codec.ODD_TENSORS[name] for name in GOLDEN}
+    blobs = {name: codec.encode(tensor) for name, tensor in tensors.items()}
+    tensors["v1-eight_streams"] = test_codec.EIGHT_STREAMS
+    blobs["v1-eight_streams"] = codec.encode(test_codec.EIGHT_STREAMS)
+    for name, options in [
+        ("scaled_rows", {"axis": 0}),
+        ("scaled_last_axis", {"axis": -1}),
+        ("scaled_int8", {"axis": 0, "dtype": np.int8}),
+        ("scaled_wide", {"axis": 0, "precision": np.float64}),
+    ]:
+        tensor, parts = test_codec.scaled((12, 5, 5, 10), **options)
+        tensors[f"v1-{name}"] = tensor
+        blobs[f"v1-{name}"] = codec.encode_scaled(tensor, **parts)
+    for name in ["empty_columns", "negative_zero_and_nans", "one_kept"]:
+        tensors[f"v1-arithmetic_{name}"] = test_codec.ODD_TENSORS[name]
+        blobs[f"v1-arithmetic_{name}"] = codec.recode(codec.encode(test_codec.ODD_TENSORS[name]))
+    tensors["v1-arithmetic_trained"] = test_codec.trained_mask()
+    blobs["v1-arithmetic_trained"] = codec.recode(codec.encode(test_codec.trained_mask()))
+    tensors["v1-int4"] = test_codec.ODD_TENSORS["int8"] % 16 - 8
+    blobs["v1-int4"] = codec.encode(tensors["v1-int4"], dtype="int4")
+    tensors["v1-by_hand"], blobs["v1-by_hand"] = test_codec.EXAMPLE, test_codec.EXAMPLE_BLOB
+    for name, tensor in test_planes.TENSORS.items():
+        tensors[f"v1-planes_{name}"] = tensor
+        blobs[f"v1-planes_{name}"] = codec.encode(tensor)
+    tensors["v1-planes_of_scales"] = test_planes.SCALED["values"]
+    blobs["v1-planes_of_scales"] = codec.encode_scaled(**test_planes.SCALED)
+    tensors["v1-planes_by_hand"] = test_planes.HAND_MADE_VALUES
+    blobs["v1-planes_by_hand"] = test_planes.HAND_MADE
+    digests = json.loads((tests / "golden" / "digests.json").read_text())
+    for name, blob in blobs.items():
+        if name not in digests:
+            (tests / "golden" / f"{name}.blob").write_bytes(blob)
+            digests[name] = test_codec.digest(tensors[name])
+    (tests / "golden" / "digests.json").write_text(json.dumps(digests, indent=1) + "\n")
+    for name, blob in bad_blobs().items():
+        path = tests / "golden_errors" / f"{name}.blob"
+        if not path.exists():
+            path.write_bytes(blob)
+
+
+if __name__ == "__main__":
+    main()

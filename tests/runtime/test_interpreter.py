@@ -1,0 +1,124 @@
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+from support.tiny_models import int4, mlp
+
+import keras_dc as dc
+from keras_dc import runtime
+
+X = np.random.default_rng(0).normal(size=(1, 784)).astype(np.float32)
+
+
+def outputs(interpreter, x):
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def test_it_is_the_runtimes_own_interpreter():
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = dc.Interpreter(model_content=mlp().serialize(), runtime="litert")
+    assert type(interpreter) is Interpreter
+
+
+def test_a_path_and_the_bytes_mean_the_same(tmp_path):
+    content = dc.compress(mlp().serialize())
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    results = [
+        outputs(dc.Interpreter(path), X),
+        outputs(dc.Interpreter(model_path=str(path), num_threads=2), X),
+        outputs(dc.Interpreter(model_content=bytearray(content)), X),
+    ]
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_compressed_and_expanded_agree():
+    content = dc.compress(mlp().serialize())
+    small = outputs(dc.Interpreter(model_content=content), X)
+    plain = outputs(dc.Interpreter(model_content=dc.expand(content)), X)
+    np.testing.assert_allclose(small, plain, rtol=1e-5, atol=1e-5)
+
+
+def test_signatures_work():
+    runner = dc.Interpreter(model_content=dc.compress(mlp().serialize())).get_signature_runner(
+        "serving_default"
+    )
+    batch = np.repeat(X, 5, axis=0)
+    logits = runner(images=batch)["logits"]
+    assert logits.shape == (5, 10)
+    np.testing.assert_allclose(logits, np.repeat(logits[:1], 5, axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_low_memory_gives_the_same_outputs():
+    content = dc.compress(mlp().serialize())
+    lean = outputs(dc.Interpreter(model_content=content, low_memory=True), X)
+    fast = outputs(dc.Interpreter(model_content=content), X)
+    np.testing.assert_allclose(lean, fast, rtol=1e-5, atol=1e-5)
+
+
+def test_int4_weights_give_the_same_bits():
+    content = int4().serialize()
+    x = np.random.default_rng(1).normal(size=(1, 33)).astype(np.float32)
+    compressed = dc.compress(content)
+    assert [row.op for row in dc.inspect(compressed)] == ["KerasDcDecode"]
+    results = [outputs(dc.Interpreter(model_content=model), x) for model in (content, compressed)]
+    np.testing.assert_array_equal(*results)
+
+
+def test_further_options_reach_the_runtime():
+    with pytest.raises(TypeError, match="no_such_option"):
+        dc.Interpreter(model_content=mlp().serialize(), no_such_option=1)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"model_path": "a", "model_content": b"b"}], ids=len)
+def test_one_model_must_be_given(arguments):
+    with pytest.raises(ValueError, match="give one of `model_path` and `model_content`"):
+        dc.Interpreter(**arguments)
+
+
+def test_an_unknown_runtime_is_refused():
+    with pytest.raises(ValueError, match=r"'litert' .*'tensorflow'.*Received: runtime='onnx'"):
+        dc.Interpreter(model_content=b"", runtime="onnx")
+
+
+def test_a_missing_runtime_is_named(monkeypatch):
+    present = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "tflite_runtime" else present(name),
+    )
+    with pytest.raises(ImportError, match=r"'tflite_runtime' is not installed.*pip install"):
+        dc.Interpreter(model_content=b"", runtime="tflite_runtime")
+
+
+def test_no_runtime_at_all_names_the_choices(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"no TFLite runtime .*'litert'.*'tflite_runtime'"):
+        dc.Interpreter(model_content=b"")
+
+
+def test_installed_runtimes_are_listed_in_order():
+    known = list(runtime._RUNTIMES)
+    installed = runtime.available_runtimes()
+    assert installed == [name for name in known if name in installed]
+    assert "litert" in installed
+
+
+def test_op_library_path_is_what_load_delegate_takes():
+    from ai_edge_litert.interpreter import Interpreter, load_delegate
+
+    content = dc.compress(mlp().serialize())
+    own = Interpreter(
+        model_content=content, experimental_delegates=[load_delegate(dc.op_library_path())]
+    )
+    np.testing.assert_array_equal(
+        outputs(own, X), outputs(dc.Interpreter(model_content=content), X)
+    )
+    assert sys.modules["keras_dc"].op_library_path() == dc.op_library_path()

@@ -1,0 +1,239 @@
+"""A decoder of blobs written from tflite_ops/FORMAT.md alone, plain and slow.
+
+It shares no code with the library: where the two agree, the document tells the truth.
+Section numbers are FORMAT.md's.
+"""
+
+import zlib
+
+import numpy as np
+from support import reference_arithmetic
+
+ITEM_SIZES = {0: 4, 1: 2, 2: 2, 3: 1, 4: 1}
+DTYPES = {0: np.uint32, 1: np.uint16, 2: np.uint16, 3: np.uint8, 4: np.uint8}
+
+
+class Bits:
+    """A bit stream (section 1)."""
+
+    def __init__(self, data):
+        self.number = int.from_bytes(data, "little")
+        self.position = 0
+
+    def take(self, count):
+        value = (self.number >> self.position) & ((1 << count) - 1)
+        self.position += count
+        return value
+
+    def count_until(self, stop):
+        count = 0
+        while self.take(1) != stop:
+            count += 1
+        return count
+
+
+class Bytes:
+    def __init__(self, data):
+        self.data = data
+        self.position = 0
+
+    def take(self, count):
+        part = self.data[self.position : self.position + count]
+        assert len(part) == count
+        self.position += count
+        return part
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def varint(self):
+        value, shift = 0, 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+
+def decode(blob):
+    """Bit patterns of the tensor: unsigned integers of the dtype's size, in its shape."""
+    assert zlib.crc32(blob[:-4]) == int.from_bytes(blob[-4:], "little")
+    reader = Bytes(blob[:-4])
+    assert reader.take(4) == b"KDC\x01"
+    layout, coding = reader.byte(), reader.byte()
+    dtype, by_columns, gap_bits = layout & 7, bool(layout & 8), layout >> 4
+    has_codebook, as_float16, num_streams = coding & 1, coding & 2, 1 << (coding >> 2 & 3)
+    is_arithmetic = coding & 128
+    scale_axis, wide = (None, 0, -1)[coding >> 4 & 3], coding & 64
+    rank = reader.byte()
+    shape = [0] * (rank & 15)
+    value_streams = (1 if has_codebook else num_streams) if rank & 16 else 0
+    for i in range(len(shape)):
+        shape[i] = reader.varint()
+    size = int(np.prod(shape, dtype=np.int64))
+    kept, fillers, period = size, 0, 0
+    if is_arithmetic:
+        kept, period = reader.varint(), reader.varint()
+    elif gap_bits:
+        kept, fillers = reader.varint(), reader.varint()
+    centroids = reader.byte() + 1 if has_codebook else 0
+
+    precise = ITEM_SIZES[dtype] if scale_axis is None else 8 if wide else 4
+    item_size = 2 if as_float16 else precise
+    if rank & 64:
+        assert len(shape) > 1
+        num_lines = size // shape[0] if by_columns else shape[0]
+        stored = read_classed(reader, num_lines, size // num_lines, item_size, value_streams)
+    else:
+        stored = read_numbers(reader, centroids or kept, item_size, value_streams)
+    if scale_axis is None:
+        values = as_values(stored, dtype, as_float16)
+    else:
+        scales = read_numbers(reader, shape[scale_axis], precise, rank >> 5 & 1)
+        values = scaled_values(stored, scales, dtype, as_float16, wide)
+    if is_arithmetic:
+        negative = [stored[item_size * (i + 1) - 1] >> 7 for i in range(centroids)]
+        kinds = [True if kept and centroids > 1 else None, True if kept else None]
+        streams = read_streams(reader, 1, kinds)
+        line = size // shape[0] if len(shape) > 1 and size else size
+        line = shape[0] if by_columns and len(shape) > 1 else line
+        places = reference_arithmetic.positions(streams[1], line, size, kept, period)
+        indices = reference_arithmetic.indices(streams[0], negative, places, line, period)
+    else:
+        index_lengths = read_table(reader, centroids) if centroids > 1 and kept else None
+        gap_lengths = read_table(reader, 1 << gap_bits) if gap_bits and kept + fillers else None
+        streams = read_streams(reader, num_streams, [index_lengths, gap_lengths])
+        indices = decode_streams(index_lengths, streams[0], kept)
+        gaps = decode_streams(gap_lengths, streams[1], kept + fillers)
+        places = positions(gaps, (1 << gap_bits) - 1) if gap_bits else range(size)
+    if not has_codebook:
+        indices = range(kept)
+
+    tensor = np.zeros(size, DTYPES[dtype])
+    for place, index in zip(places, indices, strict=True):
+        if by_columns and len(shape) > 1:
+            place = place % shape[0] * (size // shape[0]) + place // shape[0]
+        if scale_axis is None:
+            tensor[place] = values[index]
+        else:
+            tensor[place] = values[np.unravel_index(place, shape)[scale_axis], index]
+    return tensor.reshape(shape)
+
+
+def read_numbers(reader, count, item_size, num_streams):
+    """Section 4: the bytes of numbers; by planes if `num_streams` is not zero."""
+    if not num_streams:
+        return reader.take(item_size * count)
+    coded, numbers = reader.byte(), bytearray(item_size * count)
+    assert 0 < coded < 1 << item_size
+    assert count
+    for plane in range(item_size):
+        if coded >> plane & 1:
+            lengths = read_table(reader, 256)
+            sizes = [reader.varint() for _ in range(num_streams)]
+            symbols = decode_streams(lengths, [reader.take(size) for size in sizes], count)
+        else:
+            symbols = reader.take(count)
+        numbers[item_size - 1 - plane :: item_size] = bytes(symbols)
+    return bytes(numbers)
+
+
+def read_classed(reader, num_lines, line_length, item_size, num_streams):
+    """Section 4: the bytes of values whose lines are of two classes."""
+    bits = Bits(reader.take((num_lines + 7) // 8))
+    classes = [bits.take(1) for _ in range(num_lines)]
+    assert bits.number >> num_lines == 0
+    lines = []
+    for line_class in (0, 1):
+        count = line_length * classes.count(line_class)
+        lines.append(Bytes(read_numbers(reader, count, item_size, num_streams)))
+    return b"".join(lines[line_class].take(item_size * line_length) for line_class in classes)
+
+
+def as_values(stored, dtype, as_float16):
+    """Section 4; patterns of a float32 stored as float16 are widened by NumPy."""
+    if as_float16:
+        return np.frombuffer(stored, "<f2").astype(np.float32).view(np.uint32)
+    return np.frombuffer(stored, DTYPES[dtype])
+
+
+def scaled_values(stored, scales, dtype, as_float16, wide):
+    """Section 4: patterns by channel and centroid."""
+    precise = "<f8" if wide else "<f4"
+    codebook = np.frombuffer(stored, "<f2" if as_float16 else precise).astype(float)
+    products = np.outer(np.frombuffer(scales, precise).astype(float), codebook)
+    if dtype == 0:
+        return products.astype(np.float32).view(np.uint32)
+    return np.rint(np.clip(products, -128, 127)).astype(np.int8).view(np.uint8)
+
+
+def read_table(reader, alphabet):
+    """Section 5: code lengths, 0 for a symbol without a code."""
+    bits = Bits(reader.data[reader.position :])
+    length, lengths = bits.take(4), []
+    while True:
+        exponent = bits.count_until(1)
+        run = (1 << exponent) + bits.take(exponent)
+        lengths += [0 if length == 13 else length] * run
+        if len(lengths) == alphabet:
+            break
+        rank = bits.count_until(0)
+        length += rank // 2 + 1 if rank % 2 == 0 else -(rank + 1) // 2
+    reader.take((bits.position + 7) // 8)
+    return lengths
+
+
+def read_streams(reader, num_streams, tables):
+    """Section 6: the streams of each table, none where there is no table."""
+    total = num_streams * sum(table is not None for table in tables)
+    sizes = [reader.varint() for _ in range(total - 1)]
+    if total:
+        sizes.append(len(reader.data) - reader.position - sum(sizes))
+    streams = [reader.take(size) for size in sizes]
+    assert reader.position == len(reader.data)
+    parts = []
+    for table in tables:
+        here = num_streams if table is not None else 0
+        parts.append(streams[:here])
+        streams = streams[here:]
+    return parts
+
+
+def decode_streams(lengths, streams, count):
+    if lengths is None:
+        return [0] * count
+    present = [symbol for symbol, length in enumerate(lengths) if length]
+    if len(present) == 1:
+        return present * count
+    codes = canonical_codes(lengths)
+    symbols, share = [], -(-count // len(streams))
+    for number, stream in enumerate(streams):
+        bits = Bits(stream)
+        for _ in range(max(0, min(count, (number + 1) * share) - number * share)):
+            code, length = 0, 0
+            while (length, code) not in codes:
+                code, length = 2 * code + bits.take(1), length + 1
+            symbols.append(codes[length, code])
+        assert (bits.position + 7) // 8 == len(stream)
+    return symbols
+
+
+def canonical_codes(lengths):
+    """Section 5: `{(length, code): symbol}`."""
+    codes, code, before = {}, -1, 0
+    for length, symbol in sorted((length, s) for s, length in enumerate(lengths) if length):
+        code = (code + 1) << (length - before) if before else 0
+        codes[length, code] = symbol
+        before = length
+    return codes
+
+
+def positions(gaps, filler):
+    assert not gaps or gaps[-1] != filler
+    position = 0
+    for gap in gaps:
+        position += gap
+        if gap < filler:
+            yield position
+            position += 1

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from support.tiny_models import mlp, sparse
+
+from keras_dc.tflite import diff, model_file
+
+
+def test_serialize_is_the_inverse_of_parse():
+    content = mlp().serialize()
+    model = model_file.parse(content)
+    assert diff.differences(mlp().model, model, names=True) == []
+    assert model_file.serialize(model) == content
+
+
+def test_constants_are_aligned_to_16_bytes_where_asked():
+    graph = mlp(sizes=(33, 7, 5))
+    weights = graph.model.buffers[1].data.tobytes()
+    for unaligned, aligned in [((), True), ((1, 2, 3, 4), False)]:
+        graph.model.buffers[2].data = graph.model.buffers[2].data[:25]
+        content = model_file.serialize(graph.model, unaligned_buffers=unaligned)
+        places = [content.find(buffer.data.tobytes()) for buffer in graph.model.buffers[1:]]
+        assert content.find(weights) % 16 == 0 or not aligned
+        assert all(place % 16 == 0 for place in places) == aligned
+
+
+def test_equal_parts_are_written_once():
+    alone = len(mlp(sizes=(8, 8)).serialize())
+    many = mlp(sizes=(8,) * 9)
+    for subgraph in many.model.subgraphs:
+        for tensor in subgraph.tensors:
+            tensor.name = None
+    constants = sum(len(buffer.data) for buffer in many.model.buffers[1:])
+    # An operator, three tensors and two buffers, without names and shapes.
+    assert len(model_file.serialize(many.model)) - constants < alone + 7 * 190
+
+
+def test_sharing_keeps_apart_what_only_looks_equal():
+    """Vectors of offsets have equal bytes in places where they mean different things."""
+    graph = mlp(sizes=(8, 8, 8))
+    graph.model.signatureDefs.append(
+        schema.SignatureDefT(
+            [schema.TensorMapT(b"other", 0)], [schema.TensorMapT(b"logits", 6)], b"other"
+        )
+    )
+    model = model_file.parse(graph.serialize())
+    assert [entry.inputs[0].name for entry in model.signatureDefs] == [b"images", b"other"]
+    assert [entry.signatureKey for entry in model.signatureDefs] == [b"serving_default", b"other"]
+
+
+def test_it_is_smaller_than_the_object_api_makes_it():
+    import flatbuffers
+
+    model = model_file.parse(mlp().serialize())
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    # The object API does not align constants, so neither does the other side.
+    compact = model_file.serialize(model, unaligned_buffers=range(len(model.buffers)))
+    assert len(compact) < len(builder.Output())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"TFL3", b"\x00" * 100, b"PK\x03\x04" + b"\x00" * 50], ids=len
+)
+def test_parse_refuses_what_is_no_model(content):
+    with pytest.raises(model_file.ModelFormatError, match="'TFL3' at byte 4"):
+        model_file.parse(content)
+
+
+def test_parse_refuses_a_model_that_is_cut_short():
+    content = mlp().serialize()
+    for size in range(8, len(content) - 16, len(content) // 40):
+        with pytest.raises(model_file.ModelFormatError, match="Received: "):
+            model_file.parse(content[:size])
+
+
+def test_parse_refuses_another_schema_version():
+    graph = mlp()
+    graph.model.version = 2
+    with pytest.raises(model_file.ModelFormatError, match="must be 3. Received: 2"):
+        model_file.parse(graph.serialize())
+
+
+def test_parse_refuses_buffers_outside_the_flatbuffer():
+    import flatbuffers
+
+    graph = mlp()
+    graph.model.buffers[1] = schema.BufferT(offset=4096, size=64)
+    builder = flatbuffers.Builder()
+    builder.Finish(graph.model.Pack(builder), b"TFL3")
+    with pytest.raises(model_file.ModelFormatError, match="over 2 GB"):
+        model_file.parse(bytes(builder.Output()))
+
+
+@pytest.mark.parametrize("place", ["buffer", "opcode", "input", "output", "graph_input"])
+def test_parse_refuses_a_model_that_points_outside_itself(place):
+    graph = mlp()
+    operator = graph.subgraph.operators[0]
+    if place == "buffer":
+        graph.subgraph.tensors[1].buffer = 99
+    elif place == "opcode":
+        operator.opcodeIndex = 99
+    elif place == "graph_input":
+        graph.subgraph.inputs = [99]
+    else:
+        setattr(operator, f"{place}s", [99])
+    with pytest.raises(model_file.ModelFormatError, match="Received: index 99"):
+        model_file.parse(graph.serialize())
+
+
+def test_operator_names():
+    codes = mlp().model.operatorCodes
+    assert model_file.operator_name(codes[0]) == "FULLY_CONNECTED"
+    custom = schema.OperatorCodeT(32, b"Mine", 1, 32)
+    assert model_file.operator_name(custom) == "Mine"
+    old = schema.OperatorCodeT(deprecatedBuiltinCode=3)
+    assert model_file.operator_name(old) == "CONV_2D"
+
+
+def test_differences_names_the_place():
+    first, second = mlp(), mlp()
+    second.model.subgraphs[0].operators[1].builtinOptions.keepNumDims = True
+    weights = sparse((300, 784), seed=0)
+    weights[0, 0] = 7
+    second.model.buffers[1].data = weights.view(np.uint8).reshape(-1)
+    found = diff.differences(first.model, second.model)
+    assert [difference.split(":")[0] for difference in found] == [
+        "model.subgraphs[0].tensors[1].buffer",
+        "model.subgraphs[0].operators[1].builtinOptions.keepNumDims",
+    ]

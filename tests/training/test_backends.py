@@ -1,0 +1,45 @@
+"""The tests of the training half, again on the other backends that are installed."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+TESTS_FOLDER = pathlib.Path(__file__).parents[1]
+TESTS = {
+    "jax": [
+        "training/test_pruning",
+        "training/test_stripping",
+        "training/test_tensorboard",
+        "training/test_training_runs",
+        "training/test_weight_sharing",
+        "wrapping/test_cloning",
+        "wrapping/test_independence",
+        "wrapping/test_kernel_wrapper",
+        "wrapping/test_layer_kinds",
+        "wrapping/test_masking",
+    ],
+    "torch": ["wrapping/test_layer_kinds", "wrapping/test_masking", "training/test_training_runs"],
+}
+
+
+@pytest.mark.parametrize("backend", TESTS)
+def test_training_on_another_backend(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    files = [str(TESTS_FOLDER / f"{name}.py") for name in TESTS[backend]]
+    # One worker, whatever runs this test: its neighbours have the other cores.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    result = subprocess.run(
+        command,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        # Where the sources do not hide the installed package.
+        cwd=TESTS_FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    assert result.returncode == 0, result.stdout[-8000:]
