@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "decoder.h"
+#include "api/recoder.h"
+#include "decode/decoder.h"
+#include "encode/scaled_encoder.h"
 #include "fake_runtime.h"
-#include "recoder.h"
-#include "scaled_encoder.h"
 
 namespace keras_dc {
 

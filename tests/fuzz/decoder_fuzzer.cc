@@ -6,12 +6,12 @@
 #include <cstring>
 #include <vector>
 
-#include "adaptive_reader.h"
-#include "blob_reader.h"
-#include "decoder.h"
-#include "format.h"
+#include "common/format.h"
+#include "decode/blob_reader.h"
+#include "decode/decoder.h"
+#include "decode/streaming/adaptive_reader.h"
+#include "decode/streaming/line_blocks.h"
 #include "keras_dc/codec.h"
-#include "line_blocks.h"
 #include "sealed_blob.h"
 
 namespace {

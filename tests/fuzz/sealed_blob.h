@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "crc32.h"
-#include "format.h"
+#include "common/crc32.h"
+#include "common/format.h"
 
 namespace keras_dc {
 

@@ -9,14 +9,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "decoder.h"
+#include "common/thread_pool.h"
+#include "decode/decoder.h"
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
-#include "kernels/aligned_vector.h"
-#include "kernels/blocked_weights.h"
+#include "kernels/forms/aligned_vector.h"
+#include "kernels/forms/blocked_weights.h"
 #include "kernels/pixel_grid.h"
-#include "kernels/thread_pool.h"
-#include "kernels/tile.h"
+#include "kernels/tile/tile.h"
 
 namespace keras_dc {
 

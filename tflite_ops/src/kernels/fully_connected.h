@@ -10,15 +10,15 @@
 #include <variant>
 #include <vector>
 
-#include "decoder.h"
+#include "common/thread_pool.h"
+#include "decode/decoder.h"
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
-#include "kernels/aligned_vector.h"
 #include "kernels/conv_2d.h"
-#include "kernels/lockstep_weights.h"
-#include "kernels/product_sums.h"
-#include "kernels/sparse_rows.h"
-#include "kernels/thread_pool.h"
+#include "kernels/forms/aligned_vector.h"
+#include "kernels/forms/lockstep_weights.h"
+#include "kernels/forms/product_sums.h"
+#include "kernels/forms/sparse_rows.h"
 
 namespace keras_dc {
 

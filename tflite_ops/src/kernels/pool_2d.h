@@ -4,10 +4,10 @@
 
 #include <cstddef>
 
-#include "kernels/isa.h"
+#include "common/isa.h"
+#include "common/thread_pool.h"
 #include "kernels/pixel_grid.h"
-#include "kernels/thread_pool.h"
-#include "kernels/tile.h"
+#include "kernels/tile/tile.h"
 
 namespace keras_dc {
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/sparse_rows.h"
-#include "kernels/tile.h"
+#include "kernels/forms/sparse_rows.h"
+#include "kernels/tile/tile.h"
 
 namespace keras_dc {
 namespace {

@@ -4,12 +4,12 @@
 
 #include <cstddef>
 
+#include "common/thread_pool.h"
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
 #include "kernels/conv_2d.h"
+#include "kernels/forms/streamed_weights.h"
 #include "kernels/fully_connected.h"
-#include "kernels/streamed_weights.h"
-#include "kernels/thread_pool.h"
 
 namespace keras_dc {
 

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/thread_pool.h"
 #include "kernels/conv_2d.h"
 #include "kernels/fully_connected.h"
-#include "kernels/thread_pool.h"
 
 namespace keras_dc {
 

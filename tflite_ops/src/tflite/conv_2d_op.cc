@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "decoder.h"
+#include "decode/decoder.h"
 #include "kernels/conv_2d.h"
 #include "kernels/streamed_layers.h"
 #include "tflite/bias.h"

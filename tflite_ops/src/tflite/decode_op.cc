@@ -5,8 +5,8 @@
 // was compressed, and computes the same bits at the same speed.
 #include <utility>
 
-#include "decoder.h"
-#include "format.h"
+#include "common/format.h"
+#include "decode/decoder.h"
 #include "tflite/op.h"
 
 namespace keras_dc {

@@ -7,7 +7,7 @@
 #include <climits>
 #include <utility>
 
-#include "decoder.h"
+#include "decode/decoder.h"
 #include "kernels/fully_connected.h"
 #include "kernels/streamed_layers.h"
 #include "tflite/bias.h"

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "common/isa.h"
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
-#include "kernels/isa.h"
 #include "tflite/blob_cache.h"
 
 namespace keras_dc {

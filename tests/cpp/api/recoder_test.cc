@@ -1,0 +1,27 @@
+#include "api/recoder.h"
+
+#include <gtest/gtest.h>
+
+#include "decode/decoder.h"
+#include "fake_runtime.h"
+
+namespace keras_dc {
+namespace {
+
+// Kept weights 1024 apart are beyond the periods that are tried. To be run with
+// AddressSanitizer.
+TEST(Recode, CountsNoPeriodBeyondTheLongest) {
+  std::vector<float> weights(3000);
+  weights[0] = weights[1023] = weights[1024] = weights[1025] = 1.0f;
+  const std::vector<uint8_t> blob = EncodeFloats(weights, {1, 3000});
+  std::vector<uint8_t> recoded;
+  ASSERT_EQ(Recode(blob.data(), blob.size(), &recoded), KDC_OK);
+  std::vector<float> decoded(weights.size());
+  ASSERT_EQ(DecodeDense(recoded.data(), recoded.size(), decoded.data(),
+                        decoded.size() * sizeof(float)),
+            KDC_OK);
+  EXPECT_EQ(decoded, weights);
+}
+
+}  // namespace
+}  // namespace keras_dc

@@ -1,0 +1,19 @@
+// From one coder to the other.
+#ifndef KERAS_DC_SRC_API_RECODER_H_
+#define KERAS_DC_SRC_API_RECODER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "keras_dc/codec.h"
+
+namespace keras_dc {
+
+// See kdc_recode.
+kdc_status Recode(const uint8_t* blob, size_t blob_size,
+                  std::vector<uint8_t>* recoded);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_API_RECODER_H_

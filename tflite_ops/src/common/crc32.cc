@@ -1,0 +1,77 @@
+#include "common/crc32.h"
+
+#include <array>
+
+#include "common/bit_stream.h"
+#include "common/cpu.h"
+
+namespace keras_dc {
+namespace {
+
+// Sixteen bytes a step: kTables[k][b] is the CRC of byte b followed by k zeros.
+constexpr int kSlices = 16;
+
+using Tables = std::array<std::array<uint32_t, 256>, kSlices>;
+
+constexpr Tables MakeTables() {
+  Tables tables{};
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    uint32_t crc = byte;
+    for (int bit = 0; bit < 8; ++bit) {
+      crc = (crc >> 1) ^ ((crc & 1) ? kCrc32Polynomial : 0);
+    }
+    tables[0][byte] = crc;
+  }
+  for (size_t slice = 1; slice < kSlices; ++slice) {
+    for (size_t byte = 0; byte < 256; ++byte) {
+      const uint32_t crc = tables[slice - 1][byte];
+      tables[slice][byte] = (crc >> 8) ^ tables[0][crc & 0xff];
+    }
+  }
+  return tables;
+}
+
+constexpr Tables kTables = MakeTables();
+
+// What `bytes` leave of a register that is `crc`.
+uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {
+  while (size >= kSlices) {
+    uint32_t words[4];
+    for (size_t i = 0; i < 4; ++i) words[i] = LoadU32(bytes + 4 * i);
+    words[0] ^= crc;
+    crc = 0;
+    for (size_t i = 0; i < 4; ++i) {
+      const size_t slice = kSlices - 1 - 4 * i;
+      crc ^= kTables[slice][words[i] & 0xff] ^
+             kTables[slice - 1][(words[i] >> 8) & 0xff] ^
+             kTables[slice - 2][(words[i] >> 16) & 0xff] ^
+             kTables[slice - 3][words[i] >> 24];
+    }
+    bytes += kSlices;
+    size -= kSlices;
+  }
+  while (size > 0) {
+    crc = (crc >> 8) ^ kTables[0][(crc ^ *bytes) & 0xff];
+    ++bytes;
+    --size;
+  }
+  return crc;
+}
+
+}  // namespace
+
+uint32_t Crc32(const uint8_t* bytes, size_t size) {
+  uint32_t crc = 0xffffffff;
+#if defined(KERAS_DC_X86_KERNELS)
+  if (UsableCpuFeatures().clmul) {
+    uint8_t folded[kSlices];
+    const size_t done = FoldClmul(bytes, size, crc, folded);
+    if (done != 0) crc = Update(0, folded, sizeof(folded));
+    bytes += done;
+    size -= done;
+  }
+#endif
+  return ~Update(crc, bytes, size);
+}
+
+}  // namespace keras_dc

@@ -1,0 +1,49 @@
+#include "common/scratch_vector.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#define KERAS_DC_HAS_MMAP
+#endif
+
+namespace keras_dc {
+
+#if defined(KERAS_DC_HAS_MMAP)
+namespace {
+
+// Less is left to the heap: a call to the system takes as long as writing it.
+constexpr size_t kMinMappedBytes = 64 * 1024;
+// The size of a large page, as a rule.
+[[maybe_unused]] constexpr size_t kLargePageBytes = 2 << 20;
+
+}  // namespace
+#endif
+
+void* AllocateScratch(size_t size_bytes) {
+#if defined(KERAS_DC_HAS_MMAP)
+  if (size_bytes >= kMinMappedBytes) {
+    void* memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+    // Far fewer first touches. A wish: nothing is lost where it is not granted.
+    if (size_bytes >= kLargePageBytes) {
+      madvise(memory, size_bytes, MADV_HUGEPAGE);
+    }
+#endif
+    return memory;
+  }
+#endif
+  return ::operator new(size_bytes);
+}
+
+void FreeScratch(void* memory, size_t size_bytes) {
+#if defined(KERAS_DC_HAS_MMAP)
+  if (size_bytes >= kMinMappedBytes) {
+    munmap(memory, size_bytes);
+    return;
+  }
+#endif
+  ::operator delete(memory);
+}
+
+}  // namespace keras_dc

@@ -1,0 +1,59 @@
+// Threads that share the work of one op.
+#ifndef KERAS_DC_SRC_COMMON_THREAD_POOL_H_
+#define KERAS_DC_SRC_COMMON_THREAD_POOL_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace keras_dc {
+
+class ThreadPool {
+ public:
+  ThreadPool() = default;
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Calls `task(item, worker)` once for each item from 0 to num_items - 1, on
+  // the calling thread (worker 0) and up to num_threads - 1 others. Threads are
+  // started when they are first needed: none for num_threads = 1. While another
+  // caller is inside, all is done on the calling thread.
+  void ParallelFor(size_t num_items, size_t num_threads,
+                   const std::function<void(size_t, size_t)>& task);
+
+  // Threads that were started.
+  size_t num_started() const { return threads_.size(); }
+
+ private:
+  void Work(size_t worker);
+  void TakeItems(size_t worker);
+
+  std::mutex caller_mutex_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable finished_;
+  std::vector<std::thread> threads_;
+  // Changed under mutex_ only; read without it by threads that wait a moment
+  // for a change before they sleep.
+  std::atomic<size_t> job_{0};
+  std::atomic<size_t> num_working_{0};
+  // Guarded by mutex_; a job's task and sizes stay put while a thread is at
+  // work on it.
+  size_t num_wanted_ = 0;
+  bool stop_ = false;
+  // Whether threads may still join in the job.
+  bool is_open_ = false;
+  const std::function<void(size_t, size_t)>* task_ = nullptr;
+  size_t num_items_ = 0;
+  std::atomic<size_t> next_item_{0};
+};
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_COMMON_THREAD_POOL_H_

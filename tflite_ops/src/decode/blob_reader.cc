@@ -1,0 +1,247 @@
+#include "decode/blob_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/bit_stream.h"
+#include "common/crc32.h"
+#include "common/format.h"
+
+namespace keras_dc {
+namespace {
+
+kdc_status CheckEnvelope(const uint8_t* bytes, size_t size) {
+  if (bytes == nullptr) return KDC_INVALID_ARGUMENT;
+  if (size < kMagicBytes) return KDC_TRUNCATED;
+  if (std::memcmp(bytes, kMagic, sizeof(kMagic)) != 0) return KDC_BAD_MAGIC;
+  if (bytes[sizeof(kMagic)] != kVersion) return KDC_UNSUPPORTED_VERSION;
+  if (size < kMagicBytes + kChecksumBytes) return KDC_TRUNCATED;
+  const size_t payload = size - kChecksumBytes;
+  if (Crc32(bytes, payload) != LoadU32(bytes + payload)) {
+    return KDC_BAD_CHECKSUM;
+  }
+  return KDC_OK;
+}
+
+kdc_status ReadStatus(const ByteReader& reader) {
+  if (reader.truncated()) return KDC_TRUNCATED;
+  return reader.malformed() ? KDC_BAD_HEADER : KDC_OK;
+}
+
+kdc_status ReadShape(ByteReader* reader, kdc_blob_info* info) {
+  const uint8_t rank = reader->ReadByte();
+  if ((rank & kRankMask) > KDC_MAX_RANK ||
+      (rank & ~(kRankMask | kValuePlanesBit | kScalePlanesBit |
+                kLineClassesBit)) != 0 ||
+      ((rank & kValuePlanesBit) != 0 && info->dtype == KDC_INT4) ||
+      ((rank & kScalePlanesBit) != 0 && info->scale_axis == KDC_NO_SCALE)) {
+    return KDC_BAD_HEADER;
+  }
+  info->rank = rank & kRankMask;
+  info->value_planes = (rank & kValuePlanesBit) != 0 ? 1 : 0;
+  info->scale_planes = (rank & kScalePlanesBit) != 0 ? 1 : 0;
+  info->line_classes = (rank & kLineClassesBit) != 0 ? 1 : 0;
+  uint64_t product = 1;
+  for (int i = 0; i < info->rank; ++i) {
+    const uint64_t dim = reader->ReadVarint();
+    if (dim > kMaxWeights) return KDC_TOO_LARGE;
+    if (dim != 0 && product > kMaxWeights / dim) return KDC_TOO_LARGE;
+    product *= dim;
+    info->shape[i] = static_cast<int64_t>(dim);
+  }
+  info->num_weights = static_cast<int64_t>(product);
+  return ReadStatus(*reader);
+}
+
+// FORMAT.md, 3: which dtypes may be scaled, and which forms values may take.
+bool IsStorageAllowed(const ParsedBlob& blob, uint8_t coding) {
+  const kdc_blob_info& info = blob.info;
+  if (info.scale_axis == KDC_NO_SCALE) {
+    return info.wide == 0 && (!blob.half_float || info.dtype == KDC_FLOAT32);
+  }
+  return info.scale_axis <= KDC_LAST_AXIS && (coding & kCodebookBit) != 0 &&
+         (info.dtype == KDC_FLOAT32 || info.dtype == KDC_INT8) &&
+         !(blob.half_float && info.wide != 0);
+}
+
+// FORMAT.md, 3: everything up to the codebook.
+kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
+  kdc_blob_info& info = blob->info;
+  const uint8_t layout = reader->ReadByte();
+  const uint8_t coding = reader->ReadByte();
+  info.dtype = layout & kDtypeMask;
+  info.column_major = (layout & kColumnMajorBit) != 0 ? 1 : 0;
+  info.gap_bits = layout >> kGapBitsShift;
+  blob->half_float = (coding & kHalfFloatBit) != 0;
+  info.num_streams = 1 << ((coding & kStreamsMask) >> kStreamsShift);
+  info.scale_axis = (coding & kScaleAxisMask) >> kScaleAxisShift;
+  info.wide = (coding & kWideBit) != 0 ? 1 : 0;
+  info.coder = (coding & kAdaptiveBit) != 0 ? KDC_ARITHMETIC : KDC_HUFFMAN;
+  if (reader->truncated()) return KDC_TRUNCATED;
+  if (ItemSize(info.dtype) == 0 || info.gap_bits > kMaxGapBits ||
+      !IsStorageAllowed(*blob, coding) ||
+      (blob->is_adaptive() && (info.gap_bits != 0 || info.num_streams != 1))) {
+    return KDC_BAD_HEADER;
+  }
+  const kdc_status status = ReadShape(reader, &info);
+  if (status != KDC_OK) return status;
+  if (info.scale_axis != KDC_NO_SCALE && info.rank < 2) return KDC_BAD_HEADER;
+  if (info.line_classes != 0 &&
+      (info.value_planes == 0 || info.gap_bits != 0 || blob->is_adaptive() ||
+       info.rank < 2 || info.num_weights == 0 ||
+       (coding & kCodebookBit) != 0)) {
+    return KDC_BAD_HEADER;
+  }
+  uint64_t num_kept = static_cast<uint64_t>(info.num_weights);
+  uint64_t num_fillers = 0;
+  if (info.gap_bits != 0) {
+    num_kept = reader->ReadVarint();
+    num_fillers = reader->ReadVarint();
+  } else if (blob->is_adaptive()) {
+    num_kept = reader->ReadVarint();
+    blob->period = reader->ReadVarint();
+  }
+  // Each symbol stands for one weight at least, which bounds all that is
+  // allocated by the declared shape.
+  const auto num_weights = static_cast<uint64_t>(info.num_weights);
+  if (num_kept > num_weights || num_fillers > num_weights - num_kept) {
+    return KDC_BAD_HEADER;
+  }
+  info.num_kept = static_cast<int64_t>(num_kept);
+  info.num_fillers = static_cast<int64_t>(num_fillers);
+  if ((coding & kCodebookBit) != 0) {
+    info.num_centroids = reader->ReadByte() + 1;
+  }
+  return ReadStatus(*reader);
+}
+
+// The byte counts of all streams but the last, which takes what is left.
+kdc_status ReadStreams(ByteReader* reader, ParsedBlob* blob) {
+  const auto num_streams = static_cast<size_t>(blob->info.num_streams);
+  std::vector<ByteRange*> ranges;
+  if (blob->has_indices()) blob->index_streams.resize(num_streams);
+  if (blob->has_positions()) blob->gap_streams.resize(num_streams);
+  for (ByteRange& range : blob->index_streams) ranges.push_back(&range);
+  for (ByteRange& range : blob->gap_streams) ranges.push_back(&range);
+  for (size_t i = 0; i + 1 < ranges.size(); ++i) {
+    ranges[i]->size = static_cast<size_t>(reader->ReadVarint());
+  }
+  kdc_status status = ReadStatus(*reader);
+  if (status != KDC_OK) return status;
+  const size_t body = reader->position();
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (i + 1 == ranges.size()) ranges[i]->size = reader->remaining();
+    ranges[i]->bytes = reader->ReadBytes(ranges[i]->size);
+    if (ranges[i]->bytes == nullptr) return KDC_TRUNCATED;
+  }
+  if (reader->remaining() != 0) return KDC_TRAILING_BYTES;
+  for (const ByteRange& range : blob->index_streams) {
+    blob->info.index_bytes += static_cast<int64_t>(range.size);
+  }
+  for (const ByteRange& range : blob->gap_streams) {
+    blob->info.gap_bytes += static_cast<int64_t>(range.size);
+  }
+  blob->info.header_bytes += static_cast<int64_t>(body);
+  return KDC_OK;
+}
+
+// Bytes of a stored centroid or value.
+size_t StoredItemSize(const ParsedBlob& blob) {
+  if (blob.half_float) return ItemSize(KDC_FLOAT16);
+  if (blob.info.scale_axis == KDC_NO_SCALE) return ItemSize(blob.info.dtype);
+  return blob.info.wide != 0 ? sizeof(double) : sizeof(float);
+}
+
+bool AreInt4(const ByteRange& values) {
+  return std::all_of(values.bytes, values.bytes + values.size,
+                     [](uint8_t b) { return b < 8 || b >= 0xf8; });
+}
+
+// FORMAT.md, 4: the classes of the lines; the values are divided by them.
+kdc_status ReadLineClasses(ByteReader* reader, ParsedBlob* blob) {
+  const kdc_blob_info& info = blob->info;
+  const MatrixShape matrix =
+      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
+  const auto num_lines = static_cast<size_t>(
+      info.column_major != 0 ? matrix.columns : matrix.rows);
+  ByteRange& classes = blob->line_classes;
+  classes.size = (num_lines + 7) / 8;
+  classes.bytes = reader->ReadBytes(classes.size);
+  if (classes.bytes == nullptr) return KDC_TRUNCATED;
+  BitReader bits(classes.bytes, classes.size);
+  size_t num_second = 0;
+  for (size_t i = 0; i < num_lines; ++i) num_second += bits.Read(1);
+  if (!bits.AtCleanEnd()) return KDC_BAD_HEADER;
+  StoredNumbers& second = blob->second_values;
+  second.item_size = blob->stored_values.item_size;
+  second.count = num_second * (blob->num_entries() / num_lines);
+  blob->stored_values.count -= second.count;
+  return KDC_OK;
+}
+
+// FORMAT.md, 4: the codebook or the values, and the scales.
+kdc_status ReadValues(ByteReader* reader, ParsedBlob* blob) {
+  kdc_blob_info& info = blob->info;
+  const bool has_codebook = info.num_centroids != 0;
+  StoredNumbers& values = blob->stored_values;
+  values.count = has_codebook ? static_cast<size_t>(info.num_centroids)
+                              : blob->num_entries();
+  values.item_size = StoredItemSize(*blob);
+  const size_t begin = reader->position();
+  kdc_status status = KDC_OK;
+  if (info.line_classes != 0) status = ReadLineClasses(reader, blob);
+  if (status != KDC_OK) return status;
+  const bool has_planes = info.value_planes != 0;
+  const int num_streams = has_codebook ? 1 : info.num_streams;
+  status = ReadNumbers(reader, has_planes, num_streams, &values);
+  if (status == KDC_OK && info.line_classes != 0) {
+    status = ReadNumbers(reader, has_planes, num_streams, &blob->second_values);
+  }
+  if (status != KDC_OK) return status;
+  const auto stored_bytes = static_cast<int64_t>(reader->position() - begin);
+  StoredNumbers& scales = blob->stored_scales;
+  scales.count =
+      static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
+  scales.item_size = info.wide != 0 ? sizeof(double) : sizeof(float);
+  const size_t scales_begin = reader->position();
+  status = ReadNumbers(reader, info.scale_planes != 0, 1, &scales);
+  if (status != KDC_OK) return status;
+  if (info.dtype == KDC_INT4 && !AreInt4(values.packed)) return KDC_BAD_HEADER;
+  (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_bytes;
+  info.scale_bytes = static_cast<int64_t>(reader->position() - scales_begin);
+  info.header_bytes =
+      static_cast<int64_t>(kChecksumBytes) - stored_bytes - info.scale_bytes;
+  return KDC_OK;
+}
+
+}  // namespace
+
+kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
+  kdc_status status = CheckEnvelope(bytes, size);
+  if (status != KDC_OK) return status;
+  *blob = ParsedBlob();
+  kdc_blob_info& info = blob->info;
+  ByteReader reader(bytes, size - kChecksumBytes);
+  reader.ReadBytes(kMagicBytes);
+  status = ReadHeader(&reader, blob);
+  if (status != KDC_OK) return status;
+
+  status = ReadValues(&reader, blob);
+  if (status != KDC_OK) return status;
+  const size_t tables_begin = reader.position();
+  if (blob->has_indices() && !blob->is_adaptive()) {
+    blob->index_lengths.resize(static_cast<size_t>(info.num_centroids));
+    status = ReadCodeLengths(&reader, &blob->index_lengths);
+    if (status != KDC_OK) return status;
+  }
+  if (blob->has_positions() && !blob->is_adaptive()) {
+    blob->gap_lengths.resize(size_t{1} << info.gap_bits);
+    status = ReadCodeLengths(&reader, &blob->gap_lengths);
+    if (status != KDC_OK) return status;
+  }
+  info.table_bytes = static_cast<int64_t>(reader.position() - tables_begin);
+  info.header_bytes -= info.table_bytes;
+  return ReadStreams(&reader, blob);
+}
+
+}  // namespace keras_dc

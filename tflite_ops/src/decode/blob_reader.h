@@ -1,0 +1,52 @@
+// Takes a blob apart and checks all of it but the Huffman streams (FORMAT.md, 3
+// to 7).
+#ifndef KERAS_DC_SRC_DECODE_BLOB_READER_H_
+#define KERAS_DC_SRC_DECODE_BLOB_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "common/huffman.h"
+#include "decode/number_reader.h"
+#include "decode/symbol_decoder.h"
+#include "keras_dc/codec.h"
+
+namespace keras_dc {
+
+// The parts of a blob; the byte ranges point into it.
+struct ParsedBlob {
+  kdc_blob_info info = {};
+  bool half_float = false;      // centroids or values are stored as float16
+  StoredNumbers stored_scales;  // float32 or float64, one for each channel
+  StoredNumbers stored_values;  // the codebook, or all values if there is none
+  ByteRange line_classes;  // a bit for each line, if they are of two classes
+  StoredNumbers second_values;  // then those of class 1 are here
+  CodeLengths index_lengths;    // empty if indices take no stream
+  CodeLengths gap_lengths;      // empty if there are no gap symbols
+  uint64_t period = 0;          // of the mask, for the arithmetic coder
+  std::vector<ByteRange> index_streams;
+  std::vector<ByteRange> gap_streams;
+
+  // Weights that have a cluster index or a stored value each.
+  size_t num_entries() const { return static_cast<size_t>(info.num_kept); }
+  bool is_adaptive() const { return info.coder == KDC_ARITHMETIC; }
+  bool has_indices() const {
+    return info.num_centroids > 1 && info.num_kept > 0;
+  }
+  // Gap symbols, or a mask.
+  bool has_positions() const {
+    return is_adaptive() ? info.num_kept > 0
+                         : info.gap_bits != 0 && num_gap_symbols() > 0;
+  }
+  size_t num_gap_symbols() const {
+    return static_cast<size_t>(info.num_kept + info.num_fillers);
+  }
+};
+
+// `*blob` is unspecified unless KDC_OK.
+kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_DECODE_BLOB_READER_H_

@@ -1,0 +1,115 @@
+#include "decode/number_reader.h"
+
+#include <array>
+#include <cstring>
+
+#include "common/format.h"
+
+namespace keras_dc {
+namespace {
+
+kdc_status ReadPlane(ByteReader* reader, bool is_coded, int num_streams,
+                     size_t count, BytePlane* plane) {
+  plane->streams.resize(is_coded ? static_cast<size_t>(num_streams) : 1);
+  plane->streams[0].size = count;
+  if (is_coded) {
+    plane->lengths.resize(kPlaneAlphabet);
+    const kdc_status status = ReadCodeLengths(reader, &plane->lengths);
+    if (status != KDC_OK) return status;
+    for (ByteRange& stream : plane->streams) {
+      stream.size = static_cast<size_t>(reader->ReadVarint());
+    }
+  }
+  if (reader->truncated()) return KDC_TRUNCATED;
+  if (reader->malformed()) return KDC_BAD_HEADER;
+  for (ByteRange& stream : plane->streams) {
+    stream.bytes = reader->ReadBytes(stream.size);
+    if (stream.bytes == nullptr) return KDC_TRUNCATED;
+  }
+  return KDC_OK;
+}
+
+// Fixed item sizes, so that compilers see whole numbers.
+template <size_t kItemSize>
+void Interleave(const std::vector<const uint8_t*>& planes, size_t count,
+                uint8_t* bytes) {
+  std::array<const uint8_t*, kItemSize> from;
+  for (size_t i = 0; i < kItemSize; ++i) from[i] = planes[kItemSize - 1 - i];
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t j = 0; j < kItemSize; ++j) {
+      bytes[kItemSize * i + j] = from[j][i];
+    }
+  }
+}
+
+}  // namespace
+
+kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
+                       StoredNumbers* numbers) {
+  if (!has_planes) {
+    // Divides where a product could overflow.
+    if (numbers->count > reader->remaining() / numbers->item_size) {
+      return KDC_TRUNCATED;
+    }
+    numbers->packed.size = numbers->num_bytes();
+    numbers->packed.bytes = reader->ReadBytes(numbers->packed.size);
+    if (numbers->packed.bytes == nullptr) return KDC_TRUNCATED;
+    return KDC_OK;
+  }
+  const unsigned coded = reader->ReadByte();
+  if (reader->truncated()) return KDC_TRUNCATED;
+  if (numbers->count == 0 || coded == 0 || coded >> numbers->item_size != 0) {
+    return KDC_BAD_HEADER;
+  }
+  numbers->planes.resize(numbers->item_size);
+  for (size_t i = 0; i < numbers->item_size; ++i) {
+    const kdc_status status =
+        ReadPlane(reader, (coded >> i & 1) != 0, num_streams, numbers->count,
+                  &numbers->planes[i]);
+    if (status != KDC_OK) return status;
+  }
+  return KDC_OK;
+}
+
+kdc_status UnpackNumbers(const StoredNumbers& numbers, uint8_t* bytes) {
+  if (numbers.count == 0) return KDC_OK;
+  if (numbers.planes.empty()) {
+    std::memcpy(bytes, numbers.packed.bytes, numbers.num_bytes());
+    return KDC_OK;
+  }
+  std::vector<std::vector<uint8_t>> decoded(numbers.item_size);
+  std::vector<const uint8_t*> planes;
+  for (size_t i = 0; i < numbers.item_size; ++i) {
+    const BytePlane& plane = numbers.planes[i];
+    if (plane.lengths.empty()) {
+      planes.push_back(plane.streams[0].bytes);
+      continue;
+    }
+    decoded[i].resize(numbers.count);
+    const kdc_status status = DecodeSymbols(plane.lengths, plane.streams,
+                                            numbers.count, decoded[i].data());
+    if (status != KDC_OK) return status;
+    planes.push_back(decoded[i].data());
+  }
+  JoinPlanes(planes, numbers.count, bytes);
+  return KDC_OK;
+}
+
+void JoinPlanes(const std::vector<const uint8_t*>& planes, size_t count,
+                uint8_t* bytes) {
+  switch (planes.size()) {
+    case 1:
+      Interleave<1>(planes, count, bytes);
+      break;
+    case 2:
+      Interleave<2>(planes, count, bytes);
+      break;
+    case 4:
+      Interleave<4>(planes, count, bytes);
+      break;
+    default:
+      Interleave<8>(planes, count, bytes);
+  }
+}
+
+}  // namespace keras_dc

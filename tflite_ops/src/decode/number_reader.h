@@ -1,0 +1,46 @@
+// Numbers of a blob: the values or the codebook, and the scales (FORMAT.md, 4).
+#ifndef KERAS_DC_SRC_DECODE_NUMBER_READER_H_
+#define KERAS_DC_SRC_DECODE_NUMBER_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "common/bit_stream.h"
+#include "common/huffman.h"
+#include "decode/symbol_decoder.h"
+#include "keras_dc/codec.h"
+
+namespace keras_dc {
+
+// One byte of each number: as it is, or coded in streams.
+struct BytePlane {
+  CodeLengths lengths;  // empty if the bytes stand as they are, in one range
+  std::vector<ByteRange> streams;
+};
+
+// Numbers as they stand in a blob; all ranges point into it.
+struct StoredNumbers {
+  size_t count = 0;
+  size_t item_size = 1;
+  ByteRange packed;               // if there are no planes
+  std::vector<BytePlane> planes;  // that of the highest bytes first
+
+  size_t num_bytes() const { return count * item_size; }
+};
+
+// Reads where the numbers of the given shape are. With planes each coded one
+// has `num_streams` streams.
+kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
+                       StoredNumbers* numbers);
+
+// Writes the numbers, `num_bytes()` in all, one behind the other.
+kdc_status UnpackNumbers(const StoredNumbers& numbers, uint8_t* bytes);
+
+// Joins the bytes of `count` numbers, those of each plane apart.
+void JoinPlanes(const std::vector<const uint8_t*>& planes, size_t count,
+                uint8_t* bytes);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_DECODE_NUMBER_READER_H_

@@ -1,0 +1,103 @@
+#include "decode/plane_parts.h"
+
+#include "common/bit_stream.h"
+#include "decode/symbol_reader.h"
+
+namespace keras_dc {
+
+PlaneTables MakePlaneTables(const StoredNumbers& numbers) {
+  PlaneTables tables(numbers.planes.size());
+  for (size_t i = 0; i < tables.size(); ++i) {
+    const CodeLengths& lengths = numbers.planes[i].lengths;
+    if (!lengths.empty()) tables[i].emplace(lengths, numbers.count);
+  }
+  return tables;
+}
+
+kdc_status PlaneParts::Open(const StoredNumbers& numbers,
+                            const std::vector<size_t>& firsts) {
+  firsts_ = firsts;
+  bits_.resize(numbers.planes.size());
+  for (size_t i = 0; i < bits_.size(); ++i) {
+    const BytePlane& plane = numbers.planes[i];
+    if (plane.lengths.empty()) continue;
+    const kdc_status status = FindBits(plane.lengths, plane.streams,
+                                       numbers.count, firsts, &bits_[i]);
+    if (status != KDC_OK) return status;
+  }
+  return KDC_OK;
+}
+
+kdc_status PlaneParts::Decode(const StoredNumbers& numbers,
+                              const PlaneTables& tables, size_t begin,
+                              size_t end, std::vector<uint8_t>* bytes) const {
+  const size_t first = firsts_[begin];
+  const size_t count = firsts_[end] - first;
+  std::vector<std::vector<uint8_t>> decoded(tables.size());
+  std::vector<const uint8_t*> planes;
+  std::vector<SymbolLane> lanes;
+  for (size_t i = 0; i < tables.size(); ++i) {
+    const BytePlane& plane = numbers.planes[i];
+    if (!tables[i]) {
+      planes.push_back(plane.streams[0].bytes + first);
+      continue;
+    }
+    decoded[i].resize(count);
+    lanes.clear();
+    for (size_t part = begin; part < end; ++part) {
+      AddLanes(plane.streams, numbers.count, firsts_[part], firsts_[part + 1],
+               bits_[i][part], decoded[i].data() + (firsts_[part] - first),
+               &lanes);
+    }
+    const kdc_status status = tables[i]->Run(&lanes);
+    if (status != KDC_OK) return status;
+    planes.push_back(decoded[i].data());
+  }
+  bytes->resize(count * numbers.item_size);
+  JoinPlanes(planes, count, bytes->data());
+  return KDC_OK;
+}
+
+PlaneReader::PlaneReader(const StoredNumbers& numbers)
+    : numbers_(numbers),
+      tables_(MakePlaneTables(numbers)),
+      lanes_(numbers.planes.size()) {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (!tables_[i]) continue;
+    AddLanes(numbers.planes[i].streams, numbers.count, 0, numbers.count, 0,
+             nullptr, &lanes_[i]);
+  }
+}
+
+kdc_status PlaneReader::Next(size_t count, std::vector<uint8_t>* bytes) {
+  std::vector<std::vector<uint8_t>> decoded(lanes_.size());
+  std::vector<const uint8_t*> planes;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (!tables_[i]) {
+      planes.push_back(numbers_.planes[i].streams[0].bytes + num_read_);
+      continue;
+    }
+    decoded[i].resize(count);
+    lanes_[i][0].out = decoded[i].data();
+    lanes_[i][0].out_end = decoded[i].data() + count;
+    const kdc_status status = tables_[i]->Run(&lanes_[i]);
+    if (status != KDC_OK) return status;
+    planes.push_back(decoded[i].data());
+  }
+  num_read_ += count;
+  bytes->resize(count * numbers_.item_size);
+  JoinPlanes(planes, count, bytes->data());
+  return KDC_OK;
+}
+
+bool PlaneReader::AtCleanEnd() const {
+  for (const std::vector<SymbolLane>& lanes : lanes_) {
+    if (lanes.empty()) continue;
+    BitReader reader(lanes[0].bytes, lanes[0].size);
+    reader.Seek(lanes[0].bit);
+    if (!reader.AtCleanEnd()) return false;
+  }
+  return true;
+}
+
+}  // namespace keras_dc

@@ -1,0 +1,94 @@
+// From gap symbols to positions (FORMAT.md, 4).
+#ifndef KERAS_DC_SRC_DECODE_POSITION_DECODER_H_
+#define KERAS_DC_SRC_DECODE_POSITION_DECODER_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/adaptive_model.h"
+#include "common/format.h"
+#include "common/range_coder.h"
+#include "common/scratch_vector.h"
+#include "decode/blob_reader.h"
+#include "decode/gap_walk.h"
+
+namespace keras_dc {
+
+using Gaps = ScratchVector<uint8_t>;
+
+// Decodes the gap symbols and checks that they keep as many weights as the
+// header says, end with one and stay inside the tensor, so that a walk needs no
+// checks.
+kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps);
+
+// Decodes a scan by rows to `matrix.rows + 1` row starts and the columns of the
+// entries.
+kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
+                          uint32_t* row_begin, uint32_t* columns);
+
+// WalkPositions for the arithmetic coder (FORMAT.md, 9).
+template <typename Visit>
+kdc_status WalkMask(const ParsedBlob& blob, uint64_t line_length, Visit visit) {
+  const auto num_kept = static_cast<uint64_t>(blob.info.num_kept);
+  const auto num_weights = static_cast<uint64_t>(blob.info.num_weights);
+  if (num_kept == 0) return KDC_OK;
+  MaskModel model(line_length, num_weights, num_kept, blob.period);
+  const ByteRange stream = blob.gap_streams[0];
+  RangeDecoder decoder(stream.bytes, stream.size);
+  uint64_t line = 0, offset = 0, visited = 0;
+  for (uint64_t i = 0; i < num_weights && visited < num_kept; ++i) {
+    const int is_kept = decoder.Decode(model.Predict());
+    model.Update(is_kept);
+    if (is_kept != 0) {
+      visit(line, offset);
+      ++visited;
+    }
+    if (++offset == line_length) {
+      offset = 0;
+      ++line;
+    }
+  }
+  if (visited != num_kept) return KDC_BAD_POSITION;
+  return decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
+}
+
+// Calls `visit(line, offset)` for each entry in scan order: `line` is its row
+// (or its column, in a scan by columns), of `line_length` weights, and `offset`
+// its place therein.
+template <typename Visit>
+kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
+                         Visit visit) {
+  uint64_t line = 0, offset = 0;
+  if (blob.is_adaptive()) {
+    return WalkMask(blob, line_length, visit);
+  }
+  if (blob.info.gap_bits == 0) {
+    for (size_t i = 0; i < blob.num_entries(); ++i) {
+      visit(line, offset);
+      if (++offset == line_length) {
+        offset = 0;
+        ++line;
+      }
+    }
+    return KDC_OK;
+  }
+  Gaps gaps;
+  const kdc_status status = DecodeGaps(blob, &gaps);
+  if (status != KDC_OK) return status;
+  const uint32_t filler = FillerSymbol(blob.info.gap_bits);
+  for (const uint8_t gap : gaps) {
+    offset += gap;
+    if (gap == filler) continue;
+    while (offset >= line_length) {
+      offset -= line_length;
+      ++line;
+    }
+    visit(line, offset);
+    ++offset;
+  }
+  return KDC_OK;
+}
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_DECODE_POSITION_DECODER_H_

@@ -1,0 +1,102 @@
+#include "decode/streaming/adaptive_reader.h"
+
+#include <utility>
+
+#include "common/format.h"
+#include "decode/stored_values.h"
+
+namespace keras_dc {
+
+AdaptiveReader::AdaptiveReader(const ParsedBlob& blob) : blob_(blob) {
+  const kdc_blob_info& info = blob.info;
+  const auto num_weights = static_cast<uint64_t>(info.num_weights);
+  const MatrixShape matrix = AsMatrix(info.shape, info.rank, num_weights);
+  const bool by_rows = info.column_major == 0;
+  num_lines_ = by_rows ? matrix.rows : matrix.columns;
+  line_length_ = by_rows ? matrix.columns : matrix.rows;
+}
+
+kdc_status AdaptiveReader::Open() {
+  const kdc_status unpacked = UnpackLineValues(blob_, &values_);
+  if (unpacked != KDC_OK || blob_.num_entries() == 0) return unpacked;
+  mask_model_.emplace(line_length_,
+                      static_cast<uint64_t>(blob_.info.num_weights),
+                      blob_.num_entries(), blob_.period);
+  mask_.emplace(blob_.gap_streams[0].bytes, blob_.gap_streams[0].size);
+  if (blob_.info.num_centroids == 0 && blob_.info.value_planes != 0) {
+    planes_.emplace(blob_.stored_values);
+  }
+  if (!blob_.has_indices()) return KDC_OK;
+  std::vector<uint8_t> is_negative;
+  const kdc_status status = NegativeCentroids(blob_, &is_negative);
+  if (status != KDC_OK) return status;
+  index_model_.emplace(std::move(is_negative), line_length_, blob_.period);
+  indices_.emplace(blob_.index_streams[0].bytes, blob_.index_streams[0].size);
+  return KDC_OK;
+}
+
+// FORMAT.md, 9.5.
+kdc_status AdaptiveReader::ReadIndex(uint64_t offset, uint8_t* index) {
+  if (!index_model_) {
+    *index = 0;
+    return KDC_OK;
+  }
+  index_model_->Begin(line_, offset);
+  for (int bit = 0; bit < index_model_->num_bits(); ++bit) {
+    index_model_->Update(indices_->Decode(index_model_->Predict()));
+  }
+  if (index_model_->index() >= static_cast<size_t>(blob_.info.num_centroids)) {
+    return KDC_BAD_STREAM;
+  }
+  *index = static_cast<uint8_t>(index_model_->index());
+  index_model_->End();
+  return KDC_OK;
+}
+
+kdc_status AdaptiveReader::Next(size_t num_entries, SparseTensor* lines) {
+  const size_t num_kept = blob_.num_entries();
+  const size_t first_line = line();
+  const size_t first_entry = num_read_;
+  const bool has_codebook = blob_.info.num_centroids != 0;
+  lines->dtype = static_cast<kdc_dtype>(blob_.info.dtype);
+  lines->num_columns = static_cast<int64_t>(line_length_);
+  lines->row_begin.assign(1, 0);
+  lines->columns.clear();
+  lines->indices.clear();
+  do {
+    for (uint64_t offset = 0; offset < line_length_ && num_read_ < num_kept;
+         ++offset) {
+      const int is_kept = mask_->Decode(mask_model_->Predict());
+      mask_model_->Update(is_kept);
+      if (is_kept == 0) continue;
+      ++num_read_;
+      lines->columns.push_back(static_cast<uint32_t>(offset));
+      if (!has_codebook) continue;
+      lines->indices.push_back(0);
+      const kdc_status status = ReadIndex(offset, &lines->indices.back());
+      if (status != KDC_OK) return status;
+    }
+    lines->row_begin.push_back(static_cast<uint32_t>(lines->columns.size()));
+    ++line_;
+  } while (!is_done() && lines->columns.size() < num_entries);
+  kdc_status filled = KDC_OK;
+  if (planes_) filled = planes_->Next(lines->columns.size(), &lines->values);
+  if (filled != KDC_OK) return filled;
+  if (is_done()) {
+    if (num_read_ != num_kept) return KDC_BAD_POSITION;
+    if ((mask_ && !mask_->AtCleanEnd()) ||
+        (indices_ && !indices_->AtCleanEnd()) ||
+        (planes_ && !planes_->AtCleanEnd())) {
+      return KDC_BAD_STREAM;
+    }
+  }
+  lines->num_rows = static_cast<int64_t>(line() - first_line);
+  if (planes_) {
+    AsItems(blob_, &lines->values);
+  } else {
+    FillValues(blob_, values_, first_line, first_entry, lines);
+  }
+  return KDC_OK;
+}
+
+}  // namespace keras_dc

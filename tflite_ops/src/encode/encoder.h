@@ -1,0 +1,23 @@
+// From numbers to blob. The inverse of decoder.h; the two share format.h alone.
+#ifndef KERAS_DC_SRC_ENCODE_ENCODER_H_
+#define KERAS_DC_SRC_ENCODE_ENCODER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "keras_dc/codec.h"
+
+namespace keras_dc {
+
+// Codes `values` (C order, `rank` dimensions) as the smallest blob among the
+// layouts that FORMAT.md allows: with gaps of 1 to 8 bits or without, by rows
+// or by columns, with a codebook or without.
+kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
+                  int32_t rank, std::vector<uint8_t>* blob);
+
+// The largest blob that Encode makes of such a tensor; 0 if it makes none.
+size_t EncodeBound(int64_t num_weights, int32_t dtype, int32_t rank);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_ENCODE_ENCODER_H_

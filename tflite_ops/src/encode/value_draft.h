@@ -1,0 +1,25 @@
+// Drafts of tensors whose values are stored one by one, without a codebook.
+#ifndef KERAS_DC_SRC_ENCODE_VALUE_DRAFT_H_
+#define KERAS_DC_SRC_ENCODE_VALUE_DRAFT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "common/format.h"
+#include "encode/blob_writer.h"
+
+namespace keras_dc {
+
+// Bits of values, or of a codebook's centroids, in the smaller of their forms.
+uint64_t ValueBits(const std::vector<uint32_t>& patterns, int32_t dtype);
+uint64_t CentroidBits(const std::vector<uint32_t>& patterns, int32_t dtype);
+
+// All weights without gaps, as they are or by byte planes, in one class of
+// lines or two, by rows or by columns: what is smallest.
+Draft DraftValues(const uint8_t* values, size_t num_weights, int32_t dtype,
+                  const MatrixShape& matrix, uint64_t* size_bits);
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_ENCODE_VALUE_DRAFT_H_

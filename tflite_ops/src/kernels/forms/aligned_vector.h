@@ -1,0 +1,58 @@
+// A vector whose elements begin at a cache line, as SIMD loads want them. Large
+// ones lie in huge pages where the system has some: weights are read from end
+// to end, and a processor knows the places of few small pages.
+#ifndef KERAS_DC_SRC_KERNELS_FORMS_ALIGNED_VECTOR_H_
+#define KERAS_DC_SRC_KERNELS_FORMS_ALIGNED_VECTOR_H_
+
+#include <cstddef>
+#include <new>
+#include <vector>
+
+namespace keras_dc {
+
+void* AllocateAligned(size_t size_bytes);
+// `size_bytes` must be what the memory was allocated with.
+void FreeAligned(void* memory, size_t size_bytes);
+
+// Gives the memory behind the first `used_bytes` back to the system.
+void ReleaseBehind(void* memory, size_t used_bytes, size_t size_bytes);
+
+template <typename T>
+struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <typename U>
+  AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT: a conversion
+
+  T* allocate(size_t size) {
+    if (size > static_cast<size_t>(-1) / sizeof(T)) throw std::bad_alloc();
+    return static_cast<T*>(AllocateAligned(size * sizeof(T)));
+  }
+  void deallocate(T* memory, size_t size) {
+    FreeAligned(memory, size * sizeof(T));
+  }
+
+  template <typename U>
+  bool operator==(const AlignedAllocator<U>&) const {
+    return true;
+  }
+  template <typename U>
+  bool operator!=(const AlignedAllocator<U>&) const {
+    return false;
+  }
+};
+
+template <typename T>
+using AlignedVector = std::vector<T, AlignedAllocator<T>>;
+
+// To be called when no more elements come: what was reserved for them, and
+// stands in a huge page begun, takes no memory then.
+template <typename T>
+void ReleaseSpare(AlignedVector<T>* vector) {
+  ReleaseBehind(vector->data(), vector->size() * sizeof(T),
+                vector->capacity() * sizeof(T));
+}
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_KERNELS_FORMS_ALIGNED_VECTOR_H_

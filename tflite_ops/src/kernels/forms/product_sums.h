@@ -1,0 +1,54 @@
+// A sparse matrix packed for products with one vector on any machine.
+//
+// For a block of columns, all products of an input and a centroid are made
+// first, a table that fits the first-level cache. Then a weight is one load
+// from the table and one addition: it takes neither a multiplication, nor loads
+// of an input and of a centroid.
+#ifndef KERAS_DC_SRC_KERNELS_FORMS_PRODUCT_SUMS_H_
+#define KERAS_DC_SRC_KERNELS_FORMS_PRODUCT_SUMS_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "decode/decoder.h"
+#include "kernels/forms/aligned_vector.h"
+#include "kernels/forms/blocked_weights.h"
+
+namespace keras_dc {
+
+struct ProductSums {
+  // Columns of a block.
+  static constexpr size_t kColumns = Blocking::kMaxColumns;
+
+  size_t num_columns = 0;
+  size_t num_centroids = 0;
+  // Of rows that stand together, each for one thread: every thread makes all
+  // tables.
+  std::vector<BlockedWeights> panels;
+
+  // True if there is a codebook, and the tables are little work beside the
+  // weights.
+  static bool Suits(const SparseTensor& weights);
+  // `num_panels` is the least number of panels; there may be fewer rows.
+  static ProductSums Pack(const SparseTensor& weights, size_t num_panels);
+
+  // output[row] = sum over columns of weights * input, for the rows of a panel.
+  // `table` has kColumns * num_centroids floats of scratch.
+  void Run(size_t panel, const float* input, float* table, float* output) const;
+
+  size_t size_bytes() const;
+
+  // Calls `visit(row, column, value)` for each weight.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const BlockedWeights& panel : panels) {
+      panel.ForEach([&](size_t row, size_t column, size_t, float value) {
+        visit(row, column, value);
+      });
+    }
+  }
+};
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_KERNELS_FORMS_PRODUCT_SUMS_H_

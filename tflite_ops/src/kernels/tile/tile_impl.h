@@ -1,0 +1,267 @@
+// The loops of tile.h over a SIMD type. A file for each instruction set defines
+// its `Simd` and includes this. All of it has internal linkage and uses no
+// function of the standard library: code made for one processor must never be
+// merged with that made for another.
+//
+// Simd: Vector, kLanes, kMaxOutputs, Load, Store, Broadcast, LoadUnaligned,
+// StoreUnaligned, Add, Max(a, b) = a < b ? b : a but for NaNs, MulAdd(a, b, c)
+// = a * b + c, and the transposes of kSide channels of kLanes pixels:
+//   GatherOne(pixels, channel): the channel of kLanes pixels
+//   Gather(pixels, channel, stride, panel, zeros)
+//     panel[c * stride + l] = pixels[l][channel + c]; adds 0 times each of them
+//     to `zeros`, two sums that become NaN where a value is Inf or NaN
+//   Scatter(range, sums, stride, row, pixels)
+//     pixels[l][row + r] = clamp(sums[r * stride + l]), NaNs kept, except where
+//     there is no pixel
+#ifndef KERAS_DC_SRC_KERNELS_TILE_TILE_IMPL_H_
+#define KERAS_DC_SRC_KERNELS_TILE_TILE_IMPL_H_
+
+#include <utility>
+
+#include "kernels/tile/pool_line_impl.h"
+#include "kernels/tile/tile.h"
+
+namespace keras_dc {
+namespace {
+
+constexpr size_t kLanes = Simd::kLanes;
+constexpr size_t kSide = Simd::kSide;
+
+// The tables in front of the panel.
+const uint32_t* Offsets(const float* panel) {
+  return reinterpret_cast<const uint32_t*>(panel) - 2 * Blocking::kMaxColumns;
+}
+const float* Codebook(const float* panel) {
+  return panel - Blocking::kMaxColumns;
+}
+
+// panel[c][v][lane] = inputs[v][lane][first_channel + c]; `zeros` as for
+// Gather.
+void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels,
+               typename Simd::Vector* zeros) {
+  const size_t stride = job.num_inputs * kLanes;
+  for (size_t v = 0; v < job.num_inputs; ++v) {
+    const float* const* pixels = job.inputs + v * kLanes;
+    float* to = job.panel + v * kLanes;
+    size_t c = 0;
+    for (; c + kSide <= num_channels; c += kSide) {
+      Simd::Gather(pixels, first_channel + c, stride, to + c * stride, zeros);
+    }
+    if (c < num_channels && num_channels >= kSide) {
+      // Some of them for the second time.
+      c = num_channels - kSide;
+      Simd::Gather(pixels, first_channel + c, stride, to + c * stride, zeros);
+      continue;
+    }
+    for (; c < num_channels; ++c) {
+      const float zero = 0.0f;
+      const typename Simd::Vector channel =
+          Simd::GatherOne(pixels, first_channel + c);
+      Simd::Store(to + c * stride, channel);
+      zeros[0] = Simd::MulAdd(channel, Simd::Broadcast(&zero), zeros[0]);
+    }
+  }
+}
+
+// Both kinds of weights: what a weight multiplies, and where its value is, both
+// found from the panel, so that the inner loop needs few registers. A code is
+// read into a whole register; compilers work on halves of narrower types.
+struct CodedWeights {
+  const uint16_t* codes;
+  void Skip(size_t count) { codes += count; }
+  size_t code(size_t i) const { return codes[i]; }
+  static const float* inputs(const float* panel, size_t code) {
+    return panel + Offsets(panel)[code & 0xff];
+  }
+  const float* value(const float* panel, size_t, size_t code) const {
+    return Codebook(panel) + (code >> 8);
+  }
+};
+
+struct PlainWeights {
+  const uint8_t* columns;
+  const float* values;
+  void Skip(size_t count) {
+    columns += count;
+    values += count;
+  }
+  size_t code(size_t i) const { return columns[i]; }
+  static const float* inputs(const float* panel, size_t code) {
+    return panel + Offsets(panel)[code];
+  }
+  const float* value(const float*, size_t i, size_t) const {
+    return values + i;
+  }
+};
+
+// Adds the products of one block, to the bias where it is the first: for each
+// row, one sum per output in registers. Written over the numbers 0, 1, ... of
+// the outputs, since compilers give up unrolling long loops, and then keep the
+// sums in memory; and apart from all else, for the same reason.
+template <typename Weights, size_t... kOutput>
+__attribute__((noinline)) void AddBlock(const TileJob& job,
+                                        const BlockedWeights::Block* block,
+                                        Weights weights,
+                                        std::index_sequence<kOutput...>) {
+  constexpr size_t kSize = sizeof...(kOutput) * kLanes;
+  const uint16_t* row = job.weights->rows + block[0].row;
+  const BlockedWeights::Run* runs = job.weights->runs;
+  float* all_sums = job.sums;
+  const float* panel = job.panel;
+  const bool is_first = block == job.weights->blocks;
+  weights.Skip(block[0].weight);
+  for (size_t r = block[0].run; r < block[1].run; ++r) {
+    const size_t num_weights = runs[r].num_weights;
+    for (size_t i = runs[r].num_rows; i > 0; --i) {
+      float* to = all_sums + size_t{*row} * kSize;
+      typename Simd::Vector sums[sizeof...(kOutput)];
+      if (is_first) {
+        const float zero = 0.0f;
+        const typename Simd::Vector bias =
+            Simd::Broadcast(job.bias == nullptr ? &zero : job.bias + *row);
+        ((sums[kOutput] = bias), ...);
+      } else {
+        ((sums[kOutput] = Simd::Load(to + kOutput * kLanes)), ...);
+      }
+      ++row;
+      for (size_t k = 0; k < num_weights; ++k) {
+        const size_t code = weights.code(k);
+        const float* from = weights.inputs(panel, code);
+        const typename Simd::Vector value =
+            Simd::Broadcast(weights.value(panel, k, code));
+        ((sums[kOutput] = Simd::MulAdd(
+              value, Simd::Load(from + kOutput * kLanes), sums[kOutput])),
+         ...);
+      }
+      (Simd::Store(to + kOutput * kLanes, sums[kOutput]), ...);
+      weights.Skip(num_weights);
+    }
+  }
+}
+
+void CopyTable(const void* from, size_t size_bytes, float* to) {
+  __builtin_memcpy(to, from, size_bytes);
+}
+
+// Offsets of one piece; the last piece has fewer columns.
+void CopyOffsets(const TileJob& job, size_t piece) {
+  const size_t first = piece * Blocking::kMaxColumns;
+  const size_t left = job.num_offsets - first;
+  CopyTable(job.offsets + first,
+            (left < Blocking::kMaxColumns ? left : Blocking::kMaxColumns) *
+                sizeof(uint32_t),
+            job.panel - 2 * Blocking::kMaxColumns);
+}
+
+template <size_t kNumOutputs>
+void AddBlocks(const TileJob& job, typename Simd::Vector* zeros) {
+  constexpr auto kOutputs = std::make_index_sequence<kNumOutputs>();
+  const TileWeights& weights = *job.weights;
+  const BlockedWeights::Block* block = weights.blocks;
+  size_t c = 0;
+  do {
+    const size_t left = weights.num_channels - c;
+    FillPanel(job, c,
+              left < weights.block_channels ? left : weights.block_channels,
+              zeros);
+    for (size_t p = 0; p < weights.num_pieces; ++p, ++block) {
+      CopyOffsets(job, p);
+      if (weights.codes != nullptr) {
+        AddBlock(job, block, CodedWeights{weights.codes}, kOutputs);
+      } else {
+        AddBlock(job, block, PlainWeights{weights.columns, weights.values},
+                 kOutputs);
+      }
+    }
+    c += weights.block_channels;
+  } while (c < weights.num_channels);
+}
+
+// outputs[v][lane][row] = clamp(sums[row][v][lane]); a vector of pixels at a
+// time, since a processor knows the pages of few.
+void WriteSums(const TileJob& job) {
+  const size_t num_rows = job.weights->num_rows;
+  const size_t stride = job.num_outputs * kLanes;
+  for (size_t i = 0; i < stride; i += kLanes) {
+    float* const* pixels = job.outputs + i;
+    const float* from = job.sums + i;
+    size_t row = 0;
+    for (; row + kSide <= num_rows; row += kSide) {
+      Simd::Scatter(job.range, from + row * stride, stride, row, pixels);
+    }
+    if (row < num_rows && num_rows >= kSide) {
+      // Some of them for the second time.
+      row = num_rows - kSide;
+      Simd::Scatter(job.range, from + row * stride, stride, row, pixels);
+      continue;
+    }
+    for (; row < num_rows; ++row) {
+      for (size_t l = 0; l < kLanes; ++l) {
+        if (pixels[l] == nullptr) continue;
+        const float sum = from[row * stride + l];
+        pixels[l][row] = sum < job.range.lowest    ? job.range.lowest
+                         : sum > job.range.highest ? job.range.highest
+                                                   : sum;
+      }
+    }
+  }
+}
+
+// Tries each number of outputs from kOutputs down to 1.
+template <size_t kOutputs>
+void Dispatch(const TileJob& job, typename Simd::Vector* zeros) {
+  if (job.num_outputs == kOutputs) {
+    AddBlocks<kOutputs>(job, zeros);
+  } else if constexpr (kOutputs > 1) {
+    Dispatch<kOutputs - 1>(job, zeros);
+  }
+}
+
+// Whether one of `size` vectors, up to four, has a NaN.
+bool HasNaN(const typename Simd::Vector* vectors, size_t size) {
+  alignas(64) float lanes[4 * kLanes];
+  for (size_t i = 0; i < size; ++i) Simd::Store(lanes + i * kLanes, vectors[i]);
+  for (size_t i = 0; i < size * kLanes; ++i) {
+    if (lanes[i] != lanes[i]) return true;
+  }
+  return false;
+}
+
+bool RunTile(const TileJob& job) {
+  const float zero = 0.0f;
+  typename Simd::Vector zeros[] = {Simd::Broadcast(&zero),
+                                   Simd::Broadcast(&zero)};
+  CopyTable(job.weights->codebook, Blocking::kMaxColumns * sizeof(float),
+            job.panel - Blocking::kMaxColumns);
+  Dispatch<Simd::kMaxOutputs>(job, zeros);
+  if (HasNaN(zeros, 2)) return false;
+  WriteSums(job);
+  return true;
+}
+
+// x * 0 is 0, but NaN for Inf and NaN, and NaNs stay in a sum.
+bool HasNonFinite(const float* values, size_t size) {
+  const float zero = 0.0f;
+  const typename Simd::Vector zeros = Simd::Broadcast(&zero);
+  typename Simd::Vector sums[] = {zeros, zeros, zeros, zeros};
+  constexpr size_t kStep = 4 * kLanes;
+  size_t i = 0;
+  for (; i + kStep <= size; i += kStep) {
+    for (size_t k = 0; k < 4; ++k) {
+      sums[k] = Simd::MulAdd(Simd::LoadUnaligned(values + i + k * kLanes),
+                             zeros, sums[k]);
+    }
+  }
+  float sum = 0.0f;
+  for (; i < size; ++i) sum += values[i] * 0.0f;
+  return sum != sum || HasNaN(sums, 4);
+}
+
+TileKernel MakeTileKernel() {
+  return {kLanes, Simd::kMaxOutputs, RunTile, HasNonFinite, RunPoolLine};
+}
+
+}  // namespace
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_KERNELS_TILE_TILE_IMPL_H_
