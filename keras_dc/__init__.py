@@ -1,51 +1,49 @@
 """Deep Compression for Keras 3: prune, share weights, convert, run.
 
-Public names are loaded at their first use: importing keras_dc imports neither
-Keras nor TensorFlow, so that a device needs neither.
+The way, in its order: `prune`, `share_weights` and `strip` train a Keras model small;
+`convert` makes a compressed `.tflite` file of it; `compress`, `expand` and `inspect` work
+on any `.tflite` file; `Interpreter` runs it. `training` has what else helps to train, and
+`errors` what can be caught.
+
+Importing keras_dc imports neither Keras nor TensorFlow: a device needs neither.
 """
 
-import importlib
-
+from keras_dc.support.lazy_names import lazy_names
 from keras_dc.wrapping.registration import register_with_keras
 
 __version__ = "0.1.0"
 
-_MODULE_OF = {
+_MODULES = {
+    "prune": "training.pruning",
+    "PruningCallback": "training.pruning",
     "PolynomialDecay": "training.schedules",
     "ConstantSparsity": "training.schedules",
-    "prune": "training.pruning",
-    "PrunedLayer": "training.pruning",
-    "PruningCallback": "training.pruning",
     "share_weights": "training.weight_sharing",
-    "SharedLayer": "training.weight_sharing",
     "WeightSharingCallback": "training.weight_sharing",
-    "CompressionTensorBoard": "training.tensorboard",
     "strip": "training.stripping",
-    "rescale_dropout": "training.dropout",
-    "sensitivity": "training.sensitivity_scan",
-    "Sensitivity": "training.sensitivity_scan",
-    "fold_batch_norm": "training.batch_norm",
     "convert": "conversion.convert",
     "compress": "compression.compress",
     "expand": "compression.compress",
     "inspect": "compression.report",
-    "Interpreter": "runtime.interpreter",
+    "Interpreter": "runtime",
     "op_library_path": "codec.library",
+    "training": "training",
+    "errors": "errors",
+}
+_MOVED = {
+    name: f"training.{name}"
+    for name in (
+        "CompressionTensorBoard",
+        "PrunedLayer",
+        "Sensitivity",
+        "SharedLayer",
+        "fold_batch_norm",
+        "rescale_dropout",
+        "sensitivity",
+    )
 }
 
-__all__ = ["__version__", *_MODULE_OF]
+__all__ = ["__version__", *_MODULES]
+__getattr__, __dir__ = lazy_names(__name__, _MODULES, moved=_MOVED)
 
-
-def __getattr__(name):
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return sorted(__all__)
-
-
-register_with_keras()
+register_with_keras(["keras_dc.training.pruning", "keras_dc.training.weight_sharing"])

@@ -1,4 +1,4 @@
-"""What may import what: the layers of the package and of the C++ sources."""
+"""What may import what, by folder: the packages of keras_dc and the C++ sources."""
 
 import ast
 import pathlib
@@ -12,75 +12,34 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_dc"
 SOURCES = ROOT / "tflite_ops" / "src"
 
-# DESIGN: a module may import those of the layers before its own, and its own layer's
-# where it comes later in this list. Training and TFLite meet in CONVERTING and in
-# `conversion` alone.
-# Both sides stand on `NUMERICS`, which knows NumPy alone.
-NUMERICS = [
-    "name_patterns",
-    "masks",
-    "initialization",
-    "intervals",
-    "clustering",
-]
-TRAINING = [
-    *NUMERICS,
-    "schedules",
-    "lookup",
-    "masking",
-    "rounding",
-    "wrapping",
-    "cloning",
-    "selection",
-    "graphs",
-    "folding",
-    "sensitivity_scan",
-    "independence",
-    "driving",
-    "mask_updates",
-    "pruning",
-    "dropout",
-    "weight_sharing",
-    "monitoring",
-    "registration",
-    "stripping",
-]
-TFLITE = [
-    "files",
-    *NUMERICS,
-    "tflite_model",
-    "tflite_diff",
-    "associated_files",
-    "ops",
-    "native",
-    "codec",
-    "product_bounds",
-    "channel_scales",
-    "known_factors",
-    "sparse_tensors",
-    "notes",
-    "negative_zeros",
-    "constants",
-    "kernels",
-    "post_training",
-    "encoding",
-    "choosing",
-    "lifting",
-    "rewriting",
-    "tidying",
-    "shannon",
-    "tables",
-    "report",
-    "compression",
-    "runtime",
-    "sample_inputs",
-    "verification",
-]
-CONVERTING = ["loading", "input_signatures", "model_factors", "tensorflow_converter"]
+# A folder may import those it names here, and what these may import. `errors` is for all.
+MAY_IMPORT = {
+    "numerics": [],
+    "support": [],
+    "tflite": [],
+    "codec": [],
+    "wrapping": ["numerics"],
+    "training": ["wrapping", "support"],
+    "compression": ["tflite", "codec", "numerics", "support"],
+    "runtime": ["tflite", "codec"],
+    "post_training": ["compression", "runtime"],
+    "conversion": ["training", "post_training"],
+}
+WITH_KERAS = ["wrapping", "training", "conversion"]
+FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "tensorflow_model_optimization", "jax", "torch"}
+
+MAY_INCLUDE = {
+    "common": ["common"],
+    "encode": ["common", "encode"],
+    "decode": ["common", "decode"],
+    "kernels": ["common", "decode/streaming", "kernels"],
+    "tflite": ["common", "decode", "kernels", "tflite"],
+    "api": ["common", "encode", "decode", "api"],
+}
 
 
 def imports_of(path):
-    """Modules of the package that a module imports, wherever in it."""
+    """Full names of the modules that a module imports, wherever in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -91,43 +50,41 @@ def imports_of(path):
     return found
 
 
-def package_imports(path):
-    parts = [name.split(".") for name in imports_of(path)]
-    return {
-        part[1]
-        for part in parts
-        if part[0] == "keras_dc" and len(part) > 1 and (PACKAGE / f"{part[1]}.py").exists()
-    }
+def all_below(folder):
+    below = MAY_IMPORT[folder]
+    return {folder, *below, *(name for each in below for name in all_below(each))}
 
 
-@pytest.mark.parametrize("layers", [TRAINING, TFLITE], ids=["training", "tflite"])
-def test_imports_run_one_way(layers):
-    for place, module in enumerate(layers):
-        allowed = set(layers[:place])
-        assert package_imports(PACKAGE / f"{module}.py") <= allowed, module
+def test_every_folder_has_its_rule():
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(MAY_IMPORT)
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", "errors"}
+    assert {path.name for path in SOURCES.iterdir()} == set(MAY_INCLUDE)
 
 
-def test_converting_stands_on_both():
-    for place, module in enumerate(CONVERTING):
-        allowed = {*TRAINING, *TFLITE, *CONVERTING[:place]}
-        assert package_imports(PACKAGE / f"{module}.py") <= allowed, module
-    for module in [*TRAINING, *TFLITE]:
-        assert not package_imports(PACKAGE / f"{module}.py") & {"conversion", *CONVERTING}, module
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_imports_run_one_way(folder):
+    for path in (PACKAGE / folder).rglob("*.py"):
+        parts = [name.split(".") for name in imports_of(path)]
+        ours = {part[1] for part in parts if part[0] == "keras_dc" and len(part) > 1}
+        # `from keras_dc import x` may name a package, a module or a public function.
+        assert ours <= all_below(folder) | {"errors"}, path
+        if folder not in WITH_KERAS:
+            assert not {part[0] for part in parts} & FRAMEWORKS, path
 
 
-def test_every_module_has_its_layer():
-    modules = {path.stem for path in PACKAGE.glob("*.py")}
-    assert modules == {"__init__", "conversion", *TRAINING, *TFLITE, *CONVERTING}
-
-
-def test_the_tflite_side_needs_no_keras_and_no_tensorflow():
-    for module in TFLITE:
-        packages = {name.split(".")[0] for name in imports_of(PACKAGE / f"{module}.py")}
-        assert not packages & {"keras", "tensorflow", "tf_keras", "tensorflow_model_optimization"}
+@pytest.mark.parametrize("folder", MAY_INCLUDE)
+def test_includes_run_one_way(folder):
+    for path in (SOURCES / folder).rglob("*.*"):
+        for name in re.findall(r'#include "([^"]+)"', path.read_text()):
+            allowed = [f"{place}/" for place in [*MAY_INCLUDE[folder], "keras_dc"]]
+            assert name.startswith(tuple(allowed)), path
+            if folder in ("encode", "decode", "kernels"):
+                assert "tflite" not in name, path
 
 
 def test_nothing_says_tf_keras():
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         assert not re.search(r"\btf\.keras\b", path.read_text()), path
 
 
@@ -143,57 +100,60 @@ def run(code):
 
 
 def test_importing_the_package_imports_no_framework():
-    heavy = "{'tensorflow', 'keras', 'jax', 'torch', 'ai_edge_litert'}"
-    assert run(f"import sys, keras_dc; print(sorted({heavy} & set(sys.modules)))") == "[]\n"
+    heavy = FRAMEWORKS | {"ai_edge_litert", "numpy"}
+    assert run(f"import sys, keras_dc; print({heavy} & set(sys.modules))") == "set()\n"
 
 
 def test_a_device_compresses_expands_and_inspects_without_a_framework():
-    code = """
+    code = f"""
 import sys
 import keras_dc as dc
 from support.tiny_models import mlp
 small = dc.compress(mlp().serialize())
 assert len(dc.expand(small)) > 10 * len(small)
 dc.Interpreter(model_content=small, runtime="litert").allocate_tensors()
-print(len(dc.inspect(small)), {"tensorflow", "keras", "jax", "torch"} & set(sys.modules))
+print(len(dc.inspect(small)), {FRAMEWORKS} & set(sys.modules))
 """
     assert run(code) == "5 set()\n"
 
 
-def test_all_public_names_exist():
+def test_the_public_names_are_the_way():
     import keras_dc
 
-    assert all(getattr(keras_dc, name) is not None for name in keras_dc.__all__)
-    assert set(keras_dc.__all__) <= set(dir(keras_dc))
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        keras_dc.nothing  # noqa: B018
+    assert dir(keras_dc) == [
+        "ConstantSparsity",
+        "Interpreter",
+        "PolynomialDecay",
+        "PruningCallback",
+        "WeightSharingCallback",
+        "__version__",
+        "compress",
+        "convert",
+        "errors",
+        "expand",
+        "inspect",
+        "op_library_path",
+        "prune",
+        "share_weights",
+        "strip",
+        "training",
+    ]
+    for space in (keras_dc, keras_dc.training):
+        assert all(getattr(space, name) is not None for name in space.__all__)
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            space.nothing  # noqa: B018
 
 
-def includes_of(path):
-    return re.findall(r'#include "([^"]+)"', path.read_text())
+def test_names_that_moved_work_with_a_warning():
+    import keras_dc
+
+    with pytest.warns(DeprecationWarning, match=r"is now keras_dc\.training\.sensitivity"):
+        assert keras_dc.sensitivity is keras_dc.training.sensitivity
 
 
-def test_encoder_and_decoder_never_include_each_other():
-    decoding = {
-        "decoder",
-        "blob_reader",
-        "position_decoder",
-        "stored_values",
-        "symbol_decoder",
-        "symbol_lanes",
-        "symbol_table",
-    }
-    encoding = {"encoder", "palette", "gap_plan"}
-    for path in SOURCES.glob("*.*"):
-        included = {pathlib.Path(name).stem for name in includes_of(path)}
-        if path.stem in decoding:
-            assert not included & encoding, path
-        if path.stem in encoding:
-            assert not included & decoding, path
+def test_all_errors_have_one_base_class():
+    from keras_dc import errors
 
-
-def test_kernels_know_nothing_of_tflite():
-    kernels = list((SOURCES / "kernels").glob("*.*"))
-    assert kernels
-    for path in kernels:
-        assert not any("tflite" in name for name in includes_of(path)), path
+    found = [value for value in vars(errors).values() if isinstance(value, type)]
+    assert len(found) == 6
+    assert all(issubclass(error, errors.KerasDcError) for error in found)

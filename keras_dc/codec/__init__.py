@@ -3,7 +3,6 @@
 from keras_dc.codec.blobs import (
     CODERS,
     BlobInfo,
-    CodecError,
     Entries,
     decode,
     decode_entries,
@@ -16,7 +15,6 @@ from keras_dc.codec.blobs import (
 __all__ = [
     "CODERS",
     "BlobInfo",
-    "CodecError",
     "Entries",
     "decode",
     "decode_entries",

@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from keras_dc.codec import library
+from keras_dc.errors import CodecError
 
 _NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8", 4: "int4"}
 # What stands in for element types that NumPy lacks.
@@ -17,10 +18,6 @@ _NUMPY_NAME_OF = {"bfloat16": "uint16", "int4": "int8"}
 CODERS = ("huffman", "arithmetic")
 _AXIS_OF = {0: None, 1: 0, 2: -1}
 _CODE_OF = {name: code for code, name in _NAME_OF.items()}
-
-
-class CodecError(ValueError):
-    """The library refused a tensor or a blob."""
 
 
 @dataclasses.dataclass(frozen=True)

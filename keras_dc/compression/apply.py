@@ -2,16 +2,13 @@
 
 import numpy as np
 
-from keras_dc import codec
+from keras_dc import codec, errors
 from keras_dc.compression import custom_ops, lifting, negative_zeros
 from keras_dc.compression.constants import TYPE_OF, pack
 from keras_dc.compression.restore_metadata import Note
+from keras_dc.errors import CompressionError
 from keras_dc.tflite import dense_and_sparse, model_file
 from keras_dc.tflite.model_file import schema, tensor_name
-
-
-class CompressionError(ValueError):
-    """A compressed model could not be expanded."""
 
 
 def fuse(model, operator, form):
@@ -151,7 +148,7 @@ class _Restorer:
             blob = b"" if data is None else data.tobytes()
             try:
                 self._decoded[buffer] = codec.decode(blob), codec.inspect(blob).dtype
-            except codec.CodecError as error:
+            except errors.CodecError as error:
                 raise CompressionError(
                     f"{name}, tensor {tensor_name(tensor)!r}: {error}"
                 ) from error

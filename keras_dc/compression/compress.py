@@ -6,12 +6,12 @@ both.
 """
 
 from keras_dc.compression import apply, custom_ops, lifting, negative_zeros, restore_metadata
-from keras_dc.compression.apply import CompressionError
 from keras_dc.compression.constants import find_constants
 from keras_dc.compression.decide import choose, fused_forms
 from keras_dc.compression.encode import encode_all
 from keras_dc.compression.float_weights import find_kernels
 from keras_dc.compression.report import names_of, report_of
+from keras_dc.errors import CompressionError
 from keras_dc.post_training.prune_and_cluster import prune_and_cluster
 from keras_dc.support import atomic_files
 from keras_dc.tflite import cleanup, model_file

@@ -6,8 +6,9 @@ import dataclasses
 import numpy as np
 
 from keras_dc.compression import custom_ops
+from keras_dc.errors import ModelFormatError
 from keras_dc.tflite import dense_and_sparse
-from keras_dc.tflite.model_file import ModelFormatError, schema, tensor_name
+from keras_dc.tflite.model_file import schema, tensor_name
 
 DTYPE_OF = {
     schema.TensorType.FLOAT32: "float32",

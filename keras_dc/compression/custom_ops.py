@@ -10,7 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_dc.tflite.model_file import ModelFormatError, builtin_code, operator_name, schema
+from keras_dc.errors import ModelFormatError
+from keras_dc.tflite.model_file import builtin_code, operator_name, schema
 
 DECODE = "KerasDcDecode"
 FULLY_CONNECTED = "KerasDcFullyConnected"

@@ -19,16 +19,13 @@ import numpy as np
 from keras_dc.compression.constants import find_constants
 from keras_dc.conversion.input_signatures import build, input_signature_of
 from keras_dc.conversion.loading import is_tf_keras
+from keras_dc.errors import ConversionError
 from keras_dc.tflite import model_file
 
 _SIGNATURE = "serving_default"
 # What a converter notes of its own model.
 _NOT_SETTINGS = ("saved_model_dir", "model_origin_framework", "target_spec")
 _NEED_OPTIMIZATIONS = ("representative_dataset", "supported_types")
-
-
-class ConversionError(RuntimeError):
-    """TensorFlow's converter refused a model."""
 
 
 def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):

@@ -17,6 +17,7 @@ from keras_dc.conversion.sample_inputs import (
     table_rows,
     user_samples,
 )
+from keras_dc.errors import VerificationError
 from keras_dc.tflite import diff, model_file
 from keras_dc.tflite.model_file import schema
 
@@ -38,10 +39,6 @@ _QUANTIZED_TYPES = (
     schema.TensorType.INT16,
 )
 _SELECT_TF_PREFIX = "Flex"
-
-
-class VerificationError(RuntimeError):
-    """A compressed model does not do what the original does."""
 
 
 def verify(original, compressed, *, inputs=None, input_names=None):

@@ -11,15 +11,13 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_dc.errors import ModelFormatError
+
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 _CONSTANT_ALIGNMENT = 16
 MAX_FILE_BYTES = 2**31 - 1
 _OFFSET_BYTES = 4
-
-
-class ModelFormatError(ValueError):
-    """The bytes are not a TFLite model that can be edited."""
 
 
 def parse(content):

@@ -1,8 +1,9 @@
 """Makes Keras know keras_dc's classes, whichever of the two is imported first.
 
-Keras loads a `.keras` file only if the module of each class in it was imported,
-and keras_dc imports no Keras on its own. So the modules that register classes are
-imported together with Keras: now if it is there, else right after its import.
+`keras.saving.load_model` finds a class only if the module that registers it was imported,
+and keras_dc must not import Keras on its own. So these modules are imported together with
+Keras: at once if Keras is there, else by an import hook right after Keras. Nothing simpler
+serves both orders of the two imports: Keras has no list of plug-ins to load.
 """
 
 import importlib
@@ -10,29 +11,29 @@ import importlib.abc
 import importlib.util
 import sys
 
-_MODULES_WITH_KERAS_CLASSES = (
-    "keras_dc.training.pruning",
-    "keras_dc.training.weight_sharing",
-)
 
+def register_with_keras(modules):
+    """Import the modules that register Keras classes, now or right after Keras.
 
-def register_with_keras():
-    """Import the modules that register Keras classes, now or when Keras comes."""
+    Args:
+        modules: list of str, full names of modules.
+    """
     if "keras" in sys.modules:
-        _import_modules()
+        _import_all(modules)
     else:
-        sys.meta_path.insert(0, _AfterKeras())
+        sys.meta_path.insert(0, _AfterKeras(modules))
 
 
-def _import_modules():
-    for module in _MODULES_WITH_KERAS_CLASSES:
+def _import_all(modules):
+    for module in modules:
         importlib.import_module(module)
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds `keras` as the others do, and appends `_import_modules` to its load."""
+    """Finds `keras` as the other finders do, and appends our imports to its load."""
 
-    def __init__(self):
+    def __init__(self, modules):
+        self._modules = modules
         self._searching = False
 
     def find_spec(self, fullname, path=None, target=None):
@@ -54,7 +55,7 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
             exec_module(module)
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
-            _import_modules()
+            _import_all(self._modules)
 
-        # On this one loader object; the class, and so every other module, stays.
+        # Set on this one loader object: its class, and so every other module, stays as it is.
         loader.exec_module = exec_then_register

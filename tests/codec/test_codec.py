@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import reference_decoder
 
-from keras_dc import codec
+from keras_dc import codec, errors
 from keras_dc.codec import library
 
 GOLDEN = pathlib.Path(__file__).parents[1].joinpath("golden")
@@ -114,7 +114,7 @@ def test_int4_values_round_trip():
         assert codec.inspect(blob).dtype == "int4"
         np.testing.assert_array_equal(codec.decode(blob), values, strict=True)
         np.testing.assert_array_equal(reference_decoder.decode(blob), bits_of(values))
-    with pytest.raises(codec.CodecError):
+    with pytest.raises(errors.CodecError):
         codec.encode(np.array([8], np.int8), dtype="int4")
 
 
@@ -166,7 +166,8 @@ def test_all_instruction_sets_code_alike(isa):
         [
             sys.executable,
             "-c",
-            "import json; from codec import test_codec as t; print(json.dumps(t.decoded_digests()))",
+            "import json; from codec import test_codec; "
+            "print(json.dumps(test_codec.decoded_digests()))",
         ],
         env={**os.environ, "KERAS_DC_ISA": isa},
         cwd=pathlib.Path(__file__).parents[1],
@@ -277,7 +278,7 @@ def test_entries_are_the_kept_weights(name):
 
 
 def test_entries_need_a_codebook():
-    with pytest.raises(codec.CodecError):
+    with pytest.raises(errors.CodecError):
         codec.decode_entries(codec.encode(ODD_TENSORS["dense_noise"]))
 
 
@@ -288,7 +289,7 @@ def test_entries_must_fit_what_they_are_written_to(name, change, tensor):
     blob = codec.encode(ODD_TENSORS[tensor])
     entries = codec.decode_entries(blob)
     out = dataclasses.replace(entries, **{name: change(getattr(entries, name))})
-    with pytest.raises(codec.CodecError, match="Received: "):
+    with pytest.raises(errors.CodecError, match="Received: "):
         codec.decode_entries(blob, out=out)
 
 
@@ -298,7 +299,7 @@ def test_entries_must_be_as_many_as_the_blob_has(step):
     entries = codec.decode_entries(blob)
     size = entries.indices.size + step
     out = codec.Entries(entries.row_begin, np.zeros(size, np.uint32), np.zeros(size, np.uint8))
-    with pytest.raises(codec.CodecError, match="status 3"):
+    with pytest.raises(errors.CodecError, match="status 3"):
         codec.decode_entries(blob, out=out)
 
 
@@ -371,7 +372,7 @@ def test_every_cut_of_a_recoded_blob_is_refused():
     blob = codec.recode(codec.encode(trained_mask()))
     body = blob[:-4]
     for size in range(20, len(body), 7):
-        with pytest.raises(codec.CodecError):
+        with pytest.raises(errors.CodecError):
             codec.decode(body[:size] + zlib.crc32(body[:size]).to_bytes(4, "little"))
 
 
@@ -392,7 +393,7 @@ def test_negative_and_odd_scales_round_trip():
 def test_a_weight_that_is_no_product_is_refused():
     values, parts = scaled((8, 30), axis=0)
     values[3, 4] = 0.123
-    with pytest.raises(codec.CodecError):
+    with pytest.raises(errors.CodecError):
         codec.encode_scaled(values, **parts)
 
 
@@ -403,7 +404,7 @@ def test_a_weight_that_is_no_product_is_refused():
 )
 def test_scaled_arguments_must_fit(change):
     values, parts = scaled((8, 30), axis=0)
-    with pytest.raises(codec.CodecError, match="expected .*Received: "):
+    with pytest.raises(errors.CodecError, match="expected .*Received: "):
         codec.encode_scaled(values, **(parts | change))
 
 
@@ -452,7 +453,7 @@ def test_golden_blobs_decode_for_ever(name):
 @pytest.mark.parametrize("path", sorted(GOLDEN_ERRORS.glob("*.blob")), ids=lambda path: path.stem)
 def test_golden_errors_are_refused_for_ever(path):
     status = int(path.stem.split("-")[0])
-    with pytest.raises(codec.CodecError, match=rf"Received: status {status}$"):
+    with pytest.raises(errors.CodecError, match=rf"Received: status {status}$"):
         codec.decode(path.read_bytes())
 
 
@@ -465,7 +466,7 @@ def test_there_is_a_golden_error_for_each_refusal():
 def test_every_cut_is_refused(name):
     blob = codec.encode(ODD_TENSORS[name])
     for size in {*range(40), *range(40, len(blob), len(blob) // 50 + 1)} - {len(blob)}:
-        with pytest.raises(codec.CodecError):
+        with pytest.raises(errors.CodecError):
             codec.decode(blob[:size])
 
 
@@ -474,7 +475,7 @@ def test_a_flipped_bit_is_refused(name):
     blob = bytearray(codec.encode(ODD_TENSORS[name]))
     for byte in range(0, len(blob), len(blob) // 100 + 1):
         blob[byte] ^= 1 << byte % 8
-        with pytest.raises(codec.CodecError):
+        with pytest.raises(errors.CodecError):
             codec.decode(bytes(blob))
         blob[byte] ^= 1 << byte % 8
 
@@ -487,7 +488,7 @@ def outcome_of_mutant(blob, mutant):
         if np.prod(codec.inspect(whole).shape, dtype=float) > 1e7:
             return "too large"
         codec.decode(whole)
-    except codec.CodecError:
+    except errors.CodecError:
         return "refused"
     return "decoded"
 
@@ -525,7 +526,7 @@ def test_threads_encode_and_decode_at_once():
     ids=["float64", "int32", "9_dimensions"],
 )
 def test_encode_refuses_what_it_cannot_code(values):
-    with pytest.raises(codec.CodecError, match="Received: dtype="):
+    with pytest.raises(errors.CodecError, match="Received: dtype="):
         codec.encode(values)
 
 

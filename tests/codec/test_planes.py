@@ -9,7 +9,7 @@ import pytest
 from codec.test_codec import bits_of, outcome_of_mutant, sparse, trained_mask
 from support import reference_decoder
 
-from keras_dc import codec
+from keras_dc import codec, errors
 from keras_dc.numerics import entropy
 
 
@@ -180,7 +180,7 @@ def test_values_with_gaps_keep_planes_when_recoded():
 def test_every_cut_of_planes_is_refused(name):
     body = codec.encode(TENSORS[name])[:-4]
     for size in range(5, len(body), 11):
-        with pytest.raises(codec.CodecError):
+        with pytest.raises(errors.CodecError):
             codec.decode(body[:size] + zlib.crc32(body[:size]).to_bytes(4, "little"))
 
 

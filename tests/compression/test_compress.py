@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support.tiny_models import Graph, conv_net, int4, mlp, sparse
 
-from keras_dc import codec
+from keras_dc import codec, errors
 from keras_dc.compression import compress, custom_ops, report
 from keras_dc.support import atomic_files
 from keras_dc.tflite import diff, model_file
@@ -287,14 +287,14 @@ def test_compress_takes_a_path(tmp_path):
 def test_compress_refuses_what_is_no_model():
     with pytest.raises(TypeError, match="Received: ndarray"):
         compress.compress(np.zeros(4, np.uint8))
-    with pytest.raises(model_file.ModelFormatError):
+    with pytest.raises(errors.ModelFormatError):
         compress.compress(b"nothing of the kind")
 
 
 def test_a_buffer_that_contradicts_its_tensor_is_refused():
     graph = mlp()
     graph.model.buffers[1].data = graph.model.buffers[1].data[:-4]
-    with pytest.raises(model_file.ModelFormatError, match=r"tensor 'w0' .*\(300, 784\)"):
+    with pytest.raises(errors.ModelFormatError, match=r"tensor 'w0' .*\(300, 784\)"):
         compress.compress(graph.serialize())
 
 
@@ -304,7 +304,7 @@ def test_expand_names_the_tensor_of_a_bad_blob():
     blob[30] ^= 1
     model.buffers[1].data = blob
     with pytest.raises(
-        compress.CompressionError, match="KerasDcFullyConnected, tensor 'w0': .*checksum"
+        errors.CompressionError, match="KerasDcFullyConnected, tensor 'w0': .*checksum"
     ):
         compress.expand(model_file.serialize(model))
 
@@ -315,7 +315,7 @@ def test_expand_refuses_a_blob_of_another_shape():
     other = np.frombuffer(codec.encode(sparse((4, 9, 4), dtype=np.int8)), np.uint8)
     model.buffers[model.subgraphs[0].tensors[index].buffer].data = other
     with pytest.raises(
-        compress.CompressionError, match=r"shaped \(4, 9, 9, 4\).*Received: \(4, 9, 4\)"
+        errors.CompressionError, match=r"shaped \(4, 9, 9, 4\).*Received: \(4, 9, 4\)"
     ):
         compress.expand(model_file.serialize(model))
 

@@ -5,6 +5,7 @@ from compression.test_sparse_constants import outputs
 from support.tiny_models import Graph, schema, sparse
 
 import keras_dc as dc
+from keras_dc import errors
 from keras_dc.compression import negative_zeros, restore_metadata
 from keras_dc.tflite import diff, model_file
 
@@ -90,7 +91,5 @@ def test_expand_refuses_channels_that_do_not_fit():
     restore_metadata.write_notes(
         model, {place: restore_metadata.Note(negative_zeros=(axis, channels[:-1]))}
     )
-    with pytest.raises(
-        dc.compression.apply.CompressionError, match="Received: there must be one bool"
-    ):
+    with pytest.raises(errors.CompressionError, match="Received: there must be one bool"):
         dc.expand(model_file.serialize(model))

@@ -8,10 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from support.tiny_models import Graph, conv_net, mlp, sparse
 
 import keras_dc as dc
-from keras_dc.codec.blobs import CodecError
-from keras_dc.compression.compress import CompressionError
+from keras_dc.errors import CodecError, CompressionError, ModelFormatError
 from keras_dc.tflite import model_file
-from keras_dc.tflite.model_file import ModelFormatError
 
 READERS = {"compress": dc.compress, "expand": dc.expand, "inspect": dc.inspect}
 

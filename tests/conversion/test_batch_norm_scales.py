@@ -101,7 +101,7 @@ def ratios(request):
     plain = sizes(dc.share_weights(prune(request.param(False), 0.85), num_clusters=32))
     pruned = prune(request.param(True), 0.85)
     kept = sizes(dc.share_weights(pruned, num_clusters=32))
-    folded = sizes(dc.share_weights(dc.fold_batch_norm(pruned), num_clusters=32))
+    folded = sizes(dc.share_weights(dc.training.fold_batch_norm(pruned), num_clusters=32))
     channels = sum(
         layer.gamma.shape[0]
         for layer in pruned.layers

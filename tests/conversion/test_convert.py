@@ -5,7 +5,8 @@ import tensorflow as tf
 from support.tiny_models import sparse
 
 import keras_dc as dc
-from keras_dc.conversion import convert, verification
+from keras_dc import errors
+from keras_dc.conversion import convert
 from keras_dc.tflite import diff, model_file
 
 
@@ -72,17 +73,17 @@ def test_a_failed_verification_leaves_no_file(flaw, request, tmp_path):
     dc.convert(model, path)
     before = path.read_bytes()
     request.getfixturevalue(flaw)
-    with pytest.raises(verification.VerificationError):
+    with pytest.raises(errors.VerificationError):
         dc.convert(model, path)
     assert path.read_bytes() == before
     path.unlink()
-    with pytest.raises(verification.VerificationError):
+    with pytest.raises(errors.VerificationError):
         dc.convert(model, path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_run_is_compared_all_the_same(lossy_coder, original, shared, tmp_path):
-    with pytest.raises(verification.VerificationError, match="expanded model must equal"):
+    with pytest.raises(errors.VerificationError, match="expanded model must equal"):
         dc.convert(shared, tmp_path / "model.tflite", verify=False)
     assert list(tmp_path.iterdir()) == []
 
@@ -217,7 +218,7 @@ def test_select_tf_ops():
     if brings_flex:
         assert dc.convert(model, **settings) == compressed
     else:
-        with pytest.raises(verification.VerificationError, match="`verify=False`.*Flex delegate"):
+        with pytest.raises(errors.VerificationError, match="`verify=False`.*Flex delegate"):
             dc.convert(model, **settings)
 
 

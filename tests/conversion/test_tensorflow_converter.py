@@ -5,7 +5,8 @@ import tensorflow as tf
 from keras import layers
 
 from keras_dc.conversion.loading import load
-from keras_dc.conversion.tensorflow_converter import ConversionError, to_tflite
+from keras_dc.conversion.tensorflow_converter import to_tflite
+from keras_dc.errors import ConversionError
 from keras_dc.tflite import model_file
 from keras_dc.tflite.model_file import schema
 

@@ -5,7 +5,8 @@ from support.tiny_models import Graph, lookup, mlp, sparse
 
 import keras_dc as dc
 from keras_dc.conversion import verification
-from keras_dc.conversion.verification import VerificationError, verify
+from keras_dc.conversion.verification import verify
+from keras_dc.errors import VerificationError
 from keras_dc.tflite import model_file
 
 RELU = schema.ActivationFunctionType.RELU

@@ -3,6 +3,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support.tiny_models import mlp, sparse
 
+from keras_dc import errors
 from keras_dc.tflite import diff, model_file
 
 
@@ -63,21 +64,21 @@ def test_it_is_smaller_than_the_object_api_makes_it():
     "content", [b"", b"TFL3", b"\x00" * 100, b"PK\x03\x04" + b"\x00" * 50], ids=len
 )
 def test_parse_refuses_what_is_no_model(content):
-    with pytest.raises(model_file.ModelFormatError, match="'TFL3' at byte 4"):
+    with pytest.raises(errors.ModelFormatError, match="'TFL3' at byte 4"):
         model_file.parse(content)
 
 
 def test_parse_refuses_a_model_that_is_cut_short():
     content = mlp().serialize()
     for size in range(8, len(content) - 16, len(content) // 40):
-        with pytest.raises(model_file.ModelFormatError, match="Received: "):
+        with pytest.raises(errors.ModelFormatError, match="Received: "):
             model_file.parse(content[:size])
 
 
 def test_parse_refuses_another_schema_version():
     graph = mlp()
     graph.model.version = 2
-    with pytest.raises(model_file.ModelFormatError, match="must be 3. Received: 2"):
+    with pytest.raises(errors.ModelFormatError, match="must be 3. Received: 2"):
         model_file.parse(graph.serialize())
 
 
@@ -88,7 +89,7 @@ def test_parse_refuses_buffers_outside_the_flatbuffer():
     graph.model.buffers[1] = schema.BufferT(offset=4096, size=64)
     builder = flatbuffers.Builder()
     builder.Finish(graph.model.Pack(builder), b"TFL3")
-    with pytest.raises(model_file.ModelFormatError, match="over 2 GB"):
+    with pytest.raises(errors.ModelFormatError, match="over 2 GB"):
         model_file.parse(bytes(builder.Output()))
 
 
@@ -104,7 +105,7 @@ def test_parse_refuses_a_model_that_points_outside_itself(place):
         graph.subgraph.inputs = [99]
     else:
         setattr(operator, f"{place}s", [99])
-    with pytest.raises(model_file.ModelFormatError, match="Received: index 99"):
+    with pytest.raises(errors.ModelFormatError, match="Received: index 99"):
         model_file.parse(graph.serialize())
 
 

@@ -31,7 +31,7 @@ def check(model, *shape, left=0):
     x = RNG.normal(size=(4, *shape)).astype(np.float32)
     randomized(model)
     before = model.get_weights()
-    folded = dc.fold_batch_norm(model)
+    folded = dc.training.fold_batch_norm(model)
     assert type(folded) is type(model)
     assert folded.name == model.name
     assert len(norms(folded)) == left
@@ -175,14 +175,14 @@ def test_subclassed_models_are_refused():
     model = Own()
     model(np.ones((1, 3), np.float32))
     with pytest.raises(ValueError, match="fold_batch_norm needs a Sequential or Functional"):
-        dc.fold_batch_norm(model)
+        dc.training.fold_batch_norm(model)
 
 
 def test_a_folded_model_keeps_its_codebook():
     model = keras.Sequential(
         [keras.Input((6, 6, 2)), layers.Conv2D(16, 3), layers.BatchNormalization()]
     )
-    shared = dc.share_weights(dc.fold_batch_norm(randomized(model)), 8)
+    shared = dc.share_weights(dc.training.fold_batch_norm(randomized(model)), 8)
     assert np.unique(dc.strip(shared).layers[0].get_weights()[0]).size == 8
 
 
@@ -208,7 +208,7 @@ def test_kernels_are_those_of_the_converter(kind):
     if kind == "conv2d":
         make = lambda bias: layers.Conv2D(16, 3, use_bias=bias)  # noqa: E731
     model = keras.Sequential([keras.Input(shape), make(False), layers.BatchNormalization()])
-    folded = dc.fold_batch_norm(randomized(model))
+    folded = dc.training.fold_batch_norm(randomized(model))
     kernel = folded.layers[0].get_weights()[0]
     if kind == "dense":
         expected = kernel.T

@@ -32,7 +32,7 @@ def test_the_rate_falls_with_the_root_of_the_kept_connections():
     )
     with_zeros(model.get_layer("a"), 16)
     with_zeros(model.get_layer("b"), 2)
-    rescaled = dc.rescale_dropout(model)
+    rescaled = dc.training.rescale_dropout(model)
     assert rates(rescaled) == pytest.approx([0.1, 0.5 * 0.5, 0.4 * 0.25])
     assert rates(model) == [0.1, 0.5, 0.4]
 
@@ -46,16 +46,18 @@ def test_a_pruned_model_is_read_by_its_masks():
     model.compile("sgd", "mse")
     x = np.ones((8, 8), np.float32)
     model.fit(x, x, verbose=0, callbacks=[dc.PruningCallback()])
-    rescaled = dc.rescale_dropout(model)
+    rescaled = dc.training.rescale_dropout(model)
     # After the merge of two branches the rate stays.
     assert sorted(rates(rescaled)) == pytest.approx([0.25, 0.25, 0.5])
-    assert sorted(rates(dc.rescale_dropout(dc.strip(model)))) == pytest.approx([0.25, 0.25, 0.5])
+    assert sorted(rates(dc.training.rescale_dropout(dc.strip(model)))) == pytest.approx(
+        [0.25, 0.25, 0.5]
+    )
 
 
 def test_the_copy_drops_at_its_new_rate():
     model = keras.Sequential([keras.Input((100,)), layers.Dense(100), layers.Dropout(0.9)])
     with_zeros(model.layers[0], 100)
-    rescaled = dc.rescale_dropout(model)
+    rescaled = dc.training.rescale_dropout(model)
     outputs = keras.ops.convert_to_numpy(rescaled(np.ones((100, 100)), training=True))
     plain = keras.ops.convert_to_numpy(rescaled(np.ones((100, 100))))
     assert np.mean((outputs == 0)[plain != 0]) == pytest.approx(0.09, abs=0.1)
@@ -63,4 +65,4 @@ def test_the_copy_drops_at_its_new_rate():
 
 def test_models_without_dropout_are_refused():
     with pytest.raises(ValueError, match="has no Dropout layer"):
-        dc.rescale_dropout(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))
+        dc.training.rescale_dropout(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))

@@ -38,7 +38,7 @@ def masks(model):
     return {
         layer.name: layer.current_masks()[0]
         for layer in model.layers
-        if isinstance(layer, dc.PrunedLayer)
+        if isinstance(layer, dc.training.PrunedLayer)
     }
 
 

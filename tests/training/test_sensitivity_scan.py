@@ -31,7 +31,7 @@ Y = X * np.array([1.0, 2.0, 3.0, 4.0], dtype=np.float32)
 
 
 def scan(**options):
-    return dc.sensitivity(
+    return dc.training.sensitivity(
         model_of_known_losses(), (X, Y), **{"sparsities": (0.8125, 0.5, 0.75)} | options
     )
 
@@ -49,7 +49,7 @@ def test_metrics_are_those_of_the_pruned_layers():
 def test_the_model_is_as_before():
     model = model_of_known_losses()
     before = model.get_weights()
-    dc.sensitivity(model, (X, Y))
+    dc.training.sensitivity(model, (X, Y))
     for old, new in zip(before, model.get_weights()):
         np.testing.assert_array_equal(old, new)
 
@@ -66,7 +66,7 @@ def test_the_model_is_as_before_after_an_error(monkeypatch):
 
     monkeypatch.setattr(model, "evaluate", fails_later)
     with pytest.raises(OSError, match="disk gone"):
-        dc.sensitivity(model, (X, Y), sparsities=(0.875, 0.9375))
+        dc.training.sensitivity(model, (X, Y), sparsities=(0.875, 0.9375))
     assert sums == [4.0, 2.0, 1.0]
     assert model.get_layer("robust").get_weights()[0].sum() == 4.0
 
@@ -83,7 +83,7 @@ def test_targets_are_what_a_tolerance_allows():
 
 
 def test_targets_stop_at_the_first_loss_that_is_too_large():
-    result = dc.Sensitivity(
+    result = dc.training.Sensitivity(
         metric="accuracy",
         higher_is_better=True,
         sparsities=(0.5, 0.7, 0.9),
@@ -102,7 +102,7 @@ def test_filters_select_layers():
 def test_data_may_be_a_dataset():
     tf = pytest.importorskip("tensorflow")
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
-    result = dc.sensitivity(model_of_known_losses(), data, sparsities=(0.75,))
+    result = dc.training.sensitivity(model_of_known_losses(), data, sparsities=(0.75,))
     assert result.values["touchy"] == pytest.approx([0.0], abs=1e-7)
 
 
@@ -142,7 +142,7 @@ def test_wrapped_layers_are_refused(wrap):
     model = wrap(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))
     model.compile(loss="mse")
     with pytest.raises(ValueError, match="must be stripped first"):
-        dc.sensitivity(model, (np.zeros((1, 3)), np.zeros((1, 2))))
+        dc.training.sensitivity(model, (np.zeros((1, 3)), np.zeros((1, 2))))
 
 
 def test_a_negative_tolerance_is_refused():

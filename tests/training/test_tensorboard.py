@@ -40,7 +40,7 @@ def events(folder):
 def test_a_pruned_model_shows_sparsities_and_masks(tmp_path):
     pytest.importorskip("tensorboard")
     pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.75, 0))
-    fit(pruned, dc.PruningCallback(), dc.CompressionTensorBoard(tmp_path))
+    fit(pruned, dc.PruningCallback(), dc.training.CompressionTensorBoard(tmp_path))
     found = events(tmp_path)
     assert sorted(found) == [
         "mask/head/kernel", "mask/hidden/kernel", "sparsity/head", "sparsity/hidden",
@@ -57,7 +57,7 @@ def test_a_pruned_model_shows_sparsities_and_masks(tmp_path):
 def test_a_shared_model_shows_entropies_and_codebooks(tmp_path):
     pytest.importorskip("tensorboard")
     shared = dc.share_weights(dense_model(), 4)
-    fit(shared, dc.CompressionTensorBoard(tmp_path, images=False))
+    fit(shared, dc.training.CompressionTensorBoard(tmp_path, images=False))
     found = events(tmp_path)
     assert sorted(found) == [
         "codebook/head/kernel", "codebook/hidden/kernel", "entropy_bits/head",
@@ -74,7 +74,7 @@ def test_a_shared_model_shows_entropies_and_codebooks(tmp_path):
 def test_without_tensorboard_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with pytest.raises(ImportError, match=r"keras-dc\[tensorboard\]"):
-        dc.CompressionTensorBoard(tmp_path)
+        dc.training.CompressionTensorBoard(tmp_path)
 
 
 def test_a_small_mask_is_shown_as_it_is():

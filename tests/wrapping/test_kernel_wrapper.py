@@ -62,11 +62,11 @@ def test_swapped_puts_the_kernel_back_after_an_error():
 
 def test_a_wrapped_layer_without_kernel_is_refused():
     with pytest.raises(ValueError, match="without kernel.*PrunedLayer.*Received: layer"):
-        dc.PrunedLayer(layers.ReLU(), dc.ConstantSparsity(0.5, 0)).build((None, 3))
+        dc.training.PrunedLayer(layers.ReLU(), dc.ConstantSparsity(0.5, 0)).build((None, 3))
 
 
 def test_an_author_may_wrap_a_layer_before_it_is_built():
-    wrapper = dc.PrunedLayer(layers.Dense(2), dc.ConstantSparsity(0.5, 0))
+    wrapper = dc.training.PrunedLayer(layers.Dense(2), dc.ConstantSparsity(0.5, 0))
     assert wrapper(np.ones((1, 3), np.float32)).shape == (1, 2)
     assert wrapper.masks[0].shape == (3, 2)
 

@@ -39,9 +39,13 @@ def test_first_and_last_layer_are_left_out_in_one_word(leave_out, names):
     model = conv_model()
     assert list(selected_layers(model, None, leave_out=leave_out)) == names
     pruned = dc.prune(model, dc.ConstantSparsity(0.5, 0), leave_out=leave_out)
-    assert [layer.name for layer in pruned.layers if isinstance(layer, dc.PrunedLayer)] == names
+    assert [
+        layer.name for layer in pruned.layers if isinstance(layer, dc.training.PrunedLayer)
+    ] == names
     shared = dc.share_weights(model, 4, leave_out=leave_out)
-    assert [layer.name for layer in shared.layers if isinstance(layer, dc.SharedLayer)] == names
+    assert [
+        layer.name for layer in shared.layers if isinstance(layer, dc.training.SharedLayer)
+    ] == names
 
 
 def test_filters_and_leave_out_together_may_select_nothing():
@@ -82,7 +86,9 @@ def test_patterns_that_find_nothing_are_refused(values, message):
 
 def test_cluster_counts_by_pattern():
     shared = dc.share_weights(conv_model(), {"conv": 7, "head": 3})
-    counts = {x.name: x.num_clusters for x in shared.layers if isinstance(x, dc.SharedLayer)}
+    counts = {
+        x.name: x.num_clusters for x in shared.layers if isinstance(x, dc.training.SharedLayer)
+    }
     assert counts == {"conv_a": 7, "conv_b": 7, "head": 3}
     kernel = dc.strip(shared).get_layer("head").get_weights()[0]
     assert np.unique(kernel).size == 3
@@ -90,7 +96,9 @@ def test_cluster_counts_by_pattern():
 
 def test_cluster_counts_of_the_paper():
     shared = dc.share_weights(conv_model(), "paper")
-    counts = [layer.num_clusters for layer in shared.layers if isinstance(layer, dc.SharedLayer)]
+    counts = [
+        layer.num_clusters for layer in shared.layers if isinstance(layer, dc.training.SharedLayer)
+    ]
     assert counts == [256, 256, 32, 32]
 
 
