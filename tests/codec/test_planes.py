@@ -2,103 +2,28 @@
 
 import dataclasses
 import itertools
-import zlib
 
 import numpy as np
 import pytest
-from codec.test_codec import bits_of, outcome_of_mutant, sparse, trained_mask
 from support import reference_decoder
+from support.blobs import PLANES_EXAMPLE, PLANES_EXAMPLE_BLOB, outcome_of_mutant, sealed
+from support.tensors import (
+    PLANE_TENSORS,
+    SCALED_ROWS,
+    bits_of,
+    half_dead,
+    noise,
+    scaled_rows,
+    trained_mask,
+)
 
 from keras_dc import codec, errors
 from keras_dc.numerics import entropy
 
 
-def noise(shape, *, dtype=np.float32, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
-
-
-def half_dead(shape, *, seed=0):
-    """float16 noise of which every other row or so is as good as zero."""
-    rng = np.random.default_rng(seed)
-    alive = rng.random(shape[0]) < 0.5
-    tiny = rng.choice(np.array([0.0, 6e-8, -6e-8]), size=shape)
-    return np.where(alive[:, None], rng.normal(size=shape), tiny).astype(np.float16)
-
-
-def half_dead_int8(shape, *, seed=0):
-    rng = np.random.default_rng(seed)
-    alive = rng.random(shape[0]) < 0.5
-    values = np.where(alive[:, None], rng.integers(-40, 40, shape), rng.integers(0, 2, shape))
-    return values.astype(np.int8)
-
-
-TENSORS = {
-    "float32": noise((50, 60)),
-    "float16": noise((50, 60), dtype=np.float16),
-    "float16_in_float32": noise((50, 60), dtype=np.float16).astype(np.float32),
-    "with_gaps": np.where(noise((60, 70), seed=1) > 0.8, noise((60, 70)), np.float32(0)),
-    "vector": noise((700,)),
-    "codebook": sparse((90, 90), density=0.4, num_centroids=250),
-    "four_streams": np.where(
-        noise((128, 130), seed=1) > 2, noise((128, 130), dtype=np.float16), np.float16(1)
-    ),
-    "dead_rows": half_dead((37, 64)),
-    "dead_columns": np.ascontiguousarray(half_dead((37, 64)).T),
-    "dead_rows_of_int8": half_dead_int8((20, 60)),
-    "dead_rows_of_float32": half_dead((37, 64)).astype(np.float32).reshape(37, 4, 4, 4),
-}
-
-
-def scaled(channels):
-    rng = np.random.default_rng(2)
-    codebook = np.array([-1.5, -0.5, 0.5, 1.5])
-    scales = rng.uniform(1, 2, channels).astype(np.float32)
-    products = rng.choice(codebook, (channels, 9)) * scales[:, None]
-    return {
-        "values": np.where(rng.random((channels, 9)) < 0.4, products, 0).astype(np.float32),
-        "codebook": codebook,
-        "scales": scales,
-        "axis": 0,
-    }
-
-
-SCALED = scaled(300)
-
-
-def bits(*parts):
-    """Bytes of a bit stream; strings have their first bit first, pairs are (number, bits)."""
-    written = [p if isinstance(p, str) else f"{p[0]:0{p[1]}b}"[::-1] for p in parts]
-    stream = "".join(written)
-    return bytes(int(stream[i : i + 8][::-1], 2) for i in range(0, len(stream), 8))
-
-
-# 1, 2, 1 and 1.5 in float16 are 3C00, 4000, 3C00 and 3E00: of the higher bytes 3C has the
-# code 0, 3E 10 and 40 11. The lower bytes stand as they are.
-HAND_MADE_VALUES = np.array([1, 2, 1, 1.5], np.float16)
-_TABLE = bits(
-    (13, 4),
-    *("000001", (60 - 32, 5)),  # 00 to 3B have no code
-    *("1" * 23 + "0", "1"),  # 12 less: 3C has 1 bit
-    *("1" * 22 + "0", "1"),  # 12 more: 3D has none
-    *("1" * 21 + "0", "1"),  # 11 less: 3E has 2 bits
-    *("1" * 20 + "0", "1"),  # 11 more: 3F has none
-    *("1" * 21 + "0", "1"),  # 11 less: 40 has 2 bits
-    *("1" * 20 + "0", "00000001", (191 - 128, 7)),  # 11 more: 41 to FF have none
-)
-_BODY = (
-    b"KDC\x01\x01\x00\x11\x04"  # float16, rank 1 by planes, 4 values
-    + b"\x01"  # the plane of the higher bytes is coded
-    + _TABLE
-    + b"\x01"  # its stream has 1 byte
-    + bits("0", "11", "0", "10")
-    + bytes(4)
-)
-HAND_MADE = _BODY + zlib.crc32(_BODY).to_bytes(4, "little")
-
-
-@pytest.mark.parametrize("name", TENSORS)
+@pytest.mark.parametrize("name", PLANE_TENSORS)
 def test_planes_round_trip(name):
-    tensor = TENSORS[name]
+    tensor = PLANE_TENSORS[name]
     blob = codec.encode(tensor)
     info = codec.inspect(blob)
     assert info.value_planes
@@ -122,9 +47,9 @@ def test_bfloat16_has_planes():
 
 
 def test_decodes_the_hand_made_planes():
-    np.testing.assert_array_equal(codec.decode(HAND_MADE), HAND_MADE_VALUES, strict=True)
-    decoded = reference_decoder.decode(HAND_MADE)
-    np.testing.assert_array_equal(decoded, HAND_MADE_VALUES.view(np.uint16), strict=True)
+    np.testing.assert_array_equal(codec.decode(PLANES_EXAMPLE_BLOB), PLANES_EXAMPLE, strict=True)
+    decoded = reference_decoder.decode(PLANES_EXAMPLE_BLOB)
+    np.testing.assert_array_equal(decoded, PLANES_EXAMPLE.view(np.uint16), strict=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -155,7 +80,7 @@ def test_what_is_dead_is_coded_apart():
 
 @pytest.mark.parametrize("channels", [300, 3000])
 def test_scales_have_planes(channels):
-    parts = scaled(channels)
+    parts = scaled_rows(channels)
     blob = codec.encode_scaled(**parts)
     info = codec.inspect(blob)
     assert (info.scale_planes, info.scale_axis) == (True, 0)
@@ -178,17 +103,19 @@ def test_values_with_gaps_keep_planes_when_recoded():
 
 @pytest.mark.parametrize("name", ["float16", "dead_columns", "with_gaps", "codebook"])
 def test_every_cut_of_planes_is_refused(name):
-    body = codec.encode(TENSORS[name])[:-4]
+    body = codec.encode(PLANE_TENSORS[name])[:-4]
     for size in range(5, len(body), 11):
         with pytest.raises(errors.CodecError):
-            codec.decode(body[:size] + zlib.crc32(body[:size]).to_bytes(4, "little"))
+            codec.decode(sealed(body[:size]))
 
 
 def test_mutated_planes_do_no_harm():
     rng = np.random.default_rng(5)
     outcomes = set()
-    blobs = [codec.encode(TENSORS[name]) for name in ("dead_rows", "dead_columns", "with_gaps")]
-    for blob, _ in itertools.product([*blobs, codec.encode_scaled(**SCALED)], range(400)):
+    blobs = [
+        codec.encode(PLANE_TENSORS[name]) for name in ("dead_rows", "dead_columns", "with_gaps")
+    ]
+    for blob, _ in itertools.product([*blobs, codec.encode_scaled(**SCALED_ROWS)], range(400)):
         mutant = np.frombuffer(blob[4:-4], np.uint8).copy()
         mutant[rng.integers(0, 60)] = rng.integers(0, 256)
         outcomes.add(outcome_of_mutant(blob, mutant))
@@ -197,7 +124,7 @@ def test_mutated_planes_do_no_harm():
 
 def test_info_tells_of_planes():
     flags = ("value_planes", "line_classes", "scale_planes")
-    info = dataclasses.asdict(codec.inspect(HAND_MADE))
+    info = dataclasses.asdict(codec.inspect(PLANES_EXAMPLE_BLOB))
     assert [info[flag] for flag in flags] == [True, False, False]
-    info = dataclasses.asdict(codec.inspect(codec.encode_scaled(**SCALED)))
+    info = dataclasses.asdict(codec.inspect(codec.encode_scaled(**SCALED_ROWS)))
     assert [info[flag] for flag in flags] == [False, False, True]

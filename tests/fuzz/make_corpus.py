@@ -1,24 +1,18 @@
-"""Write the seeds of the fuzz targets: small blobs of every kind, right and wrong.
+"""Write seeds of the fuzz targets: small blobs of every kind, and ops that read such blobs.
 
-    python tests/fuzz/make_corpus.py
+    cd tests && python -m fuzz.make_corpus FOLDER
 
-What the fuzzers themselves found worth keeping stands beside the seeds, named by its
-hash; `-merge=1` of libFuzzer adds to it.
+makes FOLDER/decoder and FOLDER/op. See README.md beside this file.
 """
 
+import argparse
 import pathlib
-import sys
 
 import numpy as np
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from codec import test_codec, test_planes
-from golden import make_golden
+from support import tensors
 
 from keras_dc import codec
 
-CORPUS = pathlib.Path(__file__).with_name("corpus")
 SMALL_BYTES = 600
 DECODE, FULLY_CONNECTED, CONV_2D = range(3)
 
@@ -30,7 +24,8 @@ def op_seed(op, dims, blob, *, bias=0, options=b""):
 
 
 def decoder_seeds():
-    for name, tensor in test_codec.ODD_TENSORS.items():
+    """`(name, blob)`; golden files and golden errors are seeds besides."""
+    for name, tensor in tensors.ODD_TENSORS.items():
         blob = codec.encode(tensor)
         if len(blob) <= SMALL_BYTES:
             yield name, blob
@@ -38,26 +33,23 @@ def decoder_seeds():
             if recoded != blob:
                 yield f"arithmetic_{name}", recoded
     for axis, dtype in [(0, np.float32), (-1, np.float32), (0, np.int8)]:
-        tensor, parts = test_codec.scaled((6, 3, 3, 5), axis=axis, dtype=dtype)
+        tensor, parts = tensors.scaled((6, 3, 3, 5), axis=axis, dtype=dtype)
         yield f"scaled_{axis}_{dtype.__name__}", codec.encode_scaled(tensor, **parts)
-    yield "by_hand", test_codec.EXAMPLE_BLOB
-    yield "planes_by_hand", test_planes.HAND_MADE
-    yield "planes_of_scales", codec.encode_scaled(**test_planes.scaled(60))
-    dead = test_planes.half_dead_int8((18, 60))
+    yield "planes_of_scales", codec.encode_scaled(**tensors.scaled_rows(60))
+    dead = tensors.half_dead_int8((18, 60))
     yield "planes_dead_rows", codec.encode(dead)
     yield "planes_dead_columns", codec.encode(np.ascontiguousarray(dead.T))
-    mask = test_codec.sparse((20, 20), density=0.3, num_centroids=1)
-    yield "planes_with_gaps", codec.encode(mask * test_planes.noise((20, 20)))
-    for name, blob in make_golden.bad_blobs().items():
-        yield name, blob
+    mask = tensors.sparse((20, 20), density=0.3, num_centroids=1)
+    yield "planes_with_gaps", codec.encode(mask * tensors.noise((20, 20)))
 
 
 def op_seeds():
-    weights = codec.encode(test_codec.sparse((5, 7), density=0.4, num_centroids=5))
-    kernel = codec.encode(test_codec.sparse((3, 2, 2, 4), density=0.4, num_centroids=5))
+    """`(name, input of op_fuzzer.cc)`: each op, with and without bias and options."""
+    weights = codec.encode(tensors.sparse((5, 7), density=0.4, num_centroids=5))
+    kernel = codec.encode(tensors.sparse((3, 2, 2, 4), density=0.4, num_centroids=5))
     vector = codec.encode(np.array([0.5, -0.25, 1, 2, 3], np.float32))
     quantized = codec.encode(
-        test_codec.sparse((3, 2, 2, 4), density=0.4, num_centroids=5, dtype=np.int8)
+        tensors.sparse((3, 2, 2, 4), density=0.4, num_centroids=5, dtype=np.int8)
     )
     yield "decode", op_seed(DECODE, (3, 2, 2, 4), kernel, options=b"\4")
     yield "decode_int8", op_seed(DECODE, (3, 2, 2, 4), quantized, bias=1, options=b"\4")
@@ -73,8 +65,11 @@ def op_seeds():
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=pathlib.Path)
+    arguments = parser.parse_args()
     for target, seeds in [("decoder", decoder_seeds()), ("op", op_seeds())]:
-        folder = CORPUS / target
+        folder = arguments.folder / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, seed in seeds:
             (folder / name).write_bytes(seed)

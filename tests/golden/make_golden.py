@@ -1,41 +1,75 @@
 """Write the golden files of format version 1 that are not there yet.
 
-    python tests/make_golden.py
+    cd tests && python -m golden.make_golden
 
-All versions of the library must decode what stands in golden/ and refuse what stands in
-golden_errors/, for ever; what the format gains adds files.
+See README.md beside this file.
 """
 
 import json
-import pathlib
-import zlib
 
 import numpy as np
-from codec import test_codec, test_planes
+from support.blobs import (
+    EXAMPLE,
+    EXAMPLE_BLOB,
+    GOLDEN,
+    GOLDEN_ERRORS,
+    PLANES_EXAMPLE,
+    PLANES_EXAMPLE_BLOB,
+    changed,
+    sealed,
+)
+from support.tensors import (
+    EIGHT_STREAMS,
+    ODD_TENSORS,
+    PLANE_TENSORS,
+    SCALED_ROWS,
+    digest,
+    scaled,
+    trained_mask,
+)
 
 from keras_dc import codec
 
-GOLDEN = [
+DIGESTS = GOLDEN / "digests.json"
+# Of the odd tensors, those that are golden as `encode` codes them, and as `recode` does.
+TENSOR_NAMES = [
     "all_zero", "one_value_everywhere", "only_the_last_kept", "scalar", "empty", "one_row",
     "vector", "256_centroids", "dense_noise", "negative_zero_and_nans", "empty_columns",
     "very_sparse", "many_streams", "conv_kernel", "float16", "int8",
 ]  # fmt: skip
+RECODED_NAMES = ["empty_columns", "negative_zero_and_nans", "one_kept"]
 
 
-def sealed(body):
-    """`body` with its checksum."""
-    return body + zlib.crc32(body).to_bytes(4, "little")
-
-
-def changed(body, position, value):
-    return body[:position] + bytes([value]) + body[position + 1 :]
+def good_blobs():
+    """By name, blobs of every kind and the tensors that they decode to."""
+    found = {name: (ODD_TENSORS[name], codec.encode(ODD_TENSORS[name])) for name in TENSOR_NAMES}
+    found["eight_streams"] = EIGHT_STREAMS, codec.encode(EIGHT_STREAMS)
+    for name, options in [
+        ("scaled_rows", {"axis": 0}),
+        ("scaled_last_axis", {"axis": -1}),
+        ("scaled_int8", {"axis": 0, "dtype": np.int8}),
+        ("scaled_wide", {"axis": 0, "precision": np.float64}),
+    ]:
+        tensor, parts = scaled((12, 5, 5, 10), **options)
+        found[name] = tensor, codec.encode_scaled(tensor, **parts)
+    recoded = {name: ODD_TENSORS[name] for name in RECODED_NAMES} | {"trained": trained_mask()}
+    for name, tensor in recoded.items():
+        found[f"arithmetic_{name}"] = tensor, codec.recode(codec.encode(tensor))
+    int4 = ODD_TENSORS["int8"] % 16 - 8
+    found["int4"] = int4, codec.encode(int4, dtype="int4")
+    found["by_hand"] = EXAMPLE, EXAMPLE_BLOB
+    for name, tensor in PLANE_TENSORS.items():
+        found[f"planes_{name}"] = tensor, codec.encode(tensor)
+    found["planes_of_scales"] = SCALED_ROWS["values"], codec.encode_scaled(**SCALED_ROWS)
+    found["planes_by_hand"] = PLANES_EXAMPLE, PLANES_EXAMPLE_BLOB
+    return found
 
 
 def bad_blobs():
     """For each refusal, blobs that are right but for one thing; keys begin with the status."""
-    body = test_codec.EXAMPLE_BLOB[:-4]
+    body = EXAMPLE_BLOB[:-4]
     shape_end, index_table, gap_table, streams = 9, 16, 17, 20
-    arithmetic = codec.recode(codec.encode(test_codec.trained_mask(20, 8)))[:-4]
+    arithmetic = codec.recode(codec.encode(trained_mask(20, 8)))[:-4]
     int4 = codec.encode(np.array([1, -8, 7], np.int8), dtype="int4")[:-4]
     raw = codec.encode(np.arange(1, 9, dtype=np.float32) / 3)[:-4]
     return _bad_planes() | {
@@ -87,9 +121,9 @@ def bad_blobs():
 
 
 def _bad_planes():
-    planes = test_planes.HAND_MADE[:-4]
+    planes = PLANES_EXAMPLE_BLOB[:-4]
     rank, coded, table, stream = 6, 8, 9, 30
-    classes = codec.encode(test_planes.TENSORS["dead_rows"])[:-4]
+    classes = codec.encode(PLANE_TENSORS["dead_rows"])[:-4]
     classes_begin = 7 + 2
     return {
         "7-no_planes": sealed(planes[:coded]),
@@ -124,43 +158,14 @@ def _bad_planes():
 
 
 def main():
-    tests = pathlib.Path(__file__).parents[1]
-    tensors = {f"v1-{name}": test_codec.ODD_TENSORS[name] for name in GOLDEN}
-    blobs = {name: codec.encode(tensor) for name, tensor in tensors.items()}
-    tensors["v1-eight_streams"] = test_codec.EIGHT_STREAMS
-    blobs["v1-eight_streams"] = codec.encode(test_codec.EIGHT_STREAMS)
-    for name, options in [
-        ("scaled_rows", {"axis": 0}),
-        ("scaled_last_axis", {"axis": -1}),
-        ("scaled_int8", {"axis": 0, "dtype": np.int8}),
-        ("scaled_wide", {"axis": 0, "precision": np.float64}),
-    ]:
-        tensor, parts = test_codec.scaled((12, 5, 5, 10), **options)
-        tensors[f"v1-{name}"] = tensor
-        blobs[f"v1-{name}"] = codec.encode_scaled(tensor, **parts)
-    for name in ["empty_columns", "negative_zero_and_nans", "one_kept"]:
-        tensors[f"v1-arithmetic_{name}"] = test_codec.ODD_TENSORS[name]
-        blobs[f"v1-arithmetic_{name}"] = codec.recode(codec.encode(test_codec.ODD_TENSORS[name]))
-    tensors["v1-arithmetic_trained"] = test_codec.trained_mask()
-    blobs["v1-arithmetic_trained"] = codec.recode(codec.encode(test_codec.trained_mask()))
-    tensors["v1-int4"] = test_codec.ODD_TENSORS["int8"] % 16 - 8
-    blobs["v1-int4"] = codec.encode(tensors["v1-int4"], dtype="int4")
-    tensors["v1-by_hand"], blobs["v1-by_hand"] = test_codec.EXAMPLE, test_codec.EXAMPLE_BLOB
-    for name, tensor in test_planes.TENSORS.items():
-        tensors[f"v1-planes_{name}"] = tensor
-        blobs[f"v1-planes_{name}"] = codec.encode(tensor)
-    tensors["v1-planes_of_scales"] = test_planes.SCALED["values"]
-    blobs["v1-planes_of_scales"] = codec.encode_scaled(**test_planes.SCALED)
-    tensors["v1-planes_by_hand"] = test_planes.HAND_MADE_VALUES
-    blobs["v1-planes_by_hand"] = test_planes.HAND_MADE
-    digests = json.loads((tests / "golden" / "digests.json").read_text())
-    for name, blob in blobs.items():
-        if name not in digests:
-            (tests / "golden" / f"{name}.blob").write_bytes(blob)
-            digests[name] = test_codec.digest(tensors[name])
-    (tests / "golden" / "digests.json").write_text(json.dumps(digests, indent=1) + "\n")
+    digests = json.loads(DIGESTS.read_text())
+    for name, (tensor, blob) in good_blobs().items():
+        if f"v1-{name}" not in digests:
+            (GOLDEN / f"v1-{name}.blob").write_bytes(blob)
+            digests[f"v1-{name}"] = digest(tensor)
+    DIGESTS.write_text(json.dumps(digests, indent=1) + "\n")
     for name, blob in bad_blobs().items():
-        path = tests / "golden_errors" / f"{name}.blob"
+        path = GOLDEN_ERRORS / f"{name}.blob"
         if not path.exists():
             path.write_bytes(blob)
 

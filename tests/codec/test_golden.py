@@ -1,0 +1,67 @@
+"""Golden blobs decode for ever, golden errors are refused for ever, and so FORMAT.md's example."""
+
+import json
+
+import numpy as np
+import pytest
+from support import reference_decoder
+from support.blobs import EXAMPLE, EXAMPLE_BLOB, GOLDEN, GOLDEN_ERRORS
+from support.tensors import digest
+
+from keras_dc import codec, errors
+
+GOLDEN_DIGESTS = json.loads((GOLDEN / "digests.json").read_text())
+
+
+def test_decodes_the_hand_made_blob():
+    np.testing.assert_array_equal(codec.decode(EXAMPLE_BLOB), EXAMPLE, strict=True)
+
+
+def test_inspects_the_hand_made_blob():
+    assert codec.inspect(EXAMPLE_BLOB) == codec.BlobInfo(
+        dtype="float32",
+        shape=(2, 8),
+        num_kept=4,
+        num_fillers=2,
+        num_centroids=2,
+        gap_bits=2,
+        column_major=False,
+        num_streams=1,
+        header_bytes=17,
+        codebook_bytes=4,
+        table_bytes=3,
+        index_bytes=1,
+        gap_bytes=2,
+        scale_axis=None,
+        wide=False,
+        scale_bytes=0,
+        coder="huffman",
+        value_planes=False,
+        line_classes=False,
+        scale_planes=False,
+    )
+
+
+@pytest.mark.parametrize("name", GOLDEN_DIGESTS)
+def test_golden_blobs_decode_for_ever(name):
+    blob = (GOLDEN / f"{name}.blob").read_bytes()
+    assert digest(codec.decode(blob)) == GOLDEN_DIGESTS[name]
+    assert digest(reference_decoder.decode(blob)) == GOLDEN_DIGESTS[name]
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN_ERRORS.glob("*.blob")), ids=lambda path: path.stem)
+def test_golden_errors_are_refused_for_ever(path):
+    status = int(path.stem.split("-")[0])
+    with pytest.raises(errors.CodecError, match=rf"Received: status {status}$"):
+        codec.decode(path.read_bytes())
+
+
+def test_there_is_a_golden_error_for_each_refusal():
+    refusals = {int(path.stem.split("-")[0]) for path in GOLDEN_ERRORS.glob("*.blob")}
+    assert refusals == set(range(4, 14))
+
+
+def test_the_documents_decoder_refuses_a_trailing_filler_too():
+    blob = (GOLDEN_ERRORS / "13-trailing_filler.blob").read_bytes()
+    with pytest.raises(AssertionError):
+        reference_decoder.decode(blob)
