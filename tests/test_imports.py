@@ -83,6 +83,13 @@ def test_includes_run_one_way(folder):
                 assert "tflite" not in name, path
 
 
+def test_no_test_imports_another():
+    """What tests share stands in tests/support/."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        names = {part for name in imports_of(path) for part in name.split(".")}
+        assert not [name for name in names if name.startswith("test_")], path
+
+
 def test_nothing_says_tf_keras():
     for path in PACKAGE.rglob("*.py"):
         assert not re.search(r"\btf\.keras\b", path.read_text()), path

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from support.inspection import outputs
 from support.tiny_models import Graph, sparse
 
 import keras_dc as dc
@@ -11,16 +12,6 @@ from keras_dc.compression import custom_ops
 from keras_dc.tflite import diff, model_file
 
 CODE = schema.BuiltinOperator
-
-
-def add(graph, name, inputs, shape, *, options=None, version=1, dtype=np.float32):
-    """One built-in op; its options have its name. Returns the tensor that it computes."""
-    y = graph.tensor(shape, f"y{len(graph.subgraph.operators)}", dtype=dtype)
-    options_type = 0
-    if options is not None:
-        options_type = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-    graph.operator(getattr(CODE, name), inputs, [y], options_type, options, version)
-    return y
 
 
 def quantize(graph, index, scales, axis=0):
@@ -37,7 +28,9 @@ def depthwise():
     kernel = graph.constant(sparse((1, 5, 5, 32), density=0.3), "kernel")
     bias = graph.constant(np.linspace(-1, 1, 32, dtype=np.float32), "bias")
     options = schema.DepthwiseConv2DOptionsT(0, 1, 1, 1)
-    graph.output(add(graph, "DEPTHWISE_CONV_2D", [x, kernel, bias], (1, 8, 8, 32), options=options))
+    graph.output(
+        graph.builtin("DEPTHWISE_CONV_2D", [x, kernel, bias], (1, 8, 8, 32), options=options)
+    )
     return graph
 
 
@@ -47,7 +40,9 @@ def transposed_convolution():
     shape = graph.constant(np.array([1, 8, 8, 16], np.int32), "shape")
     kernel = graph.constant(sparse((16, 3, 3, 8), density=0.2), "kernel")
     options = schema.TransposeConvOptionsT(0, 2, 2)
-    graph.output(add(graph, "TRANSPOSE_CONV", [shape, kernel, x], (1, 8, 8, 16), options=options))
+    graph.output(
+        graph.builtin("TRANSPOSE_CONV", [shape, kernel, x], (1, 8, 8, 16), options=options)
+    )
     return graph
 
 
@@ -57,7 +52,7 @@ def convolution_3d():
     kernel = graph.constant(sparse((2, 3, 3, 3, 16), density=0.2), "kernel")
     bias = graph.constant(np.linspace(-1, 1, 16, dtype=np.float32), "bias")
     options = schema.Conv3DOptionsT(0, 1, 1, 1, 0, 1, 1, 1)
-    graph.output(add(graph, "CONV_3D", [x, kernel, bias], (1, 4, 5, 6, 16), options=options))
+    graph.output(graph.builtin("CONV_3D", [x, kernel, bias], (1, 4, 5, 6, 16), options=options))
     return graph
 
 
@@ -66,7 +61,7 @@ def batch_matmul():
     x = graph.input((2, 7, 24))
     matrices = graph.constant(sparse((2, 24, 20), density=0.2), "matrices")
     options = schema.BatchMatMulOptionsT()
-    graph.output(add(graph, "BATCH_MATMUL", [x, matrices], (2, 7, 20), options=options))
+    graph.output(graph.builtin("BATCH_MATMUL", [x, matrices], (2, 7, 20), options=options))
     return graph
 
 
@@ -74,7 +69,7 @@ def embedding():
     graph = Graph()
     x = graph.input((6,), dtype=np.int32)
     table = graph.constant(sparse((50, 24), density=0.2), "table")
-    graph.output(add(graph, "GATHER", [table, x], (6, 24), options=schema.GatherOptionsT()))
+    graph.output(graph.builtin("GATHER", [table, x], (6, 24), options=schema.GatherOptionsT()))
     return graph
 
 
@@ -82,7 +77,7 @@ def prelu():
     graph = Graph()
     x = graph.input((1, 8, 8, 16))
     alpha = graph.constant(sparse((8, 8, 16), density=0.5), "alpha")
-    graph.output(add(graph, "PRELU", [x, alpha], (1, 8, 8, 16)))
+    graph.output(graph.builtin("PRELU", [x, alpha], (1, 8, 8, 16)))
     return graph
 
 
@@ -93,7 +88,7 @@ def int8_convolution():
     kernel = graph.constant(sparse((16, 3, 3, 8), density=0.3, dtype=np.int8), "kernel")
     bias = graph.constant(np.arange(16, dtype=np.int32) * 9, "bias")
     options = schema.Conv2DOptionsT(0, 1, 1)
-    y = add(graph, "CONV_2D", [x, kernel, bias], (1, 8, 8, 16), options=options, version=3,
+    y = graph.builtin("CONV_2D", [x, kernel, bias], (1, 8, 8, 16), options=options, version=3,
             dtype=np.int8)  # fmt: skip
     scales = np.linspace(0.01, 0.03, 16)
     for index, values in ((x, [0.5]), (kernel, scales), (bias, scales / 2), (y, [0.25])):
@@ -109,7 +104,7 @@ def int8_depthwise():
     kernel = graph.constant(sparse((1, 5, 5, 32), density=0.3, dtype=np.int8), "kernel")
     bias = graph.constant(np.arange(32, dtype=np.int32) * 9, "bias")
     options = schema.DepthwiseConv2DOptionsT(0, 1, 1, 1)
-    y = add(graph, "DEPTHWISE_CONV_2D", [x, kernel, bias], (1, 8, 8, 32), options=options,
+    y = graph.builtin("DEPTHWISE_CONV_2D", [x, kernel, bias], (1, 8, 8, 32), options=options,
             version=3, dtype=np.int8)  # fmt: skip
     scales = np.linspace(0.01, 0.03, 32)
     for index, values, axis in ((x, [0.5], 0), (kernel, scales, 3), (bias, scales / 2, 0)):
@@ -135,7 +130,7 @@ def float16_behind_dequantize():
     x = graph.input((1, 8, 8, 8))
     kernel = graph.constant(sparse((16, 3, 3, 8), density=0.2, dtype=np.float16), "kernel")
     bias = graph.constant(np.linspace(-1, 1, 16, dtype=np.float32), "bias")
-    wide = add(graph, "DEQUANTIZE", [kernel], (16, 3, 3, 8), version=3,
+    wide = graph.builtin("DEQUANTIZE", [kernel], (16, 3, 3, 8), version=3,
                options=schema.DequantizeOptionsT())  # fmt: skip
     graph.output(graph.conv_2d(x, wide, bias, shape=(1, 8, 8, 16)))
     return graph
@@ -154,14 +149,14 @@ def loop():
     graph.model.subgraphs.append(schema.SubGraphT([], [], [], [], b"condition"))
     i, x = graph.input((), "i", np.int32), graph.input((1, 64))
     limit = graph.constant(np.array(3, np.int32), "limit")
-    goes_on = add(graph, "LESS", [i, limit], (), options=schema.LessOptionsT(), dtype=np.int32)
+    goes_on = graph.builtin("LESS", [i, limit], (), options=schema.LessOptionsT(), dtype=np.int32)
     graph.subgraph.tensors[goes_on].type = schema.TensorType.BOOL
     graph.output(goes_on)
 
     graph.model.subgraphs.append(schema.SubGraphT([], [], [], [], b"body"))
     i, x = graph.input((), "i", np.int32), graph.input((1, 64))
     one = graph.constant(np.array(1, np.int32), "one")
-    following = add(graph, "ADD", [i, one], (), options=schema.AddOptionsT(), dtype=np.int32)
+    following = graph.builtin("ADD", [i, one], (), options=schema.AddOptionsT(), dtype=np.int32)
     first = graph.constant(sparse((48, 64), density=0.2), "first")
     second = graph.constant(sparse((64, 48), density=0.8, seed=1), "second")
     y = graph.fully_connected(x, first, None, activation=1)
@@ -219,31 +214,13 @@ GRAPHS = {
 }
 
 
-def feeds(interpreter):
-    """Values for each input, by its name: the runtime may order them as it likes."""
-    rng = np.random.default_rng(0)
-    made = {}
-    for detail in sorted(interpreter.get_input_details(), key=lambda detail: detail["name"]):
-        if np.issubdtype(detail["dtype"], np.floating):
-            values = rng.normal(size=detail["shape"])
-        else:
-            values = rng.integers(0, 3 if detail["shape"].size == 0 else 40, detail["shape"])
-        made[detail["index"]] = values.astype(detail["dtype"])
-    return made
-
-
-def outputs(content):
-    """What each signature computes, or the one graph where there is none."""
+def results(content):
+    """What the model computes, or where it has signatures, what each of them does."""
     interpreter = runtime.Interpreter(model_content=content, runtime="litert")
     signatures = interpreter.get_signature_list()
-    if signatures:
-        x = np.random.default_rng(0).normal(size=(1, 64)).astype(np.float32)
-        return [interpreter.get_signature_runner(name)(x=x)["y"] for name in sorted(signatures)]
-    interpreter.allocate_tensors()
-    for index, values in feeds(interpreter).items():
-        interpreter.set_tensor(index, values)
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+    x = np.random.default_rng(0).normal(size=(1, 64)).astype(np.float32)
+    runs = [interpreter.get_signature_runner(name)(x=x)["y"] for name in sorted(signatures)]
+    return runs or outputs(content)
 
 
 @pytest.mark.parametrize("build", GRAPHS, ids=lambda build: build.__name__)
@@ -255,7 +232,7 @@ def test_it_is_coded_computes_the_same_and_comes_back(build):
     assert len(compressed) < len(original)
     expanded = model_file.parse(dc.expand(compressed))
     assert diff.differences(model_file.parse(original), expanded) == []
-    for got, expected in zip(outputs(compressed), outputs(original), strict=True):
+    for got, expected in zip(results(compressed), results(original), strict=True):
         assert np.count_nonzero(expected)
         if custom_ops.FULLY_CONNECTED in GRAPHS[build]:
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)

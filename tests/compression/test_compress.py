@@ -4,20 +4,13 @@ import zipfile
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from support.inspection import operators
 from support.tiny_models import Graph, conv_net, int4, mlp, sparse
 
 from keras_dc import codec, errors
 from keras_dc.compression import compress, custom_ops, report
 from keras_dc.support import atomic_files
 from keras_dc.tflite import diff, model_file
-
-
-def operators(content):
-    model = model_file.parse(content)
-    return [
-        model_file.operator_name(model.operatorCodes[operator.opcodeIndex])
-        for operator in model.subgraphs[0].operators
-    ]
 
 
 def shared_weights():

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from compression.test_coded_ops import add
-from compression.test_sparse_constants import DENSE, add_sparse_constant, compressed
+from support.sparse_models import DENSE, add_sparse_constant, csr
 from support.tiny_models import Graph, schema, sparse
 
 import keras_dc as dc
@@ -30,16 +29,16 @@ def decoded(units):
     graph = Graph()
     table = graph.constant(sparse((units, 16), density=0.3, seed=units), "table")
     x = graph.input((6,), dtype=np.int32)
-    graph.output(add(graph, "GATHER", [table, x], (6, 16), options=schema.GatherOptionsT()))
+    graph.output(graph.builtin("GATHER", [table, x], (6, 16), options=schema.GatherOptionsT()))
     return graph
 
 
 def densified(units):
     graph = Graph()
     x = graph.input((1, 16))
-    form = SparseForm((0, 1), (), (), (DENSE, compressed(2, 3)))
+    form = SparseForm((0, 1), (), (), (DENSE, csr(2, 3)))
     stored = add_sparse_constant(graph, sparse((units, 16), density=0.3, seed=units), form, "w")
-    dense = add(graph, "DENSIFY", [stored], (units, 16), options=schema.DensifyOptionsT())
+    dense = graph.builtin("DENSIFY", [stored], (units, 16), options=schema.DensifyOptionsT())
     graph.output(graph.fully_connected(x, dense, None))
     return graph
 

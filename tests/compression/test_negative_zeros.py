@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from compression.test_coded_ops import add
-from compression.test_sparse_constants import outputs
+from support.inspection import outputs
 from support.tiny_models import Graph, schema, sparse
 
 import keras_dc as dc
@@ -75,9 +74,9 @@ def test_what_is_not_summed_keeps_its_zeros():
         graph = Graph()
         table = graph.constant(turned_round((40, 90), 0), "table")
         if name == "DIV":
-            y = add(graph, name, [graph.input((40, 90)), table], (40, 90), options=options)
+            y = graph.builtin(name, [graph.input((40, 90)), table], (40, 90), options=options)
         else:
-            y = add(graph, name, [table, graph.input((3,), dtype=np.int32)], (3, 90),
+            y = graph.builtin(name, [table, graph.input((3,), dtype=np.int32)], (3, 90),
                     options=options)  # fmt: skip
         graph.output(y)
         (row,) = dc.inspect(dc.compress(graph.serialize()))

@@ -72,6 +72,16 @@ class Graph:
             )
         )
 
+    def builtin(self, name, inputs, shape, *, options=None, version=1, dtype=np.float32):
+        """Adds a built-in op by its name in the schema; returns the tensor that it computes."""
+        y = self.tensor(shape, f"y{len(self.subgraph.operators)}", dtype=dtype)
+        options_type = 0
+        if options is not None:
+            options_type = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        code = getattr(schema.BuiltinOperator, name)
+        self.operator(code, inputs, [y], options_type, options, version)
+        return y
+
     def fully_connected(self, x, weights, bias, *, name="y", activation=0, keep_num_dims=False):
         units = self.subgraph.tensors[weights].shape[0]
         y = self.tensor((-1, units), name)
