@@ -1,7 +1,5 @@
 """From a Keras model in training to the outputs of the compressed file, in every runtime."""
 
-import importlib.util
-
 import keras
 import numpy as np
 import pytest
@@ -54,16 +52,6 @@ def pruned_and_shared(model):
 def trained(request):
     keras.utils.set_random_seed(1)
     return pruned_and_shared(request.param())
-
-
-@pytest.fixture(scope="module", params=list(runtime_process.MODULES))
-def process(request):
-    package = runtime_process.MODULES[request.param].split(".")[0]
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed")
-    process = runtime_process.RuntimeProcess(request.param, dc.op_library_path())
-    yield process
-    process.close()
 
 
 def test_every_kernel_is_sparse_and_shared(trained):

@@ -7,9 +7,7 @@ loaded before), and a crash of one must fail a test, not end the session.
 import concurrent.futures
 import importlib
 import multiprocessing
-import os
 import threading
-import unittest.mock
 
 MODULES = {
     "litert": "ai_edge_litert.interpreter",
@@ -78,12 +76,6 @@ def run_with_options(runtime, library, delegate_options, model, *feeds):
     _, load_delegate = classes(runtime)
     interpreter = _open(runtime, library, model, load_delegate(library, delegate_options))
     return [_feed(interpreter, inputs) for inputs in feeds]
-
-
-def run_with_isa(runtime, library, isa, model, *feeds):
-    """As `run`, with the environment variable KERAS_DC_ISA set to `isa`."""
-    with unittest.mock.patch.dict(os.environ, KERAS_DC_ISA=isa):
-        return run(runtime, library, model, *feeds)
 
 
 def run_plain(runtime, _library, model, *feeds, **options):
