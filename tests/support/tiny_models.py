@@ -182,3 +182,58 @@ def lookup(axis=0, rows=20):
     )
     graph.output(y)
     return graph
+
+
+def shared_weights():
+    """Two layers that read one weight tensor, and a third with its own tensor, same buffer."""
+    graph = Graph()
+    x = graph.input((-1, 64))
+    weights = graph.constant(sparse((64, 64)), "w")
+    twin = graph.tensor((64, 64), "twin", buffer=graph.subgraph.tensors[weights].buffer)
+    for tensor in (weights, weights, twin):
+        x = graph.fully_connected(x, tensor, None, name=f"y{tensor}")
+    graph.output(x)
+    return graph
+
+
+def mixed_readers():
+    """One kernel read by a fusable op and by ADD, so it must be decoded for both."""
+    graph = Graph()
+    x = graph.input((64, 64))
+    weights = graph.constant(sparse((64, 64)), "w")
+    y = graph.fully_connected(x, weights, None)
+    z = graph.tensor((64, 64), "z")
+    graph.operator(schema.BuiltinOperator.ADD, [y, weights], [z], schema.BuiltinOptions.AddOptions,
+                   schema.AddOptionsT())  # fmt: skip
+    graph.output(z)
+    return graph
+
+
+def two_subgraphs():
+    """`conv_net`, behind a first subgraph of one layer."""
+    graph = conv_net()
+    main = graph.subgraph
+    graph.model.subgraphs.append(schema.SubGraphT([], [], [], [], b"body"))
+    x = graph.input((-1, 64))
+    graph.output(graph.fully_connected(x, graph.constant(sparse((32, 64)), "w"), None))
+    graph.model.subgraphs.reverse()
+    assert graph.model.subgraphs[1] is main
+    return graph
+
+
+def quantized():
+    """An int8 kernel with per-channel scales, which must outlive the pass."""
+    graph = Graph()
+    x = graph.input((-1, 8, 8, 4), dtype=np.int8)
+    kernel = graph.constant(sparse((4, 9, 9, 4), dtype=np.int8), "kernel")
+    bias = graph.constant(np.arange(4, dtype=np.int32), "bias")
+    y = graph.tensor((-1, 8, 8, 4), "y", dtype=np.int8)
+    graph.operator(schema.BuiltinOperator.CONV_2D, [x, kernel, bias], [y],
+                   schema.BuiltinOptions.Conv2DOptions, schema.Conv2DOptionsT(0, 1, 1),
+                   version=3)  # fmt: skip
+    for index, scales in [(x, [0.5]), (kernel, [0.1, 0.2, 0.3, 0.4]), (y, [0.25])]:
+        graph.subgraph.tensors[index].quantization = schema.QuantizationParametersT(
+            scale=np.array(scales, np.float32), zeroPoint=np.zeros(len(scales), np.int64)
+        )
+    graph.output(y)
+    return graph
