@@ -1,16 +1,24 @@
-"""Each kernel benchmark runs, at tiny size, and ends with its figures as JSON."""
+"""Each benchmark at tiny size: what it times, that outputs agree, and its figures.
+
+Functions are run and their results compared; the seconds are then made up, so that the
+figures are known beforehand.
+"""
 
 import importlib
 import json
-import math
 import pathlib
 import sys
 
+import numpy as np
 import pytest
+
+import keras_dc as dc
 
 pytest.importorskip("ai_edge_litert")
 
-BENCHMARKS = pathlib.Path(__file__).parent / "benchmarks"
+BENCHMARKS = pathlib.Path(__file__).parent
+# Made up: seconds on one thread.
+SECONDS = {"ours": 1.0, "low_memory": 2.0, "dense": 3.0, "int8": 4.0, "plain": 5.0}
 TINY_FC = [("fc6_4", 40, 70, 0.2, 1), ("fc6_4_b32", 40, 70, 0.2, 8)]
 TINY_CONV = [("conv3x3_35", 6, 8, 3, 0.3)]
 
@@ -18,7 +26,6 @@ TINY_CONV = [("conv3x3_35", 6, 8, 3, 0.3)]
 @pytest.fixture
 def figures_of(monkeypatch, capsys):
     """Runs a script with tiny layers in place of its own; its figures as a dict."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
 
     def run(name, *args, **constants):
         module = importlib.import_module(name)
@@ -29,23 +36,89 @@ def figures_of(monkeypatch, capsys):
             monkeypatch.setattr(target, constant, value)
         monkeypatch.setattr(sys, "argv", [name, *args])
         module.main()
-        figures = json.loads(capsys.readouterr().out.splitlines()[-1])
-        assert all(math.isfinite(value) for value in figures.values())
-        return figures
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
 
     return run
 
 
-def test_fully_connected(figures_of):
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    """Scripts import one another as they do when they are run."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """List of what is timed: names of interpreters, shapes of input and output, options."""
+    kernel_benchmark = importlib.import_module("kernel_benchmark")
+    measure = kernel_benchmark.seconds_in_turn
+    calls = []
+
+    def seconds_in_turn(interpreters, repeats, **options):
+        measured = measure(interpreters, repeats, **options)
+        assert all(seconds > 0 for seconds in measured.values())
+        outputs = {key: kernel_benchmark.output_of(made) for key, made in interpreters.items()}
+        rival = next(key for key in outputs if "dense" in key or "plain" in key)
+        for key, output in outputs.items():
+            # int8 weights round; all else differs in the order of sums.
+            tolerance = 0.05 if key == "int8" else 1e-4
+            largest = np.abs(outputs[rival]).max()
+            assert np.abs(output - outputs[rival].astype(float)).max() < tolerance * largest
+        shapes = {
+            (*made.get_input_details()[0]["shape"], "->", *made.get_output_details()[0]["shape"])
+            for made in interpreters.values()
+        }
+        (shape,) = shapes
+        calls.append((list(interpreters), shape, options))
+        keys = {key: key if isinstance(key, tuple) else (key, 1) for key in interpreters}
+        return {key: SECONDS[who] / threads for key, (who, threads) in keys.items()}
+
+    monkeypatch.setattr(kernel_benchmark, "seconds_in_turn", seconds_in_turn)
+    return calls
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """List of the (script, who) whose loading is measured; figures are made up."""
+    calls = []
+
+    def spy_on(script, seconds_first):
+        module = importlib.import_module(script)
+        probe = module.probe
+
+        def checked_probe(who, path, *others):
+            found = probe(who, path, *others)
+            seconds = found[0] if seconds_first else found[1]
+            assert seconds > 0
+            assert bool(dc.inspect(path)) == (who in ("ours", "low_memory"))
+            calls.append((script, who))
+            made_up = SECONDS[who], int(1000 * SECONDS[who])
+            return made_up if seconds_first else made_up[::-1]
+
+        monkeypatch.setattr(module, "probe", checked_probe)
+
+    spy_on("prepare", seconds_first=True)
+    spy_on("whole_model", seconds_first=False)
+    return calls
+
+
+def test_fully_connected(figures_of, timed):
     figures = figures_of("fully_connected", "--repeats", "1", LAYERS=TINY_FC)
-    assert list(figures) == ["fc6_4_warm", "fc6_4_cold", "fc6_4_b32"]
+    assert figures == {"fc6_4_warm": 3, "fc6_4_cold": 3, "fc6_4_b32": 3}
+    three = ["ours", "dense", "int8"]
+    one = [(three, (1, 70, "->", 1, 40), options) for options in ({"invokes": 1}, {"cold": True})]
+    batch = (three, (8, 70, "->", 8, 40), {"invokes": 1})
+    # On one thread and on two.
+    assert timed == [*one, *one, batch, batch]
 
 
-def test_conv2d(figures_of):
-    assert list(figures_of("conv2d", "--repeats", "1", LAYERS=TINY_CONV)) == ["conv3x3_35"]
+def test_conv2d(figures_of, timed):
+    figures = figures_of("conv2d", "--repeats", "1", LAYERS=TINY_CONV)
+    assert figures == {"conv3x3_35": 3}
+    assert [shape for _, shape, _ in timed] == [(1, 6, 6, 8, "->", 1, 6, 6, 8)] * 2
 
 
-def test_threads(figures_of):
+def test_threads(figures_of, timed):
     figures = figures_of(
         "threads",
         "--repeats=1",
@@ -53,10 +126,12 @@ def test_threads(figures_of):
         LAYERS={"fc6_4": importlib.import_module("fully_connected")},
         fully_connected__LAYERS=TINY_FC,
     )
-    assert list(figures) == ["fc6_4"]
+    assert figures == {"fc6_4": 2}
+    keys = [(who, threads) for who in ("ours", "dense") for threads in (1, 2)]
+    assert timed == [(keys, (1, 70, "->", 1, 40), {"invokes": 8})] * 2
 
 
-def test_whole_model(figures_of):
+def test_whole_model(figures_of, timed, probed):
     figures = figures_of(
         "whole_model",
         "--repeats=1",
@@ -67,17 +142,35 @@ def test_whole_model(figures_of):
         VGG_16_DENSE=[(10, 0.3)],
         VGG_16_SIZE=8,
     )
-    assert {"alexnet", "vgg16", "vgg16_rss_ratio", "vgg16_load_s"} <= set(figures)
-    assert {"vgg16_low_memory", "vgg16_low_memory_rss_ratio"} <= set(figures)
+    networks = ("alexnet", "vgg16")
+    of_each = {
+        "": 3,
+        "_low_memory": 1.5,
+        "_rss_ratio": 0.3333,
+        "_load_s": 1,
+        "_low_memory_rss_ratio": 0.6667,
+    }
+    assert figures == {key + end: value for key in networks for end, value in of_each.items()}
+    shapes = [(1, 17, 17, 3, "->", 1, 10), (1, 8, 8, 3, "->", 1, 10)]
+    assert [(names, shape) for names, shape, _ in timed] == [
+        *((["ours", "dense"], shape) for shape in shapes for _ in (1, 2)),
+        *((["low_memory", "dense"], shape) for shape in shapes),
+    ]
+    assert probed == [("whole_model", who) for who in ("ours", "low_memory", "dense")] * 2
 
 
-def test_prepare(figures_of):
+def test_prepare(figures_of, probed):
     layers = [("fc", (40, 70), None, 0.2, 31), ("conv", (8, 3, 3, 8), 6, 0.2, 31)]
-    figures = figures_of("prepare", "--repeats=1", LAYERS=layers)
-    assert list(figures) == ["fc", "fc_bytes", "conv", "conv_bytes"]
+    figures = figures_of("prepare", "--repeats=2", LAYERS=layers)
+    sparse_weights = importlib.import_module("kernel_benchmark").sparse_weights
+    for key, shape, _, density, clusters in layers:
+        kept = np.count_nonzero(sparse_weights(shape, density, num_clusters=clusters))
+        assert figures[key] == round(kept / SECONDS["ours"] / 1e6, 1)
+        assert figures[f"{key}_bytes"] == round(1000 / kept, 2)
+    assert probed == [("prepare", who) for who in ("ours", "ours", "dense")] * 2
 
 
-def test_decoded(figures_of):
+def test_decoded(figures_of, timed, probed):
     layers = [
         ("depthwise", "", (1, 3, 3, 64), (1, 5, 5, 64), "depthwise"),
         ("grouped", "", (16, 3, 3, 8), (1, 5, 5, 16), "conv"),
@@ -85,20 +178,110 @@ def test_decoded(figures_of):
         ("conv_integer", "", (16, 3, 3, 16), (1, 5, 5, 16), "conv_integer"),
     ]
     figures = figures_of("decoded", "--repeats=1", LAYERS=layers)
-    assert list(figures) == [key + end for key, *_ in layers for end in ("", "_memory")]
+    of_each = {"": 5, "_memory": 0.33}
+    assert figures == {key + end: value for key, *_ in layers for end, value in of_each.items()}
+    for (names, shape, _), (*_, input_shape, _) in zip(timed, layers, strict=True):
+        assert names == ["ours", "plain"]
+        assert shape[: len(input_shape)] == input_shape
+    assert probed == [("prepare", who) for _ in layers for who in ("ours", "dense")]
 
 
-def test_planes(figures_of):
+def test_codec(figures_of, monkeypatch):
     pytest.importorskip("zstandard")
+    layers = [("conv", (16, 3, 3, 8), 0.3), ("fc", (40, 700), 0.1)]
+    seen = []
+
+    def median_in_turn(functions, repeats):
+        """Each reading gives what it stands for, from either rival."""
+        results = {key: function() for key, function in functions.items()}
+        entries = results["ours",]
+        for rival in ("zlib", "zstd"):
+            gaps, indices = results["symbols", rival]
+            assert indices == entries.indices.tobytes()
+            assert len(gaps) >= len(indices)
+            (rows, columns), same = results["positions", rival]
+            np.testing.assert_array_equal(rows, entries.row_begin)
+            np.testing.assert_array_equal(columns, entries.columns)
+            assert same == indices
+            assert results["arrays", rival][2] == indices
+            dense = np.frombuffer(results["dense", rival], np.float32)
+            assert np.count_nonzero(dense) == entries.indices.size
+        seen.append((repeats, dense.size))
+        made_up = {"ours": 1, "symbols": 2, "positions": 3, "arrays": 4, "dense": 5}
+        return {key: made_up[key[0]] * (2 if "zlib" in key else 1) for key in functions}
+
+    codec = importlib.import_module("codec")
+    monkeypatch.setattr(codec, "median_in_turn", median_in_turn)
+    figures = figures_of("codec", "--repeats=3", VGG_16=layers, SHANNON_WEIGHTS=20_000)
+    assert seen == [(3, 16 * 3 * 3 * 8), (3, 40 * 700)]
+    assert figures.pop("encode_s") > 0
+    assert figures.pop("decode_gsym_s") >= 0
+    assert 0.95 < figures.pop("worst_shannon_ratio") < 1.1
+    readings = {"": 2, "_positions": 3, "_arrays": 4, "_dense": 5}
+    assert figures == {
+        f"decode_vs_{rival}{reading}": value * times
+        for reading, value in readings.items()
+        for rival, times in (("zlib", 2), ("zstd", 1))
+    }
+
+
+def test_planes(figures_of, monkeypatch):
+    pytest.importorskip("zstandard")
+    planes = importlib.import_module("planes")
+    results = []
+
+    def seconds(function):
+        results.append(function())
+        # Ours, zlib, zstd.
+        return [1, 6, 3][(len(results) - 1) % 3]
+
+    monkeypatch.setattr(planes, "seconds", seconds)
     figures = figures_of("planes", "--repeats=1", "--rows=64")
+    for ours, zlib, zstd in zip(*[iter(results)] * 3, strict=True):
+        assert ours.tobytes() == zlib == zstd
+        assert ours.size == 64 * planes.COLUMNS
+    assert len(results) == 3 * 6
     sizes = [value for key, value in figures.items() if key.endswith("_size")]
     assert len(sizes) == 6
-    assert all(size < 0.95 for size in sizes)
+    assert all(0.2 < size < 0.95 for size in sizes)
+    assert {value for key, value in figures.items() if key.endswith("_vs_zstd")} == {3}
+
+
+def test_kmeans(figures_of, monkeypatch):
+    kmeans = importlib.import_module("kmeans")
+    parts = []
+
+    def in_this_process(part, repeats, python=None):
+        parts.append(part)
+        return kmeans.PARTS[part](repeats)
+
+    monkeypatch.setattr(kmeans, "in_its_process", in_this_process)
+    monkeypatch.setattr(kmeans.importlib.util, "find_spec", lambda name: None)
+    figures = figures_of("kmeans", "--repeats=1", LARGE=3000, SMALL=2000, CHUNK=512)
+    assert parts == ["exact", "histogram", "small"]
+    assert figures["histogram_inertia_ratio"] == pytest.approx(1, abs=0.01)
+    weights, centroids = kmeans.weights_of(2000), np.array([0.01, -0.02, 0.0])
+    nearest = np.min((weights[:, None] - centroids) ** 2, axis=1)
+    assert kmeans.inertia_of(weights, centroids) == pytest.approx(nearest.sum(), rel=1e-6)
+
+
+def test_training_overhead_worked_out_by_hand(monkeypatch):
+    """A plain step takes 2 ms and a pruned one 3; the step with an update takes 53."""
+    overhead = importlib.import_module("training_overhead")
+    plain = [100.0] * overhead.WARM_UP_STEPS + [2.0] * 100
+    pruned = [100.0] * overhead.WARM_UP_STEPS + [3.0] * 100
+    pruned[overhead.UPDATE_EVERY] = 53.0
+    monkeypatch.setattr(overhead, "MODELS", {"net": (4,)})
+    monkeypatch.setattr(overhead, "step_milliseconds", lambda *_: {"plain": plain, "prune": pruned})
+    results = overhead.measure(lambda *_: None, "auto", None)
+    # 3 / 2, and a hundredth of the 50 ms over a plain step.
+    assert results == {"net": {"plain": (2.0, 1.0), "prune": (3.0, 1.5 + 0.5 / 2)}}
 
 
 @pytest.mark.slow
-def test_trained_lenet(figures_of):
+def test_trained_lenet(figures_of, timed):
     figures = figures_of(
         "trained_lenet", "--only=lenet_300_100", "--images=1280", "--epochs=1", "--repeats=1"
     )
-    assert list(figures) == ["lenet_300_100"]
+    assert figures == {"lenet_300_100": 3}
+    assert {shape for _, shape, _ in timed} == {(1, 784, "->", 1, 10)}
