@@ -125,8 +125,12 @@ def test_noise_is_coded_by_byte_planes():
 def test_a_constant_that_is_an_output_is_left_alone():
     graph = mlp()
     graph.subgraph.outputs.append(1)
-    names = operators(compress.compress(graph.serialize()))
-    assert next(name for name in names if name != custom_ops.DECODE) == "FULLY_CONNECTED"
+    compressed, found = compress.compress(graph.serialize(), return_report=True)
+    # The bias of the first layer is decoded, its weights are as they were.
+    fused = [custom_ops.FULLY_CONNECTED] * 2
+    assert operators(compressed) == [custom_ops.DECODE, "FULLY_CONNECTED", *fused]
+    assert found.left[0].name == "w0"
+    assert found.left[0].reason == "an input or output of the graph"
 
 
 @pytest.mark.parametrize(
