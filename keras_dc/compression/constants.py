@@ -1,44 +1,36 @@
 """The constants of a TFLite model: which of them can be coded, and why the others cannot."""
 
-import collections
 import dataclasses
 
 import numpy as np
 
+from keras_dc.codec import dtypes
 from keras_dc.compression import custom_ops
 from keras_dc.errors import ModelFormatError
 from keras_dc.tflite import dense_and_sparse
-from keras_dc.tflite.model_file import schema, tensor_name
+from keras_dc.tflite.graph import OpRef, Read, TensorRef, shape_of, tensor_name
+from keras_dc.tflite.model_file import schema
 
-DTYPE_OF = {
-    schema.TensorType.FLOAT32: "float32",
-    schema.TensorType.FLOAT16: "float16",
-    schema.TensorType.BFLOAT16: "bfloat16",
-    schema.TensorType.INT8: "int8",
-    schema.TensorType.INT4: "int4",
-}
+# The codec's element types by the schema's numbers, and back: both call them alike.
+TYPE_OF = {name: getattr(schema.TensorType, name.upper()) for name in dtypes.BY_NAME}
+_DTYPE_OF = {number: dtypes.BY_NAME[name] for name, number in TYPE_OF.items()}
 _TYPE_NAMES = {number: name for name, number in vars(schema.TensorType).items() if name[0] != "_"}
-TYPE_OF = {name: number for number, name in DTYPE_OF.items()}
-_NUMPY_OF = {
-    "float32": np.float32,
-    "float16": np.float16,
-    "bfloat16": np.uint16,
-    "int8": np.int8,
-    "int4": np.int8,
-}
 _SMALLEST_CODED_BYTES = 64
 # A few bytes may claim to be the sparse form of anything.
 _MOST_DENSE_WEIGHTS = 2**28
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Constant:
     """A buffer that holds a tensor's values, and all who read it.
 
     Attributes:
         buffer: index of the buffer.
-        tensors: `(subgraph index, tensor index)` of each tensor that has this buffer.
-        readers: `(operator, input position)` of each use.
+        tensors: tuple of TensorRef, the tensors that have this buffer.
+        readers: tuple of Read, each use of these tensors.
+        consumers: tuple of Read, who computes with the values: `readers`, but where one
+            DENSIFY makes a sparse constant dense, the readers of the dense tensor.
+        densify: OpRef of this DENSIFY, None if `consumers` are `readers`.
         values: array, as the tensor has them; int4 as int8.
         size_bytes: what the buffer takes, and the indices of a sparse tensor.
         dtype: the codec's name of the element type.
@@ -46,16 +38,18 @@ class Constant:
         channel_scales: float array of the quantization scales along it.
         sparse_form: SparseForm if the tensor is stored sparsely, else None; `values` are
             dense either way.
-        factorings: tuple of `(axis, channel_scales.Factors)`, the ways to see the values as
-            a codebook times a scale per channel; None if they are to be looked for.
-        negative_zeros: what `negative_zeros.find_channels` found, once `values` are rid of
-            them, else None.
-        blob: bytes, once coded.
+        factorings: tuple of `(axis, Factors)`, the ways to see the values as a codebook
+            times a scale per channel; None if they are to be searched.
+        negative_zeros: what `negative_zeros.find_channels` found, once `values` are without
+            -0.0, else None.
+        is_changed: whether `values` are others than the buffer holds.
     """
 
     buffer: int
-    tensors: list
-    readers: list
+    tensors: tuple[TensorRef, ...]
+    readers: tuple[Read, ...]
+    consumers: tuple[Read, ...]
+    densify: OpRef | None
     values: np.ndarray
     size_bytes: int
     dtype: str
@@ -64,24 +58,31 @@ class Constant:
     sparse_form: dense_and_sparse.SparseForm | None = None
     factorings: tuple | None = None
     negative_zeros: tuple | None = None
-    blob: bytes = b""
+    is_changed: bool = False
+
+    @property
+    def shape(self):
+        """Dimensions of the tensor."""
+        return self.values.shape
 
 
 @dataclasses.dataclass(frozen=True)
 class LeftConstant:
-    """A buffer of values that is not coded.
+    """A buffer of values that cannot be coded.
 
     Attributes:
         buffer: index of the buffer.
-        tensors: `(subgraph index, tensor index)` of each tensor that has this buffer.
-        readers: `(operator, input position)` of each use.
+        tensors: tuple of TensorRef, the tensors that have this buffer.
+        consumers: tuple of Read, each use of these tensors.
+        shape: dimensions of the first tensor.
         size_bytes: what the buffer takes, and the indices of a sparse tensor.
         reason: str, why.
     """
 
     buffer: int
-    tensors: list
-    readers: list
+    tensors: tuple[TensorRef, ...]
+    consumers: tuple[Read, ...]
+    shape: tuple[int, ...]
     size_bytes: int
     reason: str
 
@@ -90,52 +91,42 @@ class _CannotCodeError(Exception):
     """Says why a constant is left alone."""
 
 
-def find_constants(model):
+def find_constants(graph):
     """Sort the buffers with values into those that can be coded and those that cannot.
 
     Args:
-        model: `schema.ModelT`.
+        graph: `tflite.graph.Graph`.
 
     Returns:
-        tuple `(list of Constant, list of LeftConstant)`, in the order of the buffers.
+        tuple `(tuple of Constant, tuple of LeftConstant)`, in the order of the buffers.
 
     Raises:
         ModelFormatError: if a buffer contradicts its tensor.
     """
-    tensors_of, readers_of = collections.defaultdict(list), collections.defaultdict(list)
-    read, ends = set(), set()
-    for subgraph_index, subgraph in enumerate(model.subgraphs):
-        for tensor_index, tensor in enumerate(subgraph.tensors):
-            tensors_of[tensor.buffer].append((subgraph_index, tensor_index))
-        for operator in subgraph.operators:
-            for position, tensor_index in enumerate(operator.inputs):
-                if tensor_index >= 0:
-                    buffer = subgraph.tensors[tensor_index].buffer
-                    readers_of[buffer].append((operator, position))
-                    read.add((subgraph_index, int(tensor_index)))
-        ends.update((subgraph_index, int(t)) for t in [*subgraph.inputs, *subgraph.outputs])
-    metadata = {entry.buffer for entry in model.metadata or ()}
-    blobs = {
-        subgraph.tensors[index].buffer for subgraph, *_, index in custom_ops.blob_tensors(model)
-    }
+    metadata = {entry.buffer for entry in graph.model.metadata or ()}
+    blobs = {graph.tensor(ref).buffer for _, ref in custom_ops.blobs_of(graph)}
     constants, left = [], []
-    for index, buffer in enumerate(model.buffers):
-        tensors, readers = tensors_of[index], readers_of[index]
-        if index == 0 or not tensors or buffer.data is None or not len(buffer.data):
+    for index in range(1, len(graph.model.buffers)):
+        tensors = graph.tensors_of(index)
+        if not tensors or graph.data(tensors[0]) is None:
             continue
         try:
             # A tensor that nobody reads could not be decoded for anybody.
-            _check(read.issuperset(tensors), "a tensor of this buffer is read by no operator")
-            _check(ends.isdisjoint(tensors), "an input or output of the graph")
+            is_read = all(map(graph.readers, tensors))
+            _check(is_read, "a tensor of this buffer is read by no operator")
+            is_end = any(graph.is_input(ref) or graph.is_output(ref) for ref in tensors)
+            _check(not is_end, "an input or output of the graph")
             _check(index not in metadata, "shared by the model's metadata")
             _check(index not in blobs, "coded already")
-            constants.append(_as_constant(model, index, tensors, readers))
+            constants.append(_as_constant(graph, index, tensors))
         except _CannotCodeError as error:
-            first = model.subgraphs[tensors[0][0]].tensors[tensors[0][1]]
+            first = graph.tensor(tensors[0])
+            size_bytes = _size_bytes(graph.data(tensors[0]), first)
+            _, _, consumers = _reads(graph, tensors)
             left.append(
-                LeftConstant(index, tensors, readers, _size_bytes(buffer, first), str(error))
+                LeftConstant(index, tensors, consumers, shape_of(first), size_bytes, str(error))
             )
-    return constants, left
+    return tuple(constants), tuple(left)
 
 
 def _check(condition, reason):
@@ -143,78 +134,102 @@ def _check(condition, reason):
         raise _CannotCodeError(reason)
 
 
-def _size_bytes(buffer, tensor):
+def _size_bytes(data, tensor):
     indices = 0 if tensor.sparsity is None else dense_and_sparse.size_bytes(tensor.sparsity)
-    return len(buffer.data) + indices
+    return len(data) + indices
 
 
-def _as_constant(model, index, tensors, readers):
-    buffer = model.buffers[index]
-    users = [model.subgraphs[subgraph].tensors[tensor] for subgraph, tensor in tensors]
-    first = users[0]
-    dtype = DTYPE_OF.get(first.type, "")
+def _as_constant(graph, index, tensors):
+    users = [graph.tensor(ref) for ref in tensors]
+    first, data = users[0], graph.data(tensors[0])
+    dtype = _DTYPE_OF.get(first.type)
     type_name = _TYPE_NAMES.get(first.type, str(first.type))
-    _check(dtype, f"{type_name} is not among {', '.join(TYPE_OF)}")
-    size_bytes = _size_bytes(buffer, first)
+    if dtype is None:
+        raise _CannotCodeError(f"{type_name} is not among {', '.join(TYPE_OF)}")
+    size_bytes = _size_bytes(data, first)
     _check(size_bytes >= _SMALLEST_CODED_BYTES, f"smaller than {_SMALLEST_CODED_BYTES} bytes")
     _check(not any(user.isVariable for user in users), "a variable")
     _check(not any(user.externalBuffer for user in users), "kept in an external buffer")
     for user in users:
-        alike = user.type == first.type and np.array_equal(user.shape, first.shape)
-        _check(alike, "shared by tensors of different shapes or types")
+        is_alike = user.type == first.type and np.array_equal(user.shape, first.shape)
+        _check(is_alike, "shared by tensors of different shapes or types")
         one_form = (user.sparsity is None) == (first.sparsity is None)
         _check(one_form, "shared by a sparse tensor and a dense one")
-    shape = () if first.shape is None else tuple(map(int, first.shape))
-    if first.sparsity is not None:
-        return _as_sparse_constant(model, index, tensors, readers, dtype, shape)
-    values = _unpack(buffer.data, dtype, int(np.prod(shape, dtype=np.int64)))
-    if values is None:
-        raise ModelFormatError(
-            f"the buffer of tensor {tensor_name(first)!r} must hold {dtype} values shaped {shape}. "
-            f"Received: {len(buffer.data)} bytes"
-        )
+    shape = shape_of(first)
+    readers, densify, consumers = _reads(graph, tensors)
+    if first.sparsity is None:
+        form, values = None, _unpacked(data, dtype, shape, first)
+    else:
+        form, values = _dense(graph, tensors, readers, dtype, shape)
     axis, scales = _quantized_channels(first, len(shape))
-    values = values.reshape(shape)
-    return Constant(index, tensors, readers, values, size_bytes, dtype, axis, scales)
+    return Constant(
+        buffer=index,
+        tensors=tensors,
+        readers=readers,
+        consumers=consumers,
+        densify=densify,
+        values=values,
+        size_bytes=size_bytes,
+        dtype=dtype.name,
+        channel_axis=axis,
+        channel_scales=scales,
+        sparse_form=form,
+    )
 
 
-def _as_sparse_constant(model, index, tensors, readers, dtype, shape):
-    users = [model.subgraphs[subgraph].tensors[tensor] for subgraph, tensor in tensors]
-    _check(dtype != "int4", "a sparse int4 tensor")
-    _check(len(users) == 1, "sparse, and shared by several tensors")
-    is_densify = {custom_ops.is_densify(model, operator) for operator, _ in readers}
-    _check(len(is_densify) == 1, "sparse, and read by DENSIFY and by others")
-    subgraph = model.subgraphs[tensors[0][0]]
-    densify = [operator for operator, _ in readers if is_densify == {True}]
-    _check(all(len(operator.outputs) for operator in densify), "sparse, and DENSIFY has no output")
-    for output in [operator.outputs[0] for operator in densify]:
-        _check(output not in subgraph.outputs, "sparse, and its dense form is an output")
-        is_alike = np.array_equal(subgraph.tensors[output].shape, shape)
-        _check(is_alike, "sparse, and its dense form has another shape")
-    _check(np.prod(shape, dtype=np.float64) <= _MOST_DENSE_WEIGHTS, "sparse, and too large dense")
-    data, sparsity = model.buffers[index].data, users[0].sparsity
-    item_type = np.dtype(_NUMPY_OF[dtype])
-    _check(len(data) % item_type.itemsize == 0, "sparse, and its buffer holds half a value")
-    try:
-        leaves = np.frombuffer(data, item_type)
-        form, dense = dense_and_sparse.canonical_dense(sparsity, leaves, shape)
-    except dense_and_sparse.SparseFormError as error:
-        raise _CannotCodeError(f"its sparse form cannot be restored: {error}") from error
-    axis, scales = _quantized_channels(users[0], len(shape))
-    size_bytes = len(data) + dense_and_sparse.size_bytes(sparsity)
-    return Constant(index, tensors, readers, dense, size_bytes, dtype, axis, scales, form)
-
-
-def _unpack(data, dtype, count):
-    """The `count` elements of a buffer, None if it holds another number of bytes."""
-    if dtype != "int4":
-        item_type = np.dtype(_NUMPY_OF[dtype])
-        return np.frombuffer(data, item_type) if len(data) == item_type.itemsize * count else None
-    if len(data) != (count + 1) // 2:
-        return None
+def _unpacked(data, dtype, shape, tensor):
+    """The values of a dense constant."""
+    count = int(np.prod(shape, dtype=np.int64))
+    if len(data) != -(-count * dtype.size_bits // 8):
+        raise ModelFormatError(
+            f"the buffer of tensor {tensor_name(tensor)!r} must hold {dtype.name} values shaped "
+            f"{shape}. Received: {len(data)} bytes"
+        )
+    if dtype.name != "int4":
+        return np.frombuffer(data, dtype.storage).reshape(shape)
     # Two in a byte, the first one low; the shifts bring the sign.
     packed = np.frombuffer(data, np.int8)
-    return np.stack([(packed << 4).astype(np.int8) >> 4, packed >> 4], axis=-1).ravel()[:count]
+    pairs = np.stack([(packed << 4).astype(np.int8) >> 4, packed >> 4], axis=-1)
+    return pairs.ravel()[:count].reshape(shape)
+
+
+def _reads(graph, tensors):
+    """`readers`, `densify` and `consumers` of a Constant that has these tensors."""
+    readers = tuple(read for ref in tensors for read in graph.readers(ref))
+    if len(readers) != 1 or not custom_ops.is_densify(graph, readers[0].op):
+        return readers, None, readers
+    stored, operator = graph.tensor(tensors[0]), graph.operator(readers[0].op)
+    if stored.sparsity is None or len(operator.inputs) != 1 or len(operator.outputs) != 1:
+        return readers, None, readers
+    dense = graph.output(readers[0].op)
+    made, consumers = graph.tensor(dense), graph.readers(dense)
+    is_alike = made.type == stored.type and np.array_equal(made.shape, stored.shape)
+    if not is_alike or not consumers or graph.is_output(dense):
+        return readers, None, readers
+    return readers, readers[0].op, consumers
+
+
+def _dense(graph, tensors, readers, dtype, shape):
+    """SparseForm and dense values of a constant that is stored sparsely."""
+    _check(dtype.name != "int4", "a sparse int4 tensor")
+    _check(len(tensors) == 1, "sparse, and shared by several tensors")
+    is_densify = {custom_ops.is_densify(graph, read.op) for read in readers}
+    _check(len(is_densify) == 1, "sparse, and read by DENSIFY and by others")
+    for read in readers if is_densify == {True} else ():
+        output = graph.output(read.op)
+        _check(output is not None, "sparse, and DENSIFY has no output")
+        _check(not graph.is_output(output), "sparse, and its dense form is an output")
+        is_alike = np.array_equal(graph.tensor(output).shape, shape)
+        _check(is_alike, "sparse, and its dense form has another shape")
+    _check(np.prod(shape, dtype=np.float64) <= _MOST_DENSE_WEIGHTS, "sparse, and too large dense")
+    data, sparsity = graph.data(tensors[0]), graph.tensor(tensors[0]).sparsity
+    is_whole = len(data) % dtype.storage.itemsize == 0
+    _check(is_whole, "sparse, and its buffer holds half a value")
+    try:
+        leaves = np.frombuffer(data, dtype.storage)
+        return dense_and_sparse.canonical_dense(sparsity, leaves, shape)
+    except dense_and_sparse.SparseFormError as error:
+        raise _CannotCodeError(f"its sparse form cannot be restored: {error}") from error
 
 
 def pack(values, dtype):

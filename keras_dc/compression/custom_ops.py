@@ -1,8 +1,9 @@
 """The custom ops: which built-in ops have a fused form, and both directions.
 
-A fused op computes from blobs; `KerasDcDecode` turns a blob into a tensor for any
-other op. A fused op keeps in its custom options what the built-in op had in its own,
-so that the pass can be undone; `tflite_ops/src/tflite/` reads them.
+A fused op computes from blobs; `KerasDcDecode` makes a blob a tensor for any other op. A
+fused op keeps what the built-in op had as options in its custom options, so that the pass
+can be undone; `tflite_ops/src/tflite/` reads them. One more fused op is one more row of
+`_FUSABLES`.
 """
 
 import collections.abc
@@ -11,7 +12,8 @@ import dataclasses
 import numpy as np
 
 from keras_dc.errors import ModelFormatError
-from keras_dc.tflite.model_file import builtin_code, operator_name, schema
+from keras_dc.tflite.graph import TensorRef
+from keras_dc.tflite.model_file import schema
 
 DECODE = "KerasDcDecode"
 FULLY_CONNECTED = "KerasDcFullyConnected"
@@ -32,13 +34,15 @@ _KEEP_NUM_DIMS = 1
 _ASYMMETRIC_QUANTIZE_INPUTS = 2
 _LARGEST_CONV_OPTION = 256
 _LARGEST_VERSION = 256
+_MOST_OPTION_BYTES = 7
 
-# Above this the built-in op may be faster with decoded weights: tests/benchmarks/ against
-# XNNPACK, both with AVX-512 and both with AVX2. At 0.55 pointwise convolutions, which lead
-# the least, are still 1.1 times as fast.
+# At more kept weights the built-in op may be faster with decoded weights: measured by
+# tests/benchmarks/ against XNNPACK, both with AVX-512 and both with AVX2. At 0.55 pointwise
+# convolutions, which lead the least, are still 1.1 times as fast.
 _BREAK_EVEN_DENSITY = 0.55
 
-# How far the kernel of a fused convolution may reach: along an axis, and both multiplied.
+# The largest extent of a fused convolution's kernel, dilation included: along one axis, and
+# the product of both.
 _LONGEST_REACH = 4096
 _LARGEST_REACH = 65536
 
@@ -59,18 +63,23 @@ class _Fusable:
         name: of the fused op.
         builtin: number of the built-in op.
         options_type: number of its options in the schema's union.
-        weights_rank: dimensions of its weights.
-        pack: function from the built-in op's options to bytes, None if the fused op does
-            not have them; byte 2 is left for the op's version.
-        unpack: its inverse, from 7 bytes.
+        fits: function `(options, input shape, weights shape) -> bool`: whether the fused op
+            computes this case.
+        pack: function from the built-in op's options to bytes, None if the fused op lacks
+            one of them; byte 2 is left for the op's version.
+        unpack: the inverse of `pack`, from 7 bytes.
     """
 
     name: str
     builtin: int
     options_type: int
-    weights_rank: int
+    fits: collections.abc.Callable
     pack: collections.abc.Callable
     unpack: collections.abc.Callable
+
+
+def _fits_fully_connected(options, input_shape, weights_shape):
+    return np.size(weights_shape) == 2
 
 
 def _pack_fully_connected(options):
@@ -92,6 +101,17 @@ def _unpack_fully_connected(given):
         keepNumDims=bool(given[1] & _KEEP_NUM_DIMS),
         asymmetricQuantizeInputs=bool(given[1] & _ASYMMETRIC_QUANTIZE_INPUTS),
     )
+
+
+def _fits_conv_2d(options, input_shape, weights_shape):
+    if np.size(weights_shape) != 4 or np.size(input_shape) != 4:
+        return False
+    # Grouped convolutions have kernels of fewer channels than their input.
+    if input_shape[3] != weights_shape[3]:
+        return False
+    height = weights_shape[1] * options.dilationHFactor
+    width = weights_shape[2] * options.dilationWFactor
+    return max(height, width) <= _LONGEST_REACH and height * width <= _LARGEST_REACH
 
 
 def _pack_conv_2d(options):
@@ -118,7 +138,7 @@ _FUSABLES = (
         FULLY_CONNECTED,
         schema.BuiltinOperator.FULLY_CONNECTED,
         schema.BuiltinOptions.FullyConnectedOptions,
-        2,
+        _fits_fully_connected,
         _pack_fully_connected,
         _unpack_fully_connected,
     ),
@@ -126,7 +146,7 @@ _FUSABLES = (
         CONV_2D,
         schema.BuiltinOperator.CONV_2D,
         schema.BuiltinOptions.Conv2DOptions,
-        4,
+        _fits_conv_2d,
         _pack_conv_2d,
         _unpack_conv_2d,
     ),
@@ -135,39 +155,31 @@ _BY_NAME = {fusable.name: fusable for fusable in _FUSABLES}
 _BY_BUILTIN = {fusable.builtin: fusable for fusable in _FUSABLES}
 
 
-def fused_form(model, subgraph, operator):
-    """The fused op that computes what `operator` does, or None if there is none.
+def fused_form(graph, op):
+    """The fused op that computes what a built-in op does, or None if there is none.
 
     Args:
-        model: `schema.ModelT`.
-        subgraph: the `schema.SubGraphT` that holds the operator.
-        operator: `schema.OperatorT`.
+        graph: `tflite.graph.Graph`.
+        op: OpRef.
 
     Returns:
         FusedForm or None.
     """
-    code = model.operatorCodes[operator.opcodeIndex]
-    fusable = _BY_BUILTIN.get(builtin_code(code))
+    operator, code = graph.operator(op), graph.code(op)
+    fusable = _BY_BUILTIN.get(graph.builtin(op))
     options = operator.builtinOptions
     if fusable is None or options is None or not 2 <= len(operator.inputs) <= 3:
         return None
     if options.fusedActivationFunction not in _FUSABLE_ACTIVATIONS:
         return None
-    if not 1 <= code.version <= _LARGEST_VERSION:
+    if not 1 <= code.version <= _LARGEST_VERSION or len(operator.outputs) != 1:
         return None
+    tensors = graph.model.subgraphs[op.subgraph].tensors
     used = [index for index in [*operator.inputs, *operator.outputs] if index >= 0]
-    if any(subgraph.tensors[index].type != _FLOAT32 for index in used):
+    if any(tensors[index].type != _FLOAT32 for index in used):
         return None
-    x, weights = (subgraph.tensors[index].shape for index in operator.inputs[:2])
-    if np.size(weights) != fusable.weights_rank or len(operator.outputs) != 1:
+    if not fusable.fits(options, *(tensors[index].shape for index in operator.inputs[:2])):
         return None
-    # Grouped convolutions have kernels of fewer channels than their input.
-    if fusable.name == CONV_2D and (np.size(x) != 4 or x[3] != weights[3]):
-        return None
-    if fusable.name == CONV_2D:
-        height, width = weights[1] * options.dilationHFactor, weights[2] * options.dilationWFactor
-        if max(height, width) > _LONGEST_REACH or height * width > _LARGEST_REACH:
-            return None
     packed = fusable.pack(options)
     if packed is None:
         return None
@@ -204,58 +216,51 @@ def builtin_form(name, custom_options):
         tuple `(schema.OperatorCodeT, number of the options' type, options)`.
     """
     fusable = _BY_NAME[name]
-    given = bytes([] if custom_options is None else custom_options).ljust(7, b"\0")
+    given = bytes([] if custom_options is None else custom_options)
+    given = given.ljust(_MOST_OPTION_BYTES, b"\0")
     code = schema.OperatorCodeT(
         min(fusable.builtin, 127), version=given[2] + 1, builtinCode=fusable.builtin
     )
     return code, fusable.options_type, fusable.unpack(given)
 
 
-def blob_inputs(name, operator):
-    """Positions among an op's inputs that may hold a blob.
+def blob_inputs(graph, op):
+    """The inputs of an op of ours that hold blobs.
 
     Args:
-        name: the op's name.
-        operator: `schema.OperatorT`.
+        graph: `tflite.graph.Graph`.
+        op: OpRef.
 
     Returns:
-        range, empty for ops that are not ours.
+        list of TensorRef, empty for ops that are not ours.
 
     Raises:
         ModelFormatError: if an op of ours has no input or no output.
     """
-    is_ours = name == DECODE or is_fused(name)
-    if is_ours and not (len(operator.inputs) and len(operator.outputs)):
+    name, operator = graph.op_name(op), graph.operator(op)
+    if name != DECODE and not is_fused(name):
+        return []
+    if not (len(operator.inputs) and len(operator.outputs)):
         raise ModelFormatError(
             f"the op {name} must have inputs and an output. "
             f"Received: {len(operator.inputs)} and {len(operator.outputs)}"
         )
-    if name == DECODE:
-        return range(1)
-    if is_fused(name):
-        return range(WEIGHTS_INPUT, min(len(operator.inputs), BIAS_INPUT + 1))
-    return range(0)
+    first, end = (0, 1) if name == DECODE else (WEIGHTS_INPUT, BIAS_INPUT + 1)
+    refs = [TensorRef(op.subgraph, int(index)) for index in operator.inputs[first:end]]
+    return [
+        ref for ref in refs if ref.tensor >= 0 and graph.tensor(ref).type == schema.TensorType.UINT8
+    ]
 
 
-def blob_tensors(model):
-    """Every blob in a model, with the operator that reads it.
+def blobs_of(graph):
+    """Every blob in a model, with the op that reads it: tuples `(OpRef, TensorRef)`.
 
-    Args:
-        model: `schema.ModelT`.
-
-    Yields:
-        tuples `(subgraph, operator, name of the op, tensor index)`.
+    Raises:
+        ModelFormatError: see `blob_inputs`.
     """
-    for subgraph in model.subgraphs:
-        for operator in subgraph.operators:
-            name = operator_name(model.operatorCodes[operator.opcodeIndex])
-            for position in blob_inputs(name, operator):
-                index = operator.inputs[position]
-                if index >= 0 and subgraph.tensors[index].type == schema.TensorType.UINT8:
-                    yield subgraph, operator, name, index
+    return [(op, ref) for op in graph.ops for ref in blob_inputs(graph, op)]
 
 
-def is_densify(model, operator):
-    """Whether an operator is TFLite's DENSIFY, which gives a sparse constant's values."""
-    code = model.operatorCodes[operator.opcodeIndex]
-    return builtin_code(code) == schema.BuiltinOperator.DENSIFY
+def is_densify(graph, op):
+    """Whether an OpRef is TFLite's DENSIFY, which makes a sparse constant dense."""
+    return graph.builtin(op) == schema.BuiltinOperator.DENSIFY

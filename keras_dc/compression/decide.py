@@ -1,10 +1,11 @@
-"""Which constants are coded: those that pay, and which ops are fused for them."""
+"""Which constants are coded: those that save bytes, and which ops are fused for them."""
 
 import dataclasses
+import enum
 
-from keras_dc import codec
 from keras_dc.compression import custom_ops
 from keras_dc.compression.constants import Constant
+from keras_dc.compression.encode import Blob
 
 # What coding a constant adds to the flatbuffer around the blob: for a fused op its
 # options, otherwise a tensor and an operator of their own; a note if it was sparse.
@@ -16,108 +17,126 @@ _FIRST_DECODE_BYTES = 64
 _FIRST_NOTE_BYTES = 136
 
 
-@dataclasses.dataclass(frozen=True)
-class Choice:
+class Placement(enum.Enum):
     """What becomes of a constant.
 
     Attributes:
+        KEPT: it stays as it is.
+        FUSED: the ops that compute with it are fused and read the blob.
+        DECODED: a `KerasDcDecode` of its own makes it a tensor again.
+        STANDS_IN: a `KerasDcDecode` takes the place of each DENSIFY that read it.
+    """
+
+    KEPT = enum.auto()
+    FUSED = enum.auto()
+    DECODED = enum.auto()
+    STANDS_IN = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What becomes of one constant.
+
+    Attributes:
         constant: Constant.
-        is_fused: whether all its readers compute from the blob.
-        reason: str, why it stays as it is; "" if it is coded.
+        blob: Blob that it is coded as, or would have been.
+        placement: Placement.
+        reason: str, why it is kept; "" if it is coded.
     """
 
     constant: Constant
-    is_fused: bool
-    reason: str
+    blob: Blob
+    placement: Placement
+    reason: str = ""
 
 
-def fused_forms(model):
-    """The fused form of each operator that has one, by the operator's identity."""
-    forms = {}
-    for subgraph in model.subgraphs:
-        for operator in subgraph.operators:
-            form = custom_ops.fused_form(model, subgraph, operator)
-            if form is not None:
-                forms[id(operator)] = form
-    return forms
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that is to be done to a model.
+
+    Attributes:
+        decisions: tuple of Decision, in the order of the constants.
+        fusions: dict from OpRef to the FusedForm that takes its place.
+    """
+
+    decisions: tuple[Decision, ...]
+    fusions: dict
 
 
-def choose(model, constants, forms, *, min_saving):
-    """Decide for each constant whether it is coded.
+def decide(graph, constants, blobs, *, min_saving):
+    """Decide for each constant whether it is coded, and how.
 
     Args:
-        model: `schema.ModelT`.
-        constants: list of Constant with their blobs.
-        forms: dict that `fused_forms` gave.
-        min_saving: float in [0, 1), the least fraction of a constant's bytes that coding
-            it must save.
+        graph: `tflite.graph.Graph`.
+        constants: iterable of Constant.
+        blobs: list of Blob, one for each constant.
+        min_saving: float in [0, 1), minimum fraction of a constant's bytes to save.
 
     Returns:
-        tuple `(list of Choice, list of the operators that are fused)`; the choices are in
-        the order of the constants.
-
-    Raises:
-        ValueError: if `min_saving` is out of range.
+        Plan.
     """
-    if not 0 <= min_saving < 1:
-        raise ValueError(f"`min_saving` must lie in [0, 1). Received: min_saving={min_saving}")
-    scales = _Scales(min_saving)
-    choices, fused = {}, {}
-    for constant in constants:
-        if _reads_fused(constant, forms):
-            choice = scales.weigh(constant, is_fused=True, needs_tensor=False)
-            choices[constant.buffer] = choice
-            if not choice.reason:
-                fused.update((id(operator), operator) for operator, _ in constant.readers)
-    for constant in constants:
-        if constant.buffer not in choices:
-            # A bias is read straight from its blob where its op is fused for the weights.
-            is_fused = all(
-                id(operator) in fused and position == custom_ops.BIAS_INPUT
-                for operator, position in constant.readers
-            )
-            # A KerasDcDecode may take the place of each reader.
-            takes_place = all(
-                custom_ops.is_densify(model, operator) for operator, _ in constant.readers
-            )
-            choices[constant.buffer] = scales.weigh(
-                constant, is_fused=is_fused, needs_tensor=not (is_fused or takes_place)
-            )
-    return [choices[constant.buffer] for constant in constants], list(fused.values())
+    savings = _Savings(min_saving)
+    decisions, fusions = {}, {}
+    pairs = list(zip(constants, blobs, strict=True))
+    for constant, blob in pairs:
+        forms = _fused_forms(graph, constant, blob)
+        if forms:
+            decision = savings.decide(constant, blob, Placement.FUSED)
+            decisions[constant.buffer] = decision
+            if not decision.reason:
+                fusions |= forms
+    for constant, blob in pairs:
+        if constant.buffer not in decisions:
+            placement = _placement(graph, constant, fusions)
+            decisions[constant.buffer] = savings.decide(constant, blob, placement)
+    return Plan(tuple(decisions[constant.buffer] for constant in constants), fusions)
 
 
-def _reads_fused(constant, forms):
-    density = codec.inspect(constant.blob).num_kept / constant.values.size
-    return custom_ops.is_faster_fused(density) and all(
-        id(operator) in forms and position == custom_ops.WEIGHTS_INPUT
-        for operator, position in constant.readers
-    )
+def _fused_forms(graph, constant, blob):
+    """The fused form of each op that computes with a constant; {} unless all have one."""
+    if not custom_ops.is_faster_fused(blob.info.num_kept / constant.values.size):
+        return {}
+    forms = {read.op: custom_ops.fused_form(graph, read.op) for read in constant.consumers}
+    is_weight = all(read.position == custom_ops.WEIGHTS_INPUT for read in constant.consumers)
+    return forms if is_weight and None not in forms.values() else {}
 
 
-def _needs_note(constant):
-    return constant.sparse_form is not None or constant.negative_zeros is not None
+def _placement(graph, constant, fusions):
+    """The Placement of a constant that is not the weights of fused ops."""
+    # A fused op reads its bias from a blob, too.
+    if all(
+        read.op in fusions and read.position == custom_ops.BIAS_INPUT for read in constant.readers
+    ):
+        return Placement.FUSED
+    if all(custom_ops.is_densify(graph, read.op) for read in constant.readers):
+        return Placement.STANDS_IN
+    return Placement.DECODED
 
 
-class _Scales:
-    """Weighs constants one by one; the first of a kind pays for what the model needs once."""
+class _Savings:
+    """Decides whether a blob saves bytes; the first of each kind also carries the one-time
+    overhead.
+    """
 
     def __init__(self, min_saving):
         self._min_saving = min_saving
         self._once = {"decode": _FIRST_DECODE_BYTES, "note": _FIRST_NOTE_BYTES}
 
-    def weigh(self, constant, *, is_fused, needs_tensor):
-        """Choice whether the constant's blob pays, with all that it adds to the file."""
-        needs = {"decode": not is_fused, "note": _needs_note(constant)}
-        coded = len(constant.blob)
-        coded += _DECODE_OVERHEAD_BYTES if needs_tensor else _FUSED_OVERHEAD_BYTES
-        coded += _NOTE_OVERHEAD_BYTES if needs["note"] else 0
+    def decide(self, constant, blob, placement):
+        """The Decision for a constant, to be coded with `placement` if that pays."""
+        is_noted = constant.sparse_form is not None or constant.negative_zeros is not None
+        needs = {"decode": placement is not Placement.FUSED, "note": is_noted}
+        has_decode = placement is Placement.DECODED
+        coded = len(blob.content)
+        coded += _DECODE_OVERHEAD_BYTES if has_decode else _FUSED_OVERHEAD_BYTES
+        coded += _NOTE_OVERHEAD_BYTES if is_noted else 0
         if constant.negative_zeros is not None:
             coded += len(constant.negative_zeros[1]) // 4
         coded += sum(size for kind, size in self._once.items() if needs[kind])
         saving, least = constant.size_bytes - coded, self._min_saving * constant.size_bytes
         if saving > 0 and saving >= least:
             self._once = {kind: size for kind, size in self._once.items() if not needs[kind]}
-            return Choice(constant, is_fused, "")
+            return Decision(constant, blob, placement)
         asked = f", {least:.0f} to be saved" if least else ""
         reason = f"does not save enough: {coded} bytes against {constant.size_bytes}{asked}"
-        return Choice(constant, is_fused, reason)
+        return Decision(constant, blob, Placement.KEPT, reason)

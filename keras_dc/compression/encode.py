@@ -3,6 +3,7 @@
 import concurrent.futures
 import functools
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,42 +15,53 @@ _MOST_WEIGHTS_TO_REGROUP = 2**22
 _MOST_DISTINCT = 258
 
 
-def encode_all(constants, *, coder, known=None):
-    """Set the smallest blob of each constant; several are coded at once.
+class Blob(NamedTuple):
+    """A constant as it is coded: `content` is bytes, `info` a codec.BlobInfo."""
+
+    content: bytes
+    info: codec.BlobInfo
+
+
+def encode_all(constants, *, coder, candidates=None):
+    """Code each constant, several at once.
 
     Args:
-        constants: list of Constant.
+        constants: iterable of Constant.
         coder: one of `codec.CODERS`.
-        known: KnownFactors of the model that they come from, None if nothing is known.
+        candidates: CandidateFactors of the source model, or None.
 
-    Raises:
-        ValueError: if `coder` is another one.
+    Returns:
+        list of Blob, the smallest of each constant.
     """
-    if coder not in codec.CODERS:
-        raise ValueError(f"`coder` must be one of {codec.CODERS}. Received: coder={coder!r}")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        blobs = pool.map(functools.partial(_smallest_blob, known=known), constants)
+        blobs = pool.map(functools.partial(_smallest_blob, candidates=candidates), constants)
         if coder == "arithmetic":
-            blobs = pool.map(codec.recode, blobs)
-        for constant, blob in zip(constants, blobs):
-            constant.blob = blob
+            blobs = pool.map(_recoded, blobs)
+        return list(blobs)
 
 
-def _smallest_blob(constant, *, known):
-    plain = codec.encode(constant.values, dtype=constant.dtype)
+def _recoded(blob):
+    content = codec.recode(blob.content)
+    return blob if content is blob.content else Blob(content, codec.inspect(content))
+
+
+def _smallest_blob(constant, *, candidates):
+    content = codec.encode(constant.values, dtype=constant.dtype)
+    plain = Blob(content, codec.inspect(content))
     ways = constant.factorings
-    if ways is None and known is not None and constant.dtype == "float32":
-        # Where there are any, no smaller ones are to be found.
-        ways = list(known.factorings(constant.values)) or None
+    if ways is None and candidates is not None and constant.dtype == "float32":
+        # Where the source model has some, a search finds no smaller ones.
+        ways = list(candidates.factorings(constant.values)) or None
     if ways is None:
-        ways = _factorings(constant, codec.inspect(plain))
+        ways = _factorings(constant, plain.info)
     scaled = [
         codec.encode_scaled(
             constant.values, codebook=factors.codebook, scales=factors.scales, axis=axis
         )
         for axis, factors in ways
     ]
-    return min([plain, *scaled], key=len)
+    smallest = min([plain.content, *scaled], key=len)
+    return plain if smallest is plain.content else Blob(smallest, codec.inspect(smallest))
 
 
 def _axes_that_regroup(values):

@@ -4,7 +4,28 @@ A blob counts -0.0 among the kept weights. Where all zeros of some channels are 
 those of all others are not, a note of these channels costs less.
 """
 
+import dataclasses
+
 import numpy as np
+
+
+def dropped(constant, float_weight):
+    """A constant whose -0.0 are noted and 0.0, where that is possible and no output can tell.
+
+    Args:
+        constant: Constant.
+        float_weight: FloatWeight of the constant, None if it is none.
+
+    Returns:
+        Constant, the same one if nothing is dropped.
+    """
+    # A sparse form keeps what it names, zero or not.
+    if float_weight is None or not float_weight.is_summed or constant.sparse_form is not None:
+        return constant
+    channels = find_channels(constant.values)
+    if channels is None:
+        return constant
+    return dataclasses.replace(constant, values=without(constant.values), negative_zeros=channels)
 
 
 def find_channels(values):

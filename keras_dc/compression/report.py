@@ -4,15 +4,19 @@ import dataclasses
 import functools
 import lzma
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_dc import codec
+from keras_dc.codec import dtypes
 from keras_dc.compression import custom_ops
 from keras_dc.compression.constants import pack
+from keras_dc.compression.decide import Placement
 from keras_dc.numerics import entropy
 from keras_dc.support import text_columns
 from keras_dc.tflite import model_file
+from keras_dc.tflite.graph import Graph, tensor_name
 
 _HEADINGS = ["tensor", "op", "shape", "kept%", "clusters", "coding"]
 _HEADINGS += ["bytes", "coded", "Shannon", "zip"]
@@ -92,32 +96,48 @@ class CodedTensor:
         symbols = self.blob.num_kept + self.blob.num_fillers
         return self.blob.gap_bits, _bits_per(self.blob.gap_bytes, symbols)
 
-    @functools.cached_property
+    @property
     def shannon_bytes(self):
         """See `keras_dc.numerics.entropy.shannon_bytes`; with the scales that the blob has."""
+        return self._measured.shannon_bytes
+
+    @property
+    def zip_bytes(self):
+        """The smaller of zlib and xz, both at their strongest, on the same values."""
+        return self._measured.zip_bytes
+
+    @property
+    def num_negative_zeros(self):
+        """Kept weights that are -0.0: they cost bits, and 0.0 computes the same."""
+        return self._measured.num_negative_zeros
+
+    @functools.cached_property
+    def _measured(self):
+        """What takes the decoded values, from decoding them once."""
+        values = codec.decode(self.content)
+        packed = pack(values, self.blob.dtype).tobytes()
+        zipped = zlib.compress(packed, 9), lzma.compress(packed, preset=6 | lzma.PRESET_EXTREME)
+        is_float = self.blob.dtype in ("float32", "float16")
+        is_negative_zero = (values == 0) & np.signbit(values) if is_float else False
+        return _Measured(
+            self._shannon_bytes(values),
+            min(map(len, zipped)),
+            int(np.count_nonzero(is_negative_zero)),
+        )
+
+    def _shannon_bytes(self, values):
         if self.blob.scale_axis is None:
-            return entropy.shannon_bytes(self._values())
+            return entropy.shannon_bytes(values)
+        # The values do not tell the cluster indices.
         counts = np.bincount(codec.decode_entries(self.content).indices)
         side_bytes = self.blob.codebook_bytes + self.blob.scale_bytes
         return entropy.ideal_bytes(self.num_weights, counts) + side_bytes
 
-    @functools.cached_property
-    def zip_bytes(self):
-        """The smaller of zlib and xz, both at pains, on the same values."""
-        packed = pack(self._values(), self.blob.dtype).tobytes()
-        zipped = zlib.compress(packed, 9), lzma.compress(packed, preset=6 | lzma.PRESET_EXTREME)
-        return min(map(len, zipped))
 
-    @functools.cached_property
-    def num_negative_zeros(self):
-        """Kept weights that are -0.0: they cost bits, and 0.0 computes the same."""
-        if self.blob.dtype not in ("float32", "float16"):
-            return 0
-        values = self._values()
-        return int(np.count_nonzero((values == 0) & np.signbit(values)))
-
-    def _values(self):
-        return codec.decode(self.content)
+class _Measured(NamedTuple):
+    shannon_bytes: float
+    zip_bytes: int
+    num_negative_zeros: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,83 +203,79 @@ def inspect(tflite):
         ModelFormatError: if `tflite` is not a TFLite model.
         CodecError: if a blob is malformed.
     """
-    model = model_file.parse(model_file.read(tflite))
+    graph = Graph(model_file.parse(model_file.read(tflite)))
     report, seen = Report(), set()
-    for subgraph, operator, op, index in custom_ops.blob_tensors(model):
-        tensor = subgraph.tensors[index]
+    for op, ref in custom_ops.blobs_of(graph):
+        tensor = graph.tensor(ref)
         if tensor.buffer in seen:
             continue
         seen.add(tensor.buffer)
-        named = tensor.name or subgraph.tensors[operator.outputs[0]].name or b""
-        blob = model.buffers[tensor.buffer].data
-        blob = b"" if blob is None else blob.tobytes()
-        values = pack(codec.decode(blob), codec.inspect(blob).dtype)
-        report.append(_coded(named.decode(errors="replace"), op, blob, values.nbytes))
+        name = tensor_name(tensor) or tensor_name(graph.tensor(graph.output(op)))
+        data = graph.data(ref)
+        content = b"" if data is None else data.tobytes()
+        report.append(_coded(name, graph.op_name(op), content, codec.inspect(content)))
     return report
 
 
-def report_of(model, choices, left, forms, changes):
+def report_of(graph, plan, left, changes):
     """What becomes of each constant of a model.
 
     Args:
-        model: `schema.ModelT`, before it is changed.
-        choices: list of `choosing.Choice`.
-        left: list of `constants.LeftConstant`.
-        forms: dict that `choosing.fused_forms` gave.
+        graph: `tflite.graph.Graph` of the model, before it is changed.
+        plan: `decide.Plan`.
+        left: iterable of LeftConstant.
         changes: dict from the index of a buffer to `post_training.Change`.
 
     Returns:
         Report, in the order of the buffers.
     """
     rows = {}
-    for choice in choices:
-        constant = choice.constant
-        name, op = names_of(model, constant)
-        if choice.reason:
-            shape, size_bytes = constant.values.shape, constant.size_bytes
-            rows[constant.buffer] = LeftTensor(name, op, shape, size_bytes, choice.reason)
-            continue
-        op = forms[id(constant.readers[0][0])].name if choice.is_fused else custom_ops.DECODE
-        rows[constant.buffer] = _coded(name, op, constant.blob, constant.size_bytes)
+    for decision in plan.decisions:
+        constant = decision.constant
+        name, op = names_of(graph, constant)
+        if decision.placement is Placement.KEPT:
+            row = LeftTensor(name, op, constant.shape, constant.size_bytes, decision.reason)
+        else:
+            form = plan.fusions.get(constant.consumers[0].op)
+            is_fused = decision.placement is Placement.FUSED
+            op = form.name if is_fused else custom_ops.DECODE
+            content, info = decision.blob
+            row = _coded(name, op, content, info, constant.size_bytes)
+        rows[constant.buffer] = row
     for constant in left:
-        name, op = names_of(model, constant)
-        tensor = _first_tensor(model, constant)
-        shape = () if tensor.shape is None else tuple(map(int, tensor.shape))
-        row = LeftTensor(name, op, shape, constant.size_bytes, constant.reason)
+        name, op = names_of(graph, constant)
+        row = LeftTensor(name, op, constant.shape, constant.size_bytes, constant.reason)
         rows[constant.buffer] = row
     for buffer, change in changes.items():
         rows[buffer] = dataclasses.replace(rows[buffer], **vars(change))
     return Report(rows[buffer] for buffer in sorted(rows))
 
 
-def names_of(model, constant):
-    """Name of a constant's tensor, or of its reader's output, and of the op that reads it.
+def names_of(graph, constant):
+    """Name of a constant's tensor, or of its consumer's output, and of the op that consumes it.
 
     Args:
-        model: `schema.ModelT`.
-        constant: `constants.Constant` or `constants.LeftConstant`.
+        graph: `tflite.graph.Graph`.
+        constant: Constant or LeftConstant.
 
     Returns:
         tuple of str; "" where there is none.
     """
-    name = model_file.tensor_name(_first_tensor(model, constant))
-    if not constant.readers:
+    name = tensor_name(graph.tensor(constant.tensors[0]))
+    if not constant.consumers:
         return name, ""
-    operator = constant.readers[0][0]
-    op = model_file.operator_name(model.operatorCodes[operator.opcodeIndex])
-    if not name and len(operator.outputs):
-        subgraph = model.subgraphs[constant.tensors[0][0]]
-        name = model_file.tensor_name(subgraph.tensors[operator.outputs[0]])
-    return name, op
+    op = constant.consumers[0].op
+    output = graph.output(op)
+    if not name and output is not None:
+        name = tensor_name(graph.tensor(output))
+    return name, graph.op_name(op)
 
 
-def _first_tensor(model, constant):
-    subgraph, tensor = constant.tensors[0]
-    return model.subgraphs[subgraph].tensors[tensor]
-
-
-def _coded(name, op, blob, original_bytes):
-    return CodedTensor(name, op, codec.inspect(blob), len(blob), original_bytes, blob)
+def _coded(name, op, content, info, original_bytes=None):
+    if original_bytes is None:
+        bits = int(np.prod(info.shape, dtype=np.int64)) * dtypes.BY_NAME[info.dtype].size_bits
+        original_bytes = -(-bits // 8)
+    return CodedTensor(name, op, info, len(content), original_bytes, content)
 
 
 def _bits_per(size_bytes, count):

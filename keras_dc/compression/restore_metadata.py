@@ -1,8 +1,7 @@
 """What a compressed model notes of its constants for `expand`, beside the blobs.
 
-A metadata entry of the model, zlib-compressed JSON: the form of each tensor that was
-stored sparsely, what the DENSIFY looked like whose place a `KerasDcDecode` took, and the
-channels whose zeros were -0.0.
+A metadata entry of the model, zlib-compressed JSON: the form of each tensor that was stored
+sparsely, the DENSIFY that read it, and the channels whose zeros were -0.0.
 """
 
 import dataclasses
@@ -12,6 +11,7 @@ import zlib
 import numpy as np
 
 from keras_dc.tflite.dense_and_sparse import SparseForm
+from keras_dc.tflite.graph import TensorRef
 from keras_dc.tflite.model_file import schema
 
 _NAME = b"KERAS_DC_NOTES"
@@ -26,15 +26,16 @@ class Note:
         form: SparseForm if it was stored sparsely, else None.
         densify: `(version, type of the options)` of the DENSIFY op that read it, None if
             its readers took it as it was.
-        lifted: `(dense tensor, position)` of this DENSIFY if it was taken out, see
-            `lifting.Lift`; None if a `KerasDcDecode` took its place.
         negative_zeros: `(axis, bool array)`, see `negative_zeros.find_channels`, or None.
+        removed: `(dense tensor, position)` of this DENSIFY if it was taken out: the index
+            of its output, and its place among the operators of the subgraph. None if a
+            `KerasDcDecode` stands in for it.
     """
 
     form: SparseForm | None = None
     densify: tuple[int, int] | None = None
     negative_zeros: tuple | None = None
-    lifted: tuple[int, int] | None = None
+    removed: tuple[int, int] | None = None
 
 
 def write_notes(model, notes):
@@ -42,7 +43,7 @@ def write_notes(model, notes):
 
     Args:
         model: `schema.ModelT`, changed in place.
-        notes: dict from `(subgraph index, tensor index)` to Note.
+        notes: dict from TensorRef to Note.
     """
     if not notes:
         return
@@ -60,7 +61,7 @@ def take_notes(model):
         model: `schema.ModelT`, changed in place.
 
     Returns:
-        dict from `(subgraph index, tensor index)` to Note, empty if there are none.
+        dict from TensorRef to Note, empty if there are none.
 
     Raises:
         ValueError: if they are malformed.
@@ -87,10 +88,10 @@ def _row(note):
     if note.negative_zeros is not None:
         axis, channels = note.negative_zeros
         zeros = [axis, len(channels), np.packbits(channels).tobytes().hex()]
-    return note.densify, form, zeros, note.lifted
+    return note.densify, form, zeros, note.removed
 
 
-def _note(subgraph, tensor, densify, form, negative_zeros, lifted):
+def _note(subgraph, tensor, densify, form, negative_zeros, removed):
     if form is not None:
         traversal, block_map, block_sizes, levels = form
         form = SparseForm(
@@ -105,10 +106,10 @@ def _note(subgraph, tensor, densify, form, negative_zeros, lifted):
         if axis not in (0, -1) or not 0 <= len(channels) - count < 8:
             raise ValueError(f"channels {negative_zeros}")
         negative_zeros = axis, channels[:count].astype(bool)
-    note = Note(form, densify and _pair(densify), negative_zeros, lifted and _pair(lifted))
-    if note.lifted is not None and note.densify is None:
+    note = Note(form, densify and _pair(densify), negative_zeros, removed and _pair(removed))
+    if note.removed is not None and note.densify is None:
         raise ValueError("a DENSIFY that was taken out and is not described")
-    return (int(subgraph), int(tensor)), note
+    return TensorRef(int(subgraph), int(tensor)), note
 
 
 def _integers(numbers):

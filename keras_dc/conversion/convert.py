@@ -1,6 +1,7 @@
 """Keras model to compressed `.tflite`: load, strip, convert, compress, verify."""
 
-from keras_dc.compression import compress
+from keras_dc.compression import lossless
+from keras_dc.compression.expand import expand
 from keras_dc.conversion import verification
 from keras_dc.conversion.batch_norm_scales import factors_of
 from keras_dc.conversion.input_signatures import input_names
@@ -87,23 +88,20 @@ def convert(
         atomic_files.check_place(filepath)
     if verify_inputs is not None and not verify:
         raise ValueError("`verify_inputs` have no effect with `verify=False`. Received: both")
+    code_settings = lossless.Settings(coder, strip_names, min_saving)
     plain = load(model, custom_objects=custom_objects)
     original = to_tflite(
         plain, input_signature=input_signature, signature_keys=signature_keys, **settings
     )
-    compressed, _ = compress.compress_known(
-        original,
-        factors_of(plain),
-        coder=coder,
-        strip_names=strip_names,
-        min_saving=min_saving,
-    )
+    source = lossless.Source.of(original)
+    plan = lossless.plan(source, code_settings, candidates=factors_of(plain))
+    compressed = lossless.write(source, plan, code_settings)
     if verify:
         verification.verify(
             original, compressed, inputs=verify_inputs, input_names=input_names(plain)
         )
     else:
-        verification.check_expanded(original, compressed)
+        verification.check_expanded(original, expand(compressed))
     if filepath is not None:
         atomic_files.write_atomically(filepath, compressed)
     return compressed

@@ -6,7 +6,7 @@ import inspect
 
 import numpy as np
 
-from keras_dc.tflite import model_file
+from keras_dc.tflite.graph import TensorRef
 
 # What stands for an axis that the model leaves open, besides the first one. A model may
 # want many (images that are pooled) or few (positions that are looked up), so all are tried.
@@ -63,27 +63,27 @@ def random_sample(specs, *, num_rows, open_size, rng):
     return {spec.name: _random(spec, num_rows, open_size, rng) for spec in specs}
 
 
-def table_rows(model):
+def table_rows(graph):
     """How many rows the smallest constant table has that a model looks up by index.
 
     Args:
-        model: `schema.ModelT`.
+        graph: `tflite.graph.Graph`.
 
     Returns:
         int; 2 if there is no such table, as 0 and 1 are in range wherever integers
         are expected.
     """
     rows = []
-    for subgraph in model.subgraphs:
-        for operator in subgraph.operators:
-            name = model_file.operator_name(model.operatorCodes[operator.opcodeIndex])
-            if name not in _LOOKUPS or len(operator.inputs) < 2:
-                continue
-            table, indices = (subgraph.tensors[operator.inputs[i]] for i in _LOOKUPS[name])
-            is_table = _is_constant(model, table) and not _is_constant(model, indices)
-            axis = getattr(operator.builtinOptions, "axis", 0)
-            if is_table and np.size(table.shape) > axis:
-                rows.append(int(table.shape[axis]))
+    for op in graph.ops:
+        operator = graph.operator(op)
+        places = _LOOKUPS.get(graph.op_name(op))
+        if places is None or len(operator.inputs) < 2:
+            continue
+        table, indices = (TensorRef(op.subgraph, int(operator.inputs[place])) for place in places)
+        shape, axis = graph.tensor(table).shape, getattr(operator.builtinOptions, "axis", 0)
+        is_table = graph.data(table) is not None and graph.data(indices) is None
+        if is_table and np.size(shape) > axis:
+            rows.append(int(shape[axis]))
     return min(rows, default=2)
 
 
@@ -133,11 +133,6 @@ def _random(spec, num_rows, open_size, rng):
     if spec.scale:
         return rng.integers(limits.min, limits.max + 1, size=sizes).astype(spec.dtype)
     return rng.integers(0, min(num_rows, limits.max), size=sizes).astype(spec.dtype)
-
-
-def _is_constant(model, tensor):
-    data = model.buffers[tensor.buffer].data
-    return data is not None and len(data) > 0
 
 
 def _fitting(sample, specs, names):

@@ -21,6 +21,7 @@ from keras_dc.conversion.input_signatures import build, input_signature_of
 from keras_dc.conversion.loading import is_tf_keras
 from keras_dc.errors import ConversionError
 from keras_dc.tflite import model_file
+from keras_dc.tflite.graph import Graph, tensor_name
 
 _SIGNATURE = "serving_default"
 # What a converter notes of its own model.
@@ -229,11 +230,11 @@ def _check_result(content, keys):
             f"TensorFlow's converter must keep the signatures {keys}; from what `model.export` "
             f"wrote it takes one at a time. Received: {found}"
         )
-    for constant in find_constants(model)[0]:
+    graph = Graph(model)
+    for constant in find_constants(graph)[0]:
         values = constant.values
         if values.dtype.kind == "f" and np.isnan(values).any():
-            subgraph, tensor = constant.tensors[0]
-            name = model_file.tensor_name(model.subgraphs[subgraph].tensors[tensor])
+            name = tensor_name(graph.tensor(constant.tensors[0]))
             raise ValueError(
                 "the weights must be finite; `compress` codes a .tflite model as it is. "
                 f"Received: tensor {name!r} with {np.count_nonzero(np.isnan(values))} of "

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 
 from keras_dc import runtime
-from keras_dc.compression import compress
+from keras_dc.compression.expand import expand
 from keras_dc.conversion.sample_inputs import (
     OPEN_SIZES,
     InputSpec,
@@ -19,6 +19,7 @@ from keras_dc.conversion.sample_inputs import (
 )
 from keras_dc.errors import VerificationError
 from keras_dc.tflite import diff, model_file
+from keras_dc.tflite.graph import Graph, operator_name
 from keras_dc.tflite.model_file import schema
 
 # Fused kernels add in another order than the runtime's own, so outputs differ in the last
@@ -59,16 +60,17 @@ def verify(original, compressed, *, inputs=None, input_names=None):
             or `QUANTIZED_TOLERANCE` in a model with quantized tensors. Integers that are
             not quantized must be equal, NaN agrees with NaN and an infinity with itself.
     """
-    check_expanded(original, compressed)
-    model = model_file.parse(original)
-    runtime_name = "tensorflow" if _needs_tensorflow(model) else None
-    tolerance = QUANTIZED_TOLERANCE if _is_quantized(model) else OUTPUT_TOLERANCE
-    keys = [entry.signatureKey.decode() for entry in model.signatureDefs or ()]
-    contents = {"expanded": compress.expand(compressed), "compressed": compressed}
+    expanded = expand(compressed)
+    check_expanded(original, expanded)
+    graph = Graph(model_file.parse(original))
+    runtime_name = "tensorflow" if _needs_tensorflow(graph.model) else None
+    tolerance = QUANTIZED_TOLERANCE if _is_quantized(graph.model) else OUTPUT_TOLERANCE
+    keys = [entry.signatureKey.decode() for entry in graph.model.signatureDefs or ()]
+    contents = {"expanded": expanded, "compressed": compressed}
     for key in keys or [None]:
         # One of each for all samples: a model may have a state.
         programs: dict[str, _Program] = {}
-        for sample, want in _runs(original, key, runtime_name, inputs, input_names):
+        for sample, want in _runs(original, graph, key, runtime_name, inputs, input_names):
             got = {}
             for kind, content in contents.items():
                 try:
@@ -85,18 +87,17 @@ def verify(original, compressed, *, inputs=None, input_names=None):
                 _check_output(name, want[name], got["compressed"][name], steps, tolerance)
 
 
-def check_expanded(original, compressed):
-    """Check that expanding gives the graph and the constants back, bit for bit.
+def check_expanded(original, expanded):
+    """Check that expanding gave the graph and the constants back, bit for bit.
 
     Args:
         original: bytes of a `.tflite` model.
-        compressed: bytes that `compress` made of it.
+        expanded: bytes that `expand` made of the compressed model.
 
     Raises:
-        VerificationError: if it does not.
+        VerificationError: if it did not.
     """
-    expanded = model_file.parse(compress.expand(compressed))
-    found = diff.differences(model_file.parse(original), expanded)
+    found = diff.differences(model_file.parse(original), model_file.parse(expanded))
     if found:
         raise VerificationError(
             f"the expanded model must equal the original. Received: {'; '.join(found[:5])}"
@@ -146,14 +147,14 @@ class _Program:
         }
 
 
-def _runs(original, key, runtime_name, inputs, input_names):
+def _runs(original, graph, key, runtime_name, inputs, input_names):
     """The samples, each with the outputs of the original."""
     try:
         program = _Program(original, key, runtime_name)
     except (RuntimeError, ValueError) as error:
         raise _not_runnable(error) from error
     if inputs is None:
-        yield _random_run(original, key, runtime_name, program)
+        yield _random_run(original, graph, key, runtime_name, program)
         return
     for sample in user_samples(inputs, program.inputs, names=input_names):
         try:
@@ -163,13 +164,13 @@ def _runs(original, key, runtime_name, inputs, input_names):
         yield sample, want
 
 
-def _random_run(original, key, runtime_name, program):
+def _random_run(original, graph, key, runtime_name, program):
     """The first random inputs that the original runs on, and its outputs."""
     rng = np.random.default_rng(0)
     is_open = any(size < 0 for spec in program.inputs for size in spec.shape[1:])
     sizes = OPEN_SIZES if is_open else OPEN_SIZES[:1]
     failure = None
-    for num_rows in (table_rows(model_file.parse(original)), 1):
+    for num_rows in (table_rows(graph), 1):
         for open_size in sizes:
             specs = program.inputs
             sample = random_sample(specs, num_rows=num_rows, open_size=open_size, rng=rng)
@@ -192,7 +193,7 @@ def _not_runnable(error):
 
 def _needs_tensorflow(model):
     """Whether a model has ops that only TensorFlow's own runtime may bring."""
-    names = map(model_file.operator_name, model.operatorCodes)
+    names = map(operator_name, model.operatorCodes)
     has_select_ops = any(name.startswith(_SELECT_TF_PREFIX) for name in names)
     return has_select_ops and "tensorflow" in runtime.available_runtimes()
 

@@ -9,9 +9,9 @@ import dataclasses
 
 import numpy as np
 
-from keras_dc.compression.constants import pack
+from keras_dc.compression import custom_ops
 from keras_dc.compression.factoring import channel_scales
-from keras_dc.compression.float_weights import find_kernels
+from keras_dc.compression.report import names_of
 from keras_dc.numerics import kmeans, masks
 from keras_dc.numerics.value_counts import chunks
 from keras_dc.support.name_patterns import values_by_name
@@ -39,40 +39,66 @@ class Change:
     largest_error: float
 
 
-def prune_and_cluster(model, constants, *, sparsity, num_clusters, name_of):
-    """Prune and cluster those constants of a model that are float weights.
+def prune_and_cluster(source, *, sparsity, num_clusters):
+    """Prune and cluster the float weights of a model.
 
-    Weights are what FULLY_CONNECTED, convolutions, BATCH_MATMUL, GATHER and recurrent ops
-    multiply with or look up, of at least two dimensions, float32 or float16, directly,
-    behind DEQUANTIZE or DENSIFY, or in the branches and bodies of IF and WHILE. All
-    else is left alone: biases, quantized constants.
+    Float weights are what FULLY_CONNECTED, convolutions, BATCH_MATMUL, GATHER and recurrent
+    ops multiply with or look up, of two dimensions at least, float32 or float16: directly,
+    behind DEQUANTIZE or DENSIFY, or in the branches and bodies of IF and WHILE. Biases and
+    quantized constants are left alone.
 
     Args:
-        model: `schema.ModelT`; its buffers are changed in place, as are `constants`.
-        constants: list of `constants.Constant`, not yet coded.
+        source: `lossless.Source`.
         sparsity: fraction of zeros in [0, 1), or a dict from patterns of tensor names to
-            such; None: none is pruned. -0.0 becomes 0.0.
-        num_clusters: int from 1 to 256, or such a dict; None: none is clustered.
-        name_of: function from a constant to its name.
+            such; None prunes nothing. -0.0 becomes 0.0.
+        num_clusters: int from 1 to 256, or such a dict; None clusters nothing.
 
     Returns:
-        dict from the index of a buffer to Change.
+        tuple of a `lossless.Source` with the changed constants, and a dict from the index of
+        a buffer to Change.
 
     Raises:
-        ValueError: if a number is out of range, a pattern finds no weights, there are
-            none, or a weight is not finite.
+        ValueError: if the model is compressed, a number is out of range, a pattern finds no
+            weights, there are none, or a weight is not finite.
     """
-    kernels = find_kernels(model, constants)
-    names = [name_of(kernel.constant) for kernel in kernels]
-    if not kernels:
+    _refuse_compressed(source.graph)
+    weights = {
+        constant.buffer: names_of(source.graph, constant)[0]
+        for constant in source.constants
+        if constant.buffer in source.float_weights
+    }
+    if not weights:
         raise ValueError(
             "`sparsity` and `num_clusters` need a model with float weights. Received: "
-            f"{len(constants)} other constants"
+            f"{len(source.constants)} other constants"
         )
     sparsities, counts = (
-        {} if values is None else values_by_name(argument, values, names, kind="tensor")
+        {} if values is None else values_by_name(argument, values, weights.values(), kind="tensor")
         for argument, values in (("sparsity", sparsity), ("num_clusters", num_clusters))
     )
+    _check_numbers(sparsities, counts)
+    constants, changes = [], {}
+    for constant in source.constants:
+        name = weights.get(constant.buffer)
+        if name in sparsities or name in counts:
+            axis = source.float_weights[constant.buffer].axis
+            changed = _approximated(constant, name, sparsities.get(name), counts.get(name), axis)
+            changes[constant.buffer] = _change(constant.values, changed.values)
+            constant = changed
+        constants.append(constant)
+    return dataclasses.replace(source, constants=tuple(constants)), changes
+
+
+def _refuse_compressed(graph):
+    names = {graph.op_name(op) for op, _ in custom_ops.blobs_of(graph)}
+    if names:
+        raise ValueError(
+            "only a model that is not compressed can be pruned or clustered; `expand` it first. "
+            f"Received: a model with {', '.join(sorted(names))}"
+        )
+
+
+def _check_numbers(sparsities, counts):
     for value in sparsities.values():
         if not 0 <= value < 1:
             raise ValueError(f"`sparsity` must lie in [0, 1). Received: sparsity={value}")
@@ -82,26 +108,34 @@ def prune_and_cluster(model, constants, *, sparsity, num_clusters, name_of):
                 f"`num_clusters` must be an integer from 1 to {_MAX_CLUSTERS}. "
                 f"Received: num_clusters={value}"
             )
-    changes = {}
-    for name, kernel in zip(names, kernels):
-        constant = kernel.constant
-        if name in sparsities or name in counts:
-            if not np.isfinite(constant.values).all():
-                raise ValueError(
-                    f"weights must be finite to be pruned or clustered. Received: tensor {name!r} "
-                    "with NaN or infinity"
-                )
-            changed, factoring = approximate(
-                constant.values,
-                sparsity=sparsities.get(name),
-                num_clusters=counts.get(name),
-                axis=kernel.axis,
-            )
-            changes[constant.buffer] = _change(constant.values, changed)
-            _set(model, constant, changed)
-            if name in counts:
-                constant.factorings = () if factoring is None else (factoring,)
-    return changes
+
+
+def _approximated(constant, name, sparsity, num_clusters, axis):
+    """A constant pruned and clustered; its factors are then known."""
+    if not np.isfinite(constant.values).all():
+        raise ValueError(
+            f"weights must be finite to be pruned or clustered. Received: tensor {name!r} "
+            "with NaN or infinity"
+        )
+    values, factoring = approximate(
+        constant.values, sparsity=sparsity, num_clusters=num_clusters, axis=axis
+    )
+    changed = dataclasses.replace(
+        constant,
+        values=values,
+        size_bytes=_size_bytes(constant, values),
+        is_changed=True,
+    )
+    if num_clusters is None:
+        return changed
+    return dataclasses.replace(changed, factorings=() if factoring is None else (factoring,))
+
+
+def _size_bytes(constant, values):
+    if constant.sparse_form is None:
+        return constant.size_bytes
+    sparsity, leaves = dense_and_sparse.to_sparse(constant.sparse_form, values)
+    return leaves.nbytes + dense_and_sparse.size_bytes(sparsity)
 
 
 def approximate(values, *, sparsity=None, num_clusters=None, axis=None):
@@ -224,15 +258,3 @@ def _change(values, changed):
         largest = max(largest, np.max(np.abs(error)))
         energy += np.sum(np.square(old, dtype=np.float64))
     return Change(float(np.sqrt(squares / energy)) if energy else 0.0, float(largest))
-
-
-def _set(model, constant, values):
-    constant.values = values
-    if constant.sparse_form is None:
-        model.buffers[constant.buffer].data = pack(values, constant.dtype)
-        return
-    subgraph, index = constant.tensors[0]
-    tensor = model.subgraphs[subgraph].tensors[index]
-    tensor.sparsity, leaves = dense_and_sparse.to_sparse(constant.sparse_form, values)
-    model.buffers[constant.buffer].data = pack(leaves, constant.dtype)
-    constant.size_bytes = leaves.nbytes + dense_and_sparse.size_bytes(tensor.sparsity)

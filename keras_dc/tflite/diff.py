@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_dc.tflite import model_file
+from keras_dc.tflite.graph import operator_name
 
 
 def differences(first, second, *, names=False):
@@ -50,7 +50,7 @@ def _describe_tensor(model, tensor, names):
 def _describe_operator(model, operator):
     fields = {name: _plain(value) for name, value in vars(operator).items()}
     code = model.operatorCodes[operator.opcodeIndex]
-    fields["opcodeIndex"] = (model_file.operator_name(code), code.version)
+    fields["opcodeIndex"] = (operator_name(code), code.version)
     return fields
 
 

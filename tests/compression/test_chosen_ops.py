@@ -13,25 +13,27 @@ from support.tiny_models import (
     sparse,
 )
 
-from keras_dc.compression import compress, custom_ops, report
+import keras_dc as dc
+from keras_dc.compression import custom_ops, report
 from keras_dc.tflite import diff, model_file
+from keras_dc.tflite.graph import Graph as GraphIndex
 
 
 def test_fully_connected_layers_are_fused():
-    assert operators(compress.compress(mlp().serialize())) == [custom_ops.FULLY_CONNECTED] * 3
+    assert operators(dc.compress(mlp().serialize())) == [custom_ops.FULLY_CONNECTED] * 3
 
 
 def test_sparse_convolutions_are_fused():
-    assert operators(compress.compress(conv_net().serialize())) == [custom_ops.CONV_2D] * 2
+    assert operators(dc.compress(conv_net().serialize())) == [custom_ops.CONV_2D] * 2
 
 
 def test_a_dense_kernel_is_decoded_once_for_all_its_readers():
-    compressed = compress.compress(conv_net(density=0.8).serialize())
+    compressed = dc.compress(conv_net(density=0.8).serialize())
     assert operators(compressed) == [custom_ops.DECODE, "CONV_2D", "CONV_2D"]
 
 
 def test_other_ops_read_a_decoded_kernel():
-    compressed = compress.compress(quantized().serialize())
+    compressed = dc.compress(quantized().serialize())
     assert operators(compressed) == [custom_ops.DECODE, "CONV_2D"]
 
 
@@ -43,9 +45,9 @@ def test_fused_convolutions_keep_their_options(stride, padding, dilation):
     options.strideH, options.strideW, options.padding = stride, stride + 1, padding
     options.dilationHFactor, options.dilationWFactor = dilation, dilation + 1
     graph.model.operatorCodes[0].version = 5
-    compressed = compress.compress(graph.serialize())
+    compressed = dc.compress(graph.serialize())
     assert operators(compressed) == [custom_ops.CONV_2D] * 2
-    expanded = model_file.parse(compress.expand(compressed))
+    expanded = model_file.parse(dc.expand(compressed))
     assert diff.differences(graph.model, expanded) == []
 
 
@@ -54,9 +56,9 @@ def test_kernels_that_reach_far_are_not_fused():
     options = graph.subgraph.operators[0].builtinOptions
     height, width = graph.subgraph.tensors[graph.subgraph.operators[0].inputs[1]].shape[1:3]
     options.dilationHFactor, options.dilationWFactor = 256 // height, 256 // width
-    assert operators(compress.compress(graph.serialize())) == [custom_ops.CONV_2D] * 2
+    assert operators(dc.compress(graph.serialize())) == [custom_ops.CONV_2D] * 2
     options.dilationHFactor, options.dilationWFactor = 256 // height, 260 // width + 1
-    assert operators(compress.compress(graph.serialize())) == [
+    assert operators(dc.compress(graph.serialize())) == [
         custom_ops.DECODE,
         "CONV_2D",
         "CONV_2D",
@@ -69,17 +71,17 @@ def test_grouped_convolutions_are_not_fused():
     kernel = graph.constant(sparse((8, 3, 3, 4), density=0.2), "kernel")
     bias = graph.constant(np.linspace(-1, 1, 8, dtype=np.float32), "bias")
     graph.output(graph.conv_2d(x, kernel, bias, shape=(-1, 8, 8, 8)))
-    assert operators(compress.compress(graph.serialize())) == [custom_ops.DECODE, "CONV_2D"]
+    assert operators(dc.compress(graph.serialize())) == [custom_ops.DECODE, "CONV_2D"]
 
 
 def test_a_kernel_with_another_reader_is_not_fused():
-    compressed = compress.compress(mixed_readers().serialize())
+    compressed = dc.compress(mixed_readers().serialize())
     assert operators(compressed) == [custom_ops.DECODE, "FULLY_CONNECTED", "ADD"]
 
 
 def test_a_buffer_of_two_tensors_is_coded_once():
-    model = model_file.parse(compress.compress(shared_weights().serialize()))
-    blobs = [index for *_, index in custom_ops.blob_tensors(model)]
+    model = model_file.parse(dc.compress(shared_weights().serialize()))
+    blobs = [ref.tensor for _, ref in custom_ops.blobs_of(GraphIndex(model))]
     assert len(set(blobs)) == 2
     assert len({model.subgraphs[0].tensors[index].buffer for index in blobs}) == 1
 
@@ -92,13 +94,13 @@ def test_tensors_of_one_buffer_but_two_shapes_are_left_alone():
     graph.output(graph.fully_connected(x, weights, None))
     z = graph.input((-1, 128), "z")
     graph.output(graph.fully_connected(z, other, None))
-    assert operators(compress.compress(graph.serialize())) == ["FULLY_CONNECTED"] * 2
+    assert operators(dc.compress(graph.serialize())) == ["FULLY_CONNECTED"] * 2
 
 
 def test_a_buffer_with_a_tensor_that_nobody_reads_is_left_alone():
     graph = mlp(sizes=(64, 64))
     graph.tensor((64, 64), "unread", buffer=graph.subgraph.tensors[1].buffer)
-    assert operators(compress.compress(graph.serialize())) == ["FULLY_CONNECTED"]
+    assert operators(dc.compress(graph.serialize())) == ["FULLY_CONNECTED"]
 
 
 def test_what_does_not_pay_stays_as_it_is():
@@ -107,7 +109,7 @@ def test_what_does_not_pay_stays_as_it_is():
     # Every byte is random; of other noise the exponents are not.
     noise = np.frombuffer(np.random.default_rng(0).bytes(64 * 64 * 4), np.float32)
     graph.output(graph.fully_connected(x, graph.constant(noise.reshape(64, 64), "w"), None))
-    assert operators(compress.compress(graph.serialize())) == ["FULLY_CONNECTED"]
+    assert operators(dc.compress(graph.serialize())) == ["FULLY_CONNECTED"]
 
 
 def test_noise_is_coded_by_byte_planes():
@@ -115,7 +117,7 @@ def test_noise_is_coded_by_byte_planes():
     x = graph.input((-1, 64))
     noise = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
     graph.output(graph.fully_connected(x, graph.constant(noise, "w"), None))
-    compressed = compress.compress(graph.serialize())
+    compressed = dc.compress(graph.serialize())
     assert operators(compressed) == [custom_ops.DECODE, "FULLY_CONNECTED"]
     assert len(compressed) < 0.9 * len(graph.serialize())
     (row,) = report.inspect(compressed)
@@ -125,7 +127,7 @@ def test_noise_is_coded_by_byte_planes():
 def test_a_constant_that_is_an_output_is_left_alone():
     graph = mlp()
     graph.subgraph.outputs.append(1)
-    compressed, found = compress.compress(graph.serialize(), return_report=True)
+    compressed, found = dc.compress(graph.serialize(), return_report=True)
     # The bias of the first layer is decoded, its weights are as they were.
     fused = [custom_ops.FULLY_CONNECTED] * 2
     assert operators(compressed) == [custom_ops.DECODE, "FULLY_CONNECTED", *fused]
@@ -145,7 +147,7 @@ def test_a_constant_that_is_an_output_is_left_alone():
 def test_options_that_the_fused_op_lacks_keep_the_builtin_op(options):
     graph = mlp(sizes=(64, 64))
     vars(graph.subgraph.operators[0].builtinOptions).update(options)
-    compressed = compress.compress(graph.serialize())
+    compressed = dc.compress(graph.serialize())
     assert operators(compressed) == [custom_ops.DECODE, "FULLY_CONNECTED"]
 
 
@@ -159,7 +161,7 @@ def test_fused_options_are_kept(activation, version):
     graph.subgraph.operators[0].builtinOptions.asymmetricQuantizeInputs = activation % 2 == 1
     graph.model.operatorCodes[0].version = version
     graph.output(y)
-    compressed = compress.compress(graph.serialize())
+    compressed = dc.compress(graph.serialize())
     assert operators(compressed) == [custom_ops.FULLY_CONNECTED]
-    expanded = model_file.parse(compress.expand(compressed))
+    expanded = model_file.parse(dc.expand(compressed))
     assert diff.differences(graph.model, expanded) == []

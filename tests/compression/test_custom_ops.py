@@ -2,11 +2,12 @@ import pytest
 from support.tiny_models import conv_net, mlp
 
 from keras_dc.compression import custom_ops
+from keras_dc.tflite.graph import Graph, OpRef
 
 
 def form(graph, version):
     graph.model.operatorCodes[0].version = version
-    return custom_ops.fused_form(graph.model, graph.subgraph, graph.subgraph.operators[0])
+    return custom_ops.fused_form(Graph(graph.model), OpRef(0, 0))
 
 
 @pytest.mark.parametrize("make", [mlp, conv_net])

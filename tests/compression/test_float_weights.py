@@ -6,9 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 from support.tiny_models import Graph
 
 import keras_dc as dc
-from keras_dc.compression.constants import find_constants
-from keras_dc.compression.float_weights import find_kernels
-from keras_dc.tflite import model_file
+from keras_dc.compression.lossless import Source
 
 OPTIONS = schema.BuiltinOptions
 
@@ -17,10 +15,14 @@ def noise(*shape):
     return np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
-def kernels_of(graph):
-    model = model_file.parse(graph.serialize())
-    constants, _ = find_constants(model)
-    return {kernel.constant.values.shape: kernel for kernel in find_kernels(model, constants)}
+def float_weights_of(graph):
+    """FloatWeight of each constant that is one, by its shape."""
+    source = Source.of(graph.serialize())
+    return {
+        constant.shape: source.float_weights[constant.buffer]
+        for constant in source.constants
+        if constant.buffer in source.float_weights
+    }
 
 
 def branch(graph, name, body):
@@ -71,12 +73,14 @@ def if_model(then, otherwise):
     ids=["multiplied", "looked up", "returned", "not read"],
 )
 def test_weights_reach_the_branches_of_an_if(otherwise, axis, is_summed):
-    kernel = kernels_of(if_model(multiply, otherwise))[16, 32]
-    assert (kernel.axis, kernel.is_summed) == (axis, is_summed)
+    weight = float_weights_of(if_model(multiply, otherwise))[16, 32]
+    assert (weight.axis, weight.is_summed) == (axis, is_summed)
 
 
-def test_what_no_branch_multiplies_is_no_kernel():
-    assert not kernels_of(if_model(lambda graph, x, weights: weights, lambda graph, x, weights: x))
+def test_what_no_branch_multiplies_is_no_weight():
+    assert not float_weights_of(
+        if_model(lambda graph, x, weights: weights, lambda graph, x, weights: x)
+    )
 
 
 def test_weights_reach_the_body_of_a_while():
@@ -91,14 +95,14 @@ def test_weights_reach_the_body_of_a_while():
     branch(graph, "body", multiply)
     # A loop gives its variables back.
     graph.output(graph.subgraph.inputs[1])
-    kernel = kernels_of(graph)[16, 32]
-    assert (kernel.axis, kernel.is_summed) == (0, False)
+    weight = float_weights_of(graph)[16, 32]
+    assert (weight.axis, weight.is_summed) == (0, False)
 
 
 def test_subgraphs_that_do_not_exist_are_passed_over():
     graph = if_model(multiply, multiply)
     graph.model.subgraphs[0].operators[0].builtinOptions = schema.IfOptionsT(7, -2)
-    assert not kernels_of(graph)
+    assert not float_weights_of(graph)
 
 
 def test_weights_behind_an_if_are_clustered_and_computed_with():

@@ -103,12 +103,12 @@ def test_expand_refuses_notes_that_do_not_fit():
         dc.expand(model_file.serialize(model))
 
 
-@pytest.mark.parametrize("lifted", [(99, 0), (-1, 0), (2, -1)])
-def test_expand_refuses_to_put_a_densify_back_outside_its_subgraph(lifted):
+@pytest.mark.parametrize("removed", [(99, 0), (-1, 0), (2, -1)])
+def test_expand_refuses_to_put_a_densify_back_outside_its_subgraph(removed):
     model = model_file.parse(dc.compress(densified().serialize()))
     ((place, note),) = restore_metadata.take_notes(model).items()
-    assert note.lifted == (2, 0)
-    restore_metadata.write_notes(model, {place: dataclasses.replace(note, lifted=lifted)})
+    assert note.removed == (2, 0)
+    restore_metadata.write_notes(model, {place: dataclasses.replace(note, removed=removed)})
     with pytest.raises(errors.CompressionError, match="tensors of its subgraph.*Received"):
         dc.expand(model_file.serialize(model))
 

@@ -4,6 +4,7 @@ from support.tiny_models import lookup, mlp
 
 from keras_dc.conversion import sample_inputs
 from keras_dc.conversion.sample_inputs import InputSpec
+from keras_dc.tflite.graph import Graph as GraphIndex
 
 
 def spec(name="x", shape=(-1, 4), dtype=np.float32, scale=0.0, zero_point=0):
@@ -46,14 +47,14 @@ def test_there_are_no_random_texts():
 
 @pytest.mark.parametrize(("axis", "rows"), [(0, 20), (1, 8)])
 def test_the_smallest_table_bounds_the_indices(axis, rows):
-    assert sample_inputs.table_rows(lookup(axis).model) == rows
+    assert sample_inputs.table_rows(GraphIndex(lookup(axis).model)) == rows
 
 
 def test_what_is_no_table_bounds_nothing():
-    assert sample_inputs.table_rows(mlp().model) == 2
+    assert sample_inputs.table_rows(GraphIndex(mlp().model)) == 2
     graph = lookup()
     graph.subgraph.operators[0].inputs = [0, 1]
-    assert sample_inputs.table_rows(graph.model) == 2
+    assert sample_inputs.table_rows(GraphIndex(graph.model)) == 2
 
 
 @pytest.mark.parametrize(

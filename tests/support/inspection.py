@@ -4,13 +4,14 @@ import numpy as np
 
 from keras_dc import runtime
 from keras_dc.tflite import model_file
+from keras_dc.tflite.graph import operator_name
 
 
 def operators(content):
     """Names of the operators of the first subgraph, in order."""
     model = model_file.parse(content)
     codes = [operator.opcodeIndex for operator in model.subgraphs[0].operators]
-    return [model_file.operator_name(model.operatorCodes[code]) for code in codes]
+    return [operator_name(model.operatorCodes[code]) for code in codes]
 
 
 def _feeds(interpreter):

@@ -5,6 +5,7 @@ from support.tiny_models import mlp, sparse
 
 from keras_dc import errors
 from keras_dc.tflite import diff, model_file
+from keras_dc.tflite.graph import operator_name
 
 
 def test_serialize_is_the_inverse_of_parse():
@@ -111,11 +112,11 @@ def test_parse_refuses_a_model_that_points_outside_itself(place):
 
 def test_operator_names():
     codes = mlp().model.operatorCodes
-    assert model_file.operator_name(codes[0]) == "FULLY_CONNECTED"
+    assert operator_name(codes[0]) == "FULLY_CONNECTED"
     custom = schema.OperatorCodeT(32, b"Mine", 1, 32)
-    assert model_file.operator_name(custom) == "Mine"
+    assert operator_name(custom) == "Mine"
     old = schema.OperatorCodeT(deprecatedBuiltinCode=3)
-    assert model_file.operator_name(old) == "CONV_2D"
+    assert operator_name(old) == "CONV_2D"
 
 
 def test_differences_names_the_place():

@@ -6,7 +6,7 @@ from keras import layers
 import keras_dc as dc
 from keras_dc import codec
 from keras_dc.compression.factoring import channel_scales
-from keras_dc.compression.factoring.known_factors import known_factors
+from keras_dc.compression.factoring.candidates import CandidateFactors
 from keras_dc.conversion.batch_norm_scales import factors_of
 
 RNG = np.random.default_rng(0)
@@ -23,10 +23,10 @@ def depthwise(num_channels=12):
     return kernel, scales, (kernel * scales + np.float32(0))[None]
 
 
-def test_known_factors_give_the_kernel_bit_for_bit():
+def test_candidates_give_the_kernel_bit_for_bit():
     kernel, scales, folded = depthwise()
     other = RNG.normal(size=folded.size).astype(np.float32)
-    known = known_factors([other, kernel], [other[:12], scales, scales[:5]])
+    known = CandidateFactors.of([other, kernel], [other[:12], scales, scales[:5]])
     ((axis, factors),) = known.factorings(folded)
     assert axis == -1
     np.testing.assert_array_equal(factors.scales, scales)
@@ -41,7 +41,7 @@ def test_negative_zeros_are_kept():
     kernel, scales, _ = depthwise()
     folded = (kernel * scales)[None]
     assert np.signbit(folded[folded == 0]).any()
-    ((axis, factors),) = known_factors([kernel], [scales]).factorings(folded)
+    ((axis, factors),) = CandidateFactors.of([kernel], [scales]).factorings(folded)
     blob = codec.encode_scaled(folded, codebook=factors.codebook, scales=factors.scales, axis=axis)
     assert codec.decode(blob).tobytes() == folded.tobytes()
 
@@ -61,7 +61,7 @@ def test_negative_zeros_are_kept():
 )
 def test_what_does_not_give_the_kernel_is_no_factoring(change):
     kernel, scales, folded = change(*depthwise())
-    assert list(known_factors([kernel], [scales]).factorings(folded)) == []
+    assert list(CandidateFactors.of([kernel], [scales]).factorings(folded)) == []
 
 
 def normalized_net():

@@ -1,0 +1,197 @@
+"""The inverse of the lossless pass: blobs become constants again, bit for bit."""
+
+import numpy as np
+
+from keras_dc import codec
+from keras_dc.compression import custom_ops, negative_zeros, restore_metadata
+from keras_dc.compression.apply import code_index
+from keras_dc.compression.constants import TYPE_OF, pack
+from keras_dc.errors import CodecError, CompressionError
+from keras_dc.support import atomic_files
+from keras_dc.tflite import cleanup, dense_and_sparse, model_file
+from keras_dc.tflite.graph import Graph, TensorRef, shape_of, tensor_name
+from keras_dc.tflite.model_file import schema
+from keras_dc.tflite.zip_tail import append_files, associated_files
+
+
+def expand(compressed, *, filepath=None):
+    """Undo `compress`: an ordinary TFLite model with the same constants, bit for bit.
+
+    Args:
+        compressed: bytes of a compressed `.tflite` model, or the path of a file.
+        filepath: where to write the model, too; whole or not at all.
+
+    Returns:
+        bytes of a `.tflite` model that needs no custom op.
+
+    Raises:
+        ModelFormatError: if `compressed` is not a TFLite model.
+        CompressionError: if a blob is malformed or does not fit its operator.
+        FileNotFoundError, IsADirectoryError: if no file can be at `filepath`.
+    """
+    if filepath is not None:
+        atomic_files.check_place(filepath)
+    content = model_file.read(compressed)
+    model = model_file.parse(content)
+    try:
+        notes = restore_metadata.take_notes(model)
+    except ValueError as error:
+        raise CompressionError(str(error)) from error
+    _Restorer(Graph(model), notes).restore()
+    cleanup.drop_unused_codes(model)
+    cleanup.drop_empty_buffers(model)
+    expanded = append_files(model_file.serialize(model), associated_files(content))
+    if filepath is not None:
+        atomic_files.write_atomically(filepath, expanded)
+    return expanded
+
+
+class _Restorer:
+    """Edits a compressed model. Each blob is decoded once, whoever reads it."""
+
+    def __init__(self, graph, notes):
+        self._graph = graph
+        self._model = graph.model
+        self._notes = notes
+        self._decoded = {}
+        # By buffer, the bytes that it will hold: blobs must stay until all are decoded.
+        self._data = {}
+
+    def restore(self):
+        for place, subgraph in enumerate(self._model.subgraphs):
+            kept, dropped = [], set()
+            for op in [op for op in self._graph.ops if op.subgraph == place]:
+                blob = self._restore_op(op)
+                if blob is None:
+                    kept.append(self._graph.operator(op))
+                else:
+                    dropped.add(blob.tensor)
+            subgraph.operators = kept
+            _drop_blob_tensors(subgraph, dropped)
+        removed = [ref for ref, note in self._notes.items() if note.removed is not None]
+        for ref in sorted(removed, key=lambda ref: self._notes[ref].removed[1]):
+            self._put_back_densify(ref)
+        for index, data in self._data.items():
+            self._model.buffers[index].data = data
+
+    def _restore_op(self, op):
+        """Undo one operator; the TensorRef of its blob if the operator is to go."""
+        name, operator = self._graph.op_name(op), self._graph.operator(op)
+        blobs = custom_ops.blob_inputs(self._graph, op)
+        if name == custom_ops.DECODE:
+            stored = TensorRef(op.subgraph, int(operator.inputs[0]))
+            note = self._notes.get(stored)
+            if note is not None and note.densify is not None and note.removed is None:
+                self._restore_densify(op, stored, note)
+                return None
+            output = self._graph.output(op)
+            for ref in blobs:
+                self._restore_constant(ref, output, name)
+            return stored
+        for ref in blobs:
+            self._restore_constant(ref, ref, name)
+        if custom_ops.is_fused(name):
+            code, options_type, options = custom_ops.builtin_form(name, operator.customOptions)
+            operator.opcodeIndex = code_index(self._model, code)
+            operator.builtinOptionsType = options_type
+            operator.builtinOptions = options
+            operator.customOptions = None
+        return None
+
+    def _restore_constant(self, blob, target, name):
+        """Give the tensor `target` the constant that the tensor `blob` holds as a blob."""
+        tensor, buffer = self._graph.tensor(target), self._graph.tensor(blob).buffer
+        values, dtype = self._decode(buffer, tensor, name)
+        if name == custom_ops.DECODE:
+            _check_shape(tensor, values, name)
+        tensor.buffer = buffer
+        self._set(tensor, values, dtype, self._notes.get(target))
+
+    def _restore_densify(self, op, stored, note):
+        """Give a KerasDcDecode that stood in for a DENSIFY its op and constant back."""
+        tensor, output = self._graph.tensor(stored), self._graph.tensor(self._graph.output(op))
+        self._make_densify(self._graph.operator(op), note)
+        if tensor.type != schema.TensorType.UINT8:
+            # Restored already, for another DENSIFY.
+            return
+        values, dtype = self._decode(tensor.buffer, output, custom_ops.DECODE)
+        _check_shape(output, values, custom_ops.DECODE)
+        self._set(tensor, values, dtype, note)
+
+    def _put_back_densify(self, stored):
+        """Put a DENSIFY that was taken out back between a constant and its readers."""
+        dense, position = self._notes[stored].removed
+        in_range = 0 <= stored.subgraph < len(self._model.subgraphs)
+        subgraph = self._model.subgraphs[stored.subgraph if in_range else 0]
+        num_tensors = len(subgraph.tensors) if in_range else 0
+        if not (0 <= stored.tensor < num_tensors and 0 <= dense < num_tensors and position >= 0):
+            raise CompressionError(
+                f"a DENSIFY must be noted with tensors of its subgraph and a position. Received: "
+                f"subgraph {stored.subgraph}, tensors {stored.tensor} and {dense}, position "
+                f"{position}"
+            )
+        for operator in subgraph.operators:
+            if stored.tensor in operator.inputs:
+                inputs = np.array(operator.inputs, np.int32)
+                operator.inputs = np.where(inputs == stored.tensor, np.int32(dense), inputs)
+        densify = schema.OperatorT(
+            inputs=np.array([stored.tensor], np.int32), outputs=np.array([dense], np.int32)
+        )
+        self._make_densify(densify, self._notes[stored])
+        subgraph.operators.insert(position, densify)
+
+    def _make_densify(self, operator, note):
+        version, options_type = note.densify
+        number = schema.BuiltinOperator.DENSIFY
+        code = schema.OperatorCodeT(number, version=version, builtinCode=number)
+        operator.opcodeIndex = code_index(self._model, code)
+        operator.builtinOptionsType = options_type
+        has_options = options_type == schema.BuiltinOptions.DensifyOptions
+        operator.builtinOptions = schema.DensifyOptionsT() if has_options else None
+
+    def _decode(self, buffer, tensor, name):
+        if buffer not in self._decoded:
+            data = self._model.buffers[buffer].data
+            blob = b"" if data is None else data.tobytes()
+            try:
+                self._decoded[buffer] = codec.decode(blob), codec.inspect(blob).dtype
+            except CodecError as error:
+                raise CompressionError(
+                    f"{name}, tensor {tensor_name(tensor)!r}: {error}"
+                ) from error
+        return self._decoded[buffer]
+
+    def _set(self, tensor, values, dtype, note):
+        tensor.type = TYPE_OF[dtype]
+        tensor.shape = np.array(values.shape, np.int32)
+        try:
+            if note is not None and note.negative_zeros is not None:
+                values = negative_zeros.restored(values, *note.negative_zeros)
+            if note is not None and note.form is not None:
+                tensor.sparsity, values = dense_and_sparse.to_sparse(note.form, values)
+        except ValueError as error:
+            raise CompressionError(
+                f"tensor {tensor_name(tensor)!r} must fit what is noted of it. Received: {error}"
+            ) from error
+        if tensor.buffer not in self._data:
+            self._data[tensor.buffer] = pack(values, dtype)
+
+
+def _check_shape(tensor, values, name):
+    shape = shape_of(tensor)
+    if shape != values.shape:
+        raise CompressionError(
+            f"{name}, tensor {tensor_name(tensor)!r}: the blob must hold a tensor shaped {shape}. "
+            f"Received: {values.shape}"
+        )
+
+
+def _drop_blob_tensors(subgraph, dropped):
+    """Drop the blob tensors of the KerasDcDecode ops, which stand at the end."""
+    for index in sorted(dropped, reverse=True):
+        if index != len(subgraph.tensors) - 1:
+            raise CompressionError(
+                f"the blobs of {custom_ops.DECODE} must be the last tensors of their subgraph, as "
+                f"`compress` writes them. Received: tensor {index} of {len(subgraph.tensors)}"
+            )
+        subgraph.tensors.pop()

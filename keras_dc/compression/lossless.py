@@ -1,0 +1,126 @@
+"""The lossless pass over the constants of a TFLite model.
+
+The pass knows nothing of training. It looks at the constants of a model, whoever made it,
+and codes each one that becomes smaller: few distinct values, many zeros, or both.
+
+    Source.of(bytes) ── plan ──> Plan of decisions ── apply ──> edited model ──> bytes
+"""
+
+import dataclasses
+
+from keras_dc import codec
+from keras_dc.compression import custom_ops, negative_zeros
+from keras_dc.compression.apply import apply
+from keras_dc.compression.constants import Constant, LeftConstant, find_constants
+from keras_dc.compression.decide import decide
+from keras_dc.compression.encode import encode_all
+from keras_dc.compression.float_weights import find_float_weights
+from keras_dc.tflite import cleanup, model_file
+from keras_dc.tflite.graph import Graph
+from keras_dc.tflite.zip_tail import append_files, associated_files
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How to code; see `keras_dc.compress`.
+
+    Raises:
+        ValueError: if `coder` is unknown or `min_saving` is out of range.
+    """
+
+    coder: str = "huffman"
+    strip_names: bool = True
+    min_saving: float = 0.0
+
+    def __post_init__(self):
+        if self.coder not in codec.CODERS:
+            raise ValueError(
+                f"`coder` must be one of {codec.CODERS}. Received: coder={self.coder!r}"
+            )
+        if not 0 <= self.min_saving < 1:
+            raise ValueError(
+                f"`min_saving` must lie in [0, 1). Received: min_saving={self.min_saving}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A TFLite model and what the pass knows of it.
+
+    Attributes:
+        content: bytes of the `.tflite` file.
+        graph: `tflite.graph.Graph` of the model.
+        constants: tuple of Constant, those that can be coded.
+        left: tuple of LeftConstant, those that cannot.
+        float_weights: dict from the index of a buffer to FloatWeight.
+    """
+
+    content: bytes
+    graph: Graph
+    constants: tuple[Constant, ...]
+    left: tuple[LeftConstant, ...]
+    float_weights: dict
+
+    @classmethod
+    def of(cls, tflite):
+        """Read and parse a model.
+
+        Args:
+            tflite: bytes of a `.tflite` model, or the path of a file.
+
+        Returns:
+            Source.
+
+        Raises:
+            ModelFormatError: if `tflite` is not a TFLite model, or a buffer contradicts its
+                tensor.
+        """
+        content = model_file.read(tflite)
+        graph = Graph(model_file.parse(content))
+        constants, left = find_constants(graph)
+        return cls(content, graph, constants, left, find_float_weights(graph, constants))
+
+
+def plan(source, settings, *, candidates=None):
+    """Decide what becomes of each constant; nothing is changed.
+
+    Args:
+        source: Source.
+        settings: Settings.
+        candidates: CandidateFactors of the model that this one was converted from, or None.
+
+    Returns:
+        `decide.Plan`.
+    """
+    constants = [
+        negative_zeros.dropped(constant, source.float_weights.get(constant.buffer))
+        for constant in source.constants
+    ]
+    blobs = encode_all(constants, coder=settings.coder, candidates=candidates)
+    return decide(source.graph, constants, blobs, min_saving=settings.min_saving)
+
+
+def write(source, plan, settings):
+    """Carry out a plan.
+
+    Args:
+        source: Source; its model is changed.
+        plan: what `plan` gave for it.
+        settings: Settings.
+
+    Returns:
+        bytes of the compressed `.tflite` model.
+
+    Raises:
+        ModelFormatError: if the file would pass 2 GB.
+    """
+    model = source.graph.model
+    apply(source.graph, plan)
+    cleanup.drop_unused_codes(model)
+    if settings.strip_names:
+        cleanup.strip_names(model)
+    cleanup.drop_empty_buffers(model)
+    graph = Graph(model)
+    blobs = {graph.tensor(ref).buffer for _, ref in custom_ops.blobs_of(graph)}
+    content = model_file.serialize(model, unaligned_buffers=blobs)
+    return append_files(content, associated_files(source.content))

@@ -1,0 +1,159 @@
+"""A TFLite flatbuffer in as few bytes as its readers allow.
+
+The schema's object API reads well, but what it writes is up to twice as large as it need
+be and ignores the alignment of buffers. The builder here writes what is equal once and
+leaves out what is empty.
+"""
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+FILE_IDENTIFIER = b"TFL3"
+_CONSTANT_ALIGNMENT = 16
+_OFFSET_BYTES = 4
+
+
+def write(model, *, unaligned_buffers=()):
+    """Pack a model.
+
+    Args:
+        model: `schema.ModelT`; it is not changed.
+        unaligned_buffers: indices of buffers that need not begin at a multiple of 16 bytes.
+
+    Returns:
+        bytes of a `.tflite` file.
+    """
+    builder = _CompactBuilder(1024)
+    packed = schema.ModelT()
+    packed.__dict__.update(model.__dict__)
+    packed.buffers = [
+        _PackedBuffer(buffer.data, 1 if index in unaligned_buffers else _CONSTANT_ALIGNMENT)
+        for index, buffer in enumerate(model.buffers)
+    ]
+    packed.subgraphs = [_without_empty_parts(subgraph) for subgraph in model.subgraphs]
+    builder.Finish(packed.Pack(builder), FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _PackedBuffer:
+    """A Buffer table whose bytes begin at a multiple of `alignment`."""
+
+    def __init__(self, data, alignment):
+        self.data = data
+        self.alignment = alignment
+
+    def Pack(self, builder):  # noqa: N802 (the object API's name)
+        vector = None
+        if self.data is not None and len(self.data):
+            vector = builder.create_aligned_bytes(self.data, self.alignment)
+        schema.BufferStart(builder)
+        if vector is not None:
+            schema.BufferAddData(builder, vector)
+        return schema.BufferEnd(builder)
+
+
+def _without_empty_parts(subgraph):
+    """A shallow copy in which what is empty is absent, which means the same."""
+    result = schema.SubGraphT()
+    result.__dict__.update(subgraph.__dict__)
+    result.name = subgraph.name or None
+    result.tensors = [_without_empty_fields(tensor) for tensor in subgraph.tensors]
+    return result
+
+
+def _without_empty_fields(tensor):
+    result = schema.TensorT()
+    result.__dict__.update(tensor.__dict__)
+    result.name = tensor.name or None
+    quantization = tensor.quantization
+    if quantization is not None and not any(map(np.size, _given(quantization))):
+        result.quantization = None
+    return result
+
+
+def _given(table):
+    """The fields of an object that are neither None nor zero."""
+    return [value for value in vars(table).values() if not (value is None or np.all(value == 0))]
+
+
+class _CompactBuilder(flatbuffers.Builder):
+    """A builder that writes equal strings, vectors and tables once.
+
+    Flatbuffers may share: an offset says where a thing is, and two offsets may say
+    the same. A thing found to have been written already is taken back by moving the
+    head.
+    """
+
+    def __init__(self, initial_size):
+        super().__init__(initial_size)
+        self._offset_of = {}
+        self._begin = 0
+        self._has_offsets = False
+        self._fields = []
+
+    def create_aligned_bytes(self, data, alignment):
+        """Write a vector of bytes whose first one is aligned; never shared."""
+        data = np.ascontiguousarray(data).view(np.uint8)
+        self.StartVector(1, data.size, alignment)
+        self.head -= data.size
+        self.Bytes[self.head : self.head + data.size] = data.tobytes()
+        return super().EndVector()
+
+    def CreateString(self, s, encoding="utf-8", errors="strict"):  # noqa: N802
+        self._begin = self.Offset()
+        self._has_offsets = False
+        return super().CreateString(s, encoding, errors)
+
+    def StartVector(self, elemSize, numElems, alignment):  # noqa: N802, N803
+        self._begin = self.Offset()
+        self._has_offsets = False
+        return super().StartVector(elemSize, numElems, alignment)
+
+    def EndVector(self, numElems=None):  # noqa: N802, N803
+        begin, has_offsets = self._begin, self._has_offsets
+        offset = super().EndVector(numElems)
+        if has_offsets:
+            # Offsets count from where they stand: equal bytes are not equal vectors.
+            return offset
+        key = bytes(self.Bytes[self.head : len(self.Bytes) - begin])
+        if key in self._offset_of:
+            self._take_back(begin)
+        return self._offset_of.setdefault(key, offset)
+
+    def PrependUOffsetTRelative(self, off):  # noqa: N802
+        self._has_offsets = True
+        super().PrependUOffsetTRelative(off)
+
+    def StartObject(self, numfields):  # noqa: N802
+        self._fields = []
+        super().StartObject(numfields)
+
+    def PrependSlot(self, flags, o, x, d):  # noqa: N802
+        if x != d:
+            self._fields.append((flags.bytewidth, o, x, flags))
+
+    def PrependUOffsetTRelativeSlot(self, o, x, d):  # noqa: N802
+        if x != d:
+            self._fields.append((_OFFSET_BYTES, o, x, None))
+
+    def EndObject(self):  # noqa: N802
+        # By size, so that small fields fill one word together.
+        self._fields.sort(key=lambda field: field[:2])
+        key = tuple((width, slot, value) for width, slot, value, _ in self._fields)
+        if key in self._offset_of:
+            # Before its vtable is written: one that is taken back must not be known.
+            self._take_back(self.objectEnd)
+            self.current_vtable = None
+            self.nested = False
+            return self._offset_of[key]
+        for _, slot, value, flags in self._fields:
+            if flags is None:
+                super().PrependUOffsetTRelativeSlot(slot, value, 0)
+            else:
+                super().PrependSlot(flags, slot, value, None)
+        self._offset_of[key] = super().EndObject()
+        return self._offset_of[key]
+
+    def _take_back(self, begin):
+        self.head = len(self.Bytes) - begin
