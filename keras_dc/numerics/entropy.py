@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_dc.numerics.float16 import is_float16_exact
+
 _FLOAT16_BYTES = 2
 _MOST_CENTROIDS = 256
 
@@ -58,11 +60,8 @@ def _plane_bytes(patterns):
 
 
 def _value_bytes(codebook):
-    if codebook.dtype != np.float32:
-        return codebook.itemsize
-    with np.errstate(over="ignore", invalid="ignore"):
-        is_exact = codebook.astype(np.float16).astype(np.float32).tobytes() == codebook.tobytes()
-    return _FLOAT16_BYTES if is_exact else codebook.itemsize
+    is_float32 = codebook.dtype == np.float32
+    return _FLOAT16_BYTES if is_float32 and is_float16_exact(codebook) else codebook.itemsize
 
 
 def _entropy(probabilities):

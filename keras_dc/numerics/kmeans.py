@@ -6,8 +6,9 @@ iteration costs a binary search per boundary, however many values there are.
 
 import numpy as np
 
+from keras_dc.numerics.chunks import chunks
 from keras_dc.numerics.initial_centroids import initial_centroids
-from keras_dc.numerics.value_counts import chunks, summarize
+from keras_dc.numerics.value_counts import summarize
 
 
 def kmeans(

@@ -6,10 +6,12 @@ hundred million. NumPy only; working memory is a constant beside the sorted copy
 
 import numpy as np
 
+from keras_dc.numerics.chunks import chunks
+from keras_dc.numerics.finite import all_finite
+
 # Sorting beats the histogram below this many values, and takes seconds above it.
 EXACT_LIMIT = 1 << 24
 _NUM_BINS = 1 << 16
-_CHUNK = 1 << 20
 _BLOCK = 256
 
 
@@ -34,13 +36,6 @@ def summarize(values, *, method=None):
     if method == "histogram":
         return ValueHistogram(values)
     raise ValueError(f'`method` must be "exact", "histogram" or None. Received: method={method!r}')
-
-
-def chunks(values):
-    """Views `(<= 2^20,)` on the elements of an array, in memory order."""
-    flat = np.ravel(values)
-    for start in range(0, flat.size, _CHUNK):
-        yield flat[start : start + _CHUNK]
 
 
 class SortedValues:
@@ -138,5 +133,5 @@ def _signed_sqrt(values):
 
 def _check_finite(extremes):
     # NaN sorts last, and is its own minimum and maximum.
-    if not np.isfinite(extremes).all():
+    if not all_finite(extremes):
         raise ValueError(f"Weights must be finite. Received: extremes={extremes.tolist()}")

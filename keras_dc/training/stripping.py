@@ -2,9 +2,9 @@
 
 import keras
 
+from keras_dc.numerics.float16 import to_float16_exact
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_biases, find_kernels
-from keras_dc.wrapping.rounding import to_float16_exact
 
 
 def strip(model, *, float16_exact=False):

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_dc.numerics import kmeans
+from keras_dc.numerics.float16 import to_float16_exact
 from keras_dc.support.name_patterns import values_by_name
 from keras_dc.training.schedules import Schedule, last_update_step
 from keras_dc.wrapping.cloning import replace_layers, wrappers_of
@@ -17,7 +18,7 @@ from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_biases, host_array
 from keras_dc.wrapping.layer_selection import selected_layers
 from keras_dc.wrapping.lookup import lookup
-from keras_dc.wrapping.rounding import round_straight_through, to_float16_exact
+from keras_dc.wrapping.rounding import round_straight_through
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 

@@ -11,7 +11,7 @@ from keras_dc.numerics.kmeans import (
     reassign,
     share,
 )
-from keras_dc.numerics.value_counts import SortedValues, ValueHistogram, chunks, summarize
+from keras_dc.numerics.value_counts import SortedValues, ValueHistogram, summarize
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=20000).astype(np.float32)
@@ -314,11 +314,6 @@ def test_method_is_chosen_by_size(monkeypatch):
 def test_weights_that_are_not_finite_are_refused(method, bad):
     with pytest.raises(ValueError, match="must be finite"):
         share(np.array([1.0, bad, 2.0]), 2, method=method)
-
-
-def test_chunks_cover_an_array_of_any_shape():
-    array = np.arange((1 << 20) + 6).reshape(2, -1)
-    np.testing.assert_array_equal(np.concatenate(list(chunks(array))), array.ravel())
 
 
 # Assignment to a codebook that stays
