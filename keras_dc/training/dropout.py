@@ -5,8 +5,8 @@ import numpy as np
 
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.wrapping.cloning import replace_layers
-from keras_dc.wrapping.graphs import graph_of, nodes_of, producing_node
-from keras_dc.wrapping.kernel_wrapper import find_kernels
+from keras_dc.wrapping.graphs import Graph
+from keras_dc.wrapping.weights import find_kernels, host_array
 
 
 def rescale_dropout(model):
@@ -40,30 +40,31 @@ def rescale_dropout(model):
 
 
 def _new_rates(model):
-    graph = graph_of(model, "rescale_dropout")
+    graph = Graph(model, "rescale_dropout")
     rates = {}
-    for node in nodes_of(graph):
-        layer = node.operation
+    for call in graph.calls:
+        layer = call.operation
         if isinstance(layer, (keras.Sequential, keras.Function)):
             rates |= _new_rates(layer)
         elif isinstance(layer, keras.layers.Dropout):
-            rates[layer.name] = layer.rate * np.sqrt(_kept_before(node))
+            rates[layer.name] = layer.rate * np.sqrt(_kept_before(call, graph))
     return rates
 
 
-def _kept_before(node):
-    """Fraction of weights that are not pruned in the last layer before a call, or 1."""
-    while len(node.input_tensors) == 1:
-        node = producing_node(node.input_tensors[0])
-        if isinstance(node.operation, keras.Layer) and find_kernels(node.operation):
-            return _kept(node.operation)
+def _kept_before(call, graph):
+    """Density of the last layer with a kernel before a call, or 1 if there is none."""
+    while len(call.input_tensors) == 1:
+        call = graph.producer(call.input_tensors[0])
+        layer = call.operation
+        kernels = find_kernels(layer) if isinstance(layer, keras.Layer) else []
+        if kernels:
+            return _density(layer, kernels)
     return 1.0
 
 
-def _kept(layer):
+def _density(layer, kernels):
     if isinstance(layer, PrunedLayer):
         weights = layer.current_masks()
     else:
-        kernels = find_kernels(layer)
-        weights = [keras.ops.convert_to_numpy(kernel.variable) for kernel in kernels]
+        weights = [host_array(kernel.variable) for kernel in kernels]
     return sum(np.count_nonzero(w) for w in weights) / sum(w.size for w in weights)

@@ -10,7 +10,7 @@ from keras_dc.numerics.masks import (
     magnitude_mask,
     regrown_mask,
 )
-from keras_dc.wrapping.kernel_wrapper import host_array
+from keras_dc.wrapping.weights import host_array
 
 
 def update_masks(layers, step):

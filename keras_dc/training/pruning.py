@@ -12,12 +12,14 @@ from keras_dc.support.name_patterns import values_by_name
 from keras_dc.training import schedules
 from keras_dc.training.mask_updates import update_masks
 from keras_dc.training.schedules import as_schedule, last_update_step
-from keras_dc.wrapping.cloning import replace_layers, wrappers_of
+from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
-from keras_dc.wrapping.independence import is_free
-from keras_dc.wrapping.kernel_wrapper import KernelWrapper, host_array
+from keras_dc.wrapping.elementwise_steps import is_free
+from keras_dc.wrapping.gradients import masked
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import selected_layers
-from keras_dc.wrapping.masking import masked
+from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.weights import host_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 for _schedule in (

@@ -6,8 +6,9 @@ import re
 import keras
 
 from keras_dc.numerics.masks import magnitude_mask
-from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_kernels
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import selected_layers
+from keras_dc.wrapping.weights import find_kernels
 
 _SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 

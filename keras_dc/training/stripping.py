@@ -4,7 +4,8 @@ import keras
 
 from keras_dc.numerics.float16 import to_float16_exact
 from keras_dc.wrapping.cloning import replace_layers
-from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_biases, find_kernels
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper
+from keras_dc.wrapping.weights import find_biases, find_kernels
 
 
 def strip(model, *, float16_exact=False):

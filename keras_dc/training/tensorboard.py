@@ -14,7 +14,7 @@ from keras import ops
 
 from keras_dc.training.pruning import PrunedLayer, sparsity_of
 from keras_dc.training.weight_sharing import SharedLayer, entropy_bits_of
-from keras_dc.wrapping.cloning import wrappers_of
+from keras_dc.wrapping.layer_tree import wrappers_of
 
 HISTOGRAM_BINS = 64
 LARGEST_SIDE = 512

@@ -13,12 +13,13 @@ from keras_dc.numerics import kmeans
 from keras_dc.numerics.float16 import to_float16_exact
 from keras_dc.support.name_patterns import values_by_name
 from keras_dc.training.schedules import Schedule, last_update_step
-from keras_dc.wrapping.cloning import replace_layers, wrappers_of
+from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
-from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_biases, host_array
+from keras_dc.wrapping.gradients import lookup, rounded_to_float16
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import selected_layers
-from keras_dc.wrapping.lookup import lookup
-from keras_dc.wrapping.rounding import round_straight_through
+from keras_dc.wrapping.layer_tree import layers_within, wrappers_of
+from keras_dc.wrapping.weights import find_biases, host_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 
@@ -251,7 +252,7 @@ class SharedLayer(DrivenLayer):
         for weight, codebook, index in zip(self.shared, self.codebooks, self.indices, strict=True):
             centroids = codebook.value
             if self.float16_exact:
-                centroids = round_straight_through(centroids)
+                centroids = rounded_to_float16(centroids)
             table = ops.concatenate([ops.zeros((1,), codebook.dtype), centroids])
             tensor = lookup(table, index.value)
             if self.needs_driver:
@@ -328,7 +329,7 @@ def entropy_bits_of(layers):
 
 def _convolves(layer):
     """Whether a layer or one in it descends from one of Keras' convolutions."""
-    classes = (cls for part in layer._flatten_layers() for cls in type(part).__mro__)
+    classes = (cls for part in layers_within(layer) for cls in type(part).__mro__)
     return any("Conv" in cls.__name__ for cls in classes)
 
 

@@ -1,51 +1,49 @@
-"""Reading the graph of a Sequential or Functional model: who computes what from what."""
+"""Reading the graph of a Sequential or Functional model: which call feeds which."""
 
 import keras
 
-from keras_dc.wrapping.cloning import check_model
+from keras_dc.wrapping.layer_tree import check_model
 
 
-def graph_of(model, purpose):
-    """The Functional model behind `model`.
+class Graph:
+    """The calls of layers in a model.
+
+    A call is a node of Keras: `operation` is the layer, `input_tensors` and `outputs` are
+    lists of symbolic tensors.
 
     Args:
-        model: a built `keras.Model`.
+        model: a built Sequential or Functional `keras.Model`.
         purpose: str, who asks, for the error.
+
+    Attributes:
+        calls: list of nodes, each after those that it depends on.
 
     Raises:
         ValueError: if `model` is subclassed, or a Sequential model without Input.
     """
-    check_model(model)
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    if not isinstance(graph, keras.Function):
-        raise ValueError(
-            f"{purpose} needs a Sequential or Functional model with an Input: how the layers "
-            f"of others follow each other is known to their code only. Received: model={model}"
-        )
-    return graph
 
+    def __init__(self, model, purpose):
+        check_model(model)
+        graph = model._functional if isinstance(model, keras.Sequential) else model
+        if not isinstance(graph, keras.Function):
+            raise ValueError(
+                f"{purpose} needs a Sequential or Functional model with an Input: the order of "
+                f"the layers of other models is known to their code only. Received: model={model}"
+            )
+        by_depth = graph._nodes_by_depth
+        self.calls = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+        self._producers = {tensor: node for node in self.calls for tensor in node.outputs}
+        self._consumers = {tensor: [] for tensor in self._producers}
+        for node in self.calls:
+            for tensor in node.input_tensors:
+                self._consumers[tensor].append(node)
+        for tensor in keras.tree.flatten(graph.outputs):
+            self._consumers[tensor].append(None)
 
-def nodes_of(graph):
-    """Each call of a layer in `graph`, in its order: list of Keras' nodes."""
-    depths = sorted(graph._nodes_by_depth, reverse=True)
-    return [node for depth in depths for node in graph._nodes_by_depth[depth]]
+    def producer(self, tensor):
+        """The call that gives a symbolic tensor; that of an InputLayer has no inputs."""
+        return self._producers[tensor]
 
-
-def producing_node(tensor):
-    """The call that gave a symbolic `tensor`; that of an InputLayer has no inputs."""
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]
-
-
-def consumers_of(graph):
-    """Dict from `id(tensor)` to the list of calls in `graph` that take the tensor.
-
-    An output of the graph has an additional consumer, None.
-    """
-    consumers = {}
-    for node in nodes_of(graph):
-        for tensor in node.input_tensors:
-            consumers.setdefault(id(tensor), []).append(node)
-    for tensor in keras.tree.flatten(graph.outputs):
-        consumers.setdefault(id(tensor), []).append(None)
-    return consumers
+    def consumers(self, tensor):
+        """The calls that take a symbolic tensor, with None for an output of the model: list."""
+        return self._consumers[tensor]

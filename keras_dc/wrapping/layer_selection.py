@@ -1,11 +1,10 @@
-"""Which layers of a model are meant: by name pattern."""
+"""Selecting the layers of a model by name patterns and by their place."""
 
 import re
 
-import keras
-
-from keras_dc.wrapping.cloning import check_model, layers_of
-from keras_dc.wrapping.kernel_wrapper import find_kernels
+from keras_dc.numerics.finite import all_finite
+from keras_dc.wrapping.layer_tree import check_model, replaceable_layers
+from keras_dc.wrapping.weights import find_kernels, host_array
 
 LEAVE_OUT = (None, "first", "last", "first_and_last")
 
@@ -17,20 +16,21 @@ def selected_layers(model, filters, *, leave_out=None):
         model: a built `keras.Model`.
         filters: None (all), a regular expression or a list of them, searched in the
             layer's name, or a callable `layer -> bool`.
-        leave_out: None, "first", "last" or "first_and_last": of the layers with a
-            kernel, in the model's order, those not to take whatever the filter says.
+        leave_out: None, "first", "last" or "first_and_last": which of the layers with a
+            kernel, in the order of the model, to leave out whatever the filter says.
 
     Raises:
-        ValueError: if no layer is left; the message lists the names there are. If
-            `leave_out` is none of these, or a kernel has a weight that is NaN or infinite:
-            no magnitude and no cluster would make sense for it.
+        ValueError: if no layer is left (the message lists the names there are), if
+            `leave_out` is none of these, or if a kernel of a selected layer has a value
+            that is NaN or infinite.
     """
     check_model(model)
     if leave_out not in LEAVE_OUT:
         raise ValueError(
             f"`leave_out` must be one of {LEAVE_OUT}. Received: leave_out={leave_out!r}"
         )
-    layers = [layer for layer in layers_of(model) if find_kernels(layer)]
+    kernels = {layer: find_kernels(layer) for layer in replaceable_layers(model)}
+    layers = [layer for layer, found in kernels.items() if found]
     start = 1 if leave_out in ("first", "first_and_last") else 0
     end = len(layers) - 1 if leave_out in ("last", "first_and_last") else len(layers)
     selected = {layer.name: layer for layer in layers[start:end] if _passes(layer, filters)}
@@ -40,17 +40,12 @@ def selected_layers(model, filters, *, leave_out=None):
             f"{[layer.name for layer in layers]}. Received: filters={filters!r}, "
             f"leave_out={leave_out!r}"
         )
-    _check_finite(selected.values())
+    for kernel in (kernel for layer in selected.values() for kernel in kernels[layer]):
+        if not all_finite(host_array(kernel.variable)):
+            raise ValueError(
+                f"kernels must be finite. Received: NaN or infinite values in {kernel.name}"
+            )
     return selected
-
-
-def _check_finite(layers):
-    for layer in layers:
-        for kernel in find_kernels(layer):
-            if not bool(keras.ops.all(keras.ops.isfinite(kernel.variable))):
-                raise ValueError(
-                    f"kernels must be finite. Received: NaN or infinite values in {kernel.name}"
-                )
 
 
 def _passes(layer, filters):

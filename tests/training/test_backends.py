@@ -17,12 +17,15 @@ TESTS = {
         "training/test_training_runs",
         "training/test_weight_sharing",
         "wrapping/test_cloning",
-        "wrapping/test_independence",
-        "wrapping/test_kernel_wrapper",
+        "wrapping/test_elementwise_steps",
         "wrapping/test_layer_kinds",
-        "wrapping/test_masking",
+        "wrapping/test_gradients",
     ],
-    "torch": ["wrapping/test_layer_kinds", "wrapping/test_masking", "training/test_training_runs"],
+    "torch": [
+        "wrapping/test_layer_kinds",
+        "wrapping/test_gradients",
+        "training/test_training_runs",
+    ],
 }
 
 

@@ -8,7 +8,7 @@ from support.gradients import gradient
 
 import keras_dc as dc
 from keras_dc.training.mask_updates import regrow_fraction_at
-from keras_dc.wrapping.kernel_wrapper import find_kernels
+from keras_dc.wrapping.weights import find_kernels
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 8)).astype(np.float32)

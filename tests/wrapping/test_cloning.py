@@ -6,7 +6,7 @@ from keras import layers
 import keras_dc as dc
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.training.weight_sharing import SharedLayer
-from keras_dc.wrapping.cloning import wrappers_of
+from keras_dc.wrapping.layer_tree import wrappers_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 6)).astype(np.float32)

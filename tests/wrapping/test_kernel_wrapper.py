@@ -4,7 +4,8 @@ import pytest
 from keras import layers
 
 import keras_dc as dc
-from keras_dc.wrapping.kernel_wrapper import KernelWrapper, find_biases, find_kernels, swapped
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper, swapped
+from keras_dc.wrapping.weights import find_biases, find_kernels
 
 RNG = np.random.default_rng(0)
 

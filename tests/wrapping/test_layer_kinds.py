@@ -9,8 +9,8 @@ from support.gradients import gradient
 import keras_dc as dc
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.training.weight_sharing import SharedLayer
-from keras_dc.wrapping.cloning import wrappers_of
-from keras_dc.wrapping.kernel_wrapper import find_kernels
+from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.weights import find_kernels
 
 RNG = np.random.default_rng(0)
 

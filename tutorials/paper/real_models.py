@@ -29,7 +29,7 @@ from keras_dc.conversion.batch_norm_scales import factors_of
 from keras_dc.conversion.tensorflow_converter import to_tflite
 from keras_dc.conversion.verification import verify
 from keras_dc.tflite import diff, model_file
-from keras_dc.wrapping.kernel_wrapper import find_kernels
+from keras_dc.wrapping.weights import find_kernels
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "real_models.json"
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import keras_dc as dc
-from keras_dc.wrapping.kernel_wrapper import find_kernels
+from keras_dc.wrapping.weights import find_kernels
 
 SEED = 0
 

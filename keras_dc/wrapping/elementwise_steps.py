@@ -1,7 +1,7 @@
-"""Whether a training moves each weight by its own gradient and by nothing else.
+"""Whether training moves each weight by its own gradient and by nothing else.
 
-Then a pruned weight may learn what it likes, since nothing that counts sees it: the pass
-over all weights that would mask its gradient can be left out.
+If so, the value of a pruned weight affects no other weight. Its gradient need not be
+masked, which saves a pass over all weights.
 """
 
 import keras
@@ -21,10 +21,10 @@ _ELEMENTWISE = (
 
 
 def has_elementwise_step(model):
-    """Whether `model.fit` updates each element by the gradient of that element alone.
+    """Whether `model.fit` updates each weight by the gradient of that weight alone.
 
-    So it is not where gradients are clipped by their norm, with optimizers that this
-    module does not know, or where the model's class has a training step of its own.
+    False if gradients are clipped by their norm, if this module does not know the
+    optimizer, or if the class of the model has its own training step or loss.
     """
     optimizer = model.optimizer
     return (
@@ -37,5 +37,5 @@ def has_elementwise_step(model):
 
 
 def is_free(variable):
-    """Whether no penalty and no constraint sees the elements of `variable` together."""
+    """Whether `variable` has neither a regularizer nor a constraint."""
     return variable.regularizer is None and variable.constraint is None

@@ -4,7 +4,7 @@ import pytest
 from keras import layers, optimizers
 
 import keras_dc as dc
-from keras_dc.wrapping.independence import has_elementwise_step, is_free
+from keras_dc.wrapping.elementwise_steps import has_elementwise_step, is_free
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6)).astype(np.float32)

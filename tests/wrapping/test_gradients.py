@@ -3,7 +3,7 @@ import pytest
 from keras import Variable, ops
 from support.gradients import gradient
 
-from keras_dc.wrapping.masking import masked
+from keras_dc.wrapping.gradients import masked
 
 MASK = np.float32([1, 1, 1, 0, 0])
 WEIGHTS = np.float32([3, -2, 1, 4, -0.5])

@@ -1,0 +1,43 @@
+"""The layers of a model: which there are, and which lie inside which."""
+
+import keras
+
+
+def check_model(model):
+    """Raise ValueError if `model` is not a built Keras model."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"`model` must be a keras.Model. Received: model={model!r}")
+    if not model.built:
+        raise ValueError(
+            f"`model` must be built: give it an Input, or call it once. Received: model={model}"
+        )
+
+
+def children_of(layer):
+    """The layers directly inside a layer or a model: list."""
+    return list(layer._layers)
+
+
+def layers_within(layer):
+    """A layer or a model and all layers inside it, each once: list.
+
+    It may also be a model of Keras 2.
+    """
+    return list(layer._flatten_layers())
+
+
+def replaceable_layers(model):
+    """Yield the layers of `model`, with those of nested models in place of these models.
+
+    A layer that has layers inside, such as `Bidirectional`, is one layer.
+    """
+    for layer in children_of(model):
+        if isinstance(layer, keras.Model):
+            yield from replaceable_layers(layer)
+        else:
+            yield layer
+
+
+def wrappers_of(model, wrapper_class):
+    """The layers of class `wrapper_class` in `model`, nested models included: list."""
+    return [layer for layer in layers_within(model) if isinstance(layer, wrapper_class)]
