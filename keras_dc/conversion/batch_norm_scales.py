@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_dc.compression.factoring.candidates import CandidateFactors
 from keras_dc.training.batch_norm import scale_of
+from keras_dc.wrapping.layer_tree import layers_within
 
 
 def factors_of(model):
@@ -21,7 +22,7 @@ def factors_of(model):
     """
     if isinstance(model, os.PathLike):
         return CandidateFactors()
-    layers = list(model._flatten_layers())
+    layers = layers_within(model)
     norms = [layer for layer in layers if type(layer).__name__ == "BatchNormalization"]
     if not norms:
         return CandidateFactors()

@@ -6,8 +6,10 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_dc.numerics.finite import count_nonfinite
 from keras_dc.training.stripping import strip
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
+from keras_dc.wrapping.layer_tree import wrappers_of
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -43,7 +45,7 @@ def load(model, *, custom_objects=None):
     else:
         _refuse_custom_objects(custom_objects)
     if isinstance(model, keras.Model):
-        if any(isinstance(layer, KernelWrapper) for layer in model._flatten_layers()):
+        if wrappers_of(model, KernelWrapper):
             model = strip(model)
     elif is_tf_keras(model):
         _refuse_unstripped(model)
@@ -127,8 +129,8 @@ def _check_finite(model):
     found = []
     for weight in model.weights:
         values = np.asarray(weight)
-        if "float" in values.dtype.name and not np.isfinite(values).all():
-            count = np.count_nonzero(~np.isfinite(values))
+        count = count_nonfinite(values) if "float" in values.dtype.name else 0
+        if count:
             name = getattr(weight, "path", weight.name)
             found.append(f"{name} with {count} of {values.size} NaN or infinite")
     if found:

@@ -17,16 +17,15 @@ import keras
 import numpy as np
 
 from keras_dc.compression.constants import find_constants
+from keras_dc.conversion import converter_settings
 from keras_dc.conversion.input_signatures import build, input_signature_of
 from keras_dc.conversion.loading import is_tf_keras
 from keras_dc.errors import ConversionError
 from keras_dc.tflite import model_file
 from keras_dc.tflite.graph import Graph, tensor_name
+from keras_dc.wrapping.layer_tree import layers_within
 
 _SIGNATURE = "serving_default"
-# What a converter notes of its own model.
-_NOT_SETTINGS = ("saved_model_dir", "model_origin_framework", "target_spec")
-_NEED_OPTIMIZATIONS = ("representative_dataset", "supported_types")
 
 
 def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
@@ -48,7 +47,7 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
     """
     import tensorflow as tf
 
-    checked = _checked_settings(settings)
+    checked = converter_settings.checked(settings)
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(model, os.PathLike):
             if input_signature is not None:
@@ -67,16 +66,22 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
             build(model, input_signature)
             _check_size(model, smallest=1 / 4 if settings.get("optimizations") else 1)
             _export(model, input_signature_of(model, input_signature), folder)
-        try:
+        with _refusals_explained(model):
             converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=keys)
-            for owner, name, value in checked:
-                setattr(getattr(converter, owner) if owner else converter, name, value)
+        converter_settings.give(converter, checked)
+        with _refusals_explained(model):
             content = converter.convert()
-        except Exception as error:
-            # The converter has no error of its own that is public.
-            raise ConversionError(_explanation(str(error), model)) from error
     _check_result(content, keys)
     return content
+
+
+@contextlib.contextmanager
+def _refusals_explained(model):
+    try:
+        yield
+    except Exception as error:
+        # The converter has no error of its own that is public.
+        raise ConversionError(_explanation(str(error), model)) from error
 
 
 def _check_size(model, *, smallest):
@@ -133,67 +138,11 @@ def _keys_of(saved_model):
     return [_SIGNATURE] if _SIGNATURE in keys else keys
 
 
-def _checked_settings(settings):
-    """`(attribute of the converter or None, name, value)` of each setting."""
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter([], None)
-    target = settings.get("target_spec", {})
-    if isinstance(target, tf.lite.TargetSpec):
-        target = vars(target)
-    settings = {name: value for name, value in settings.items() if name != "target_spec"} | target
-    known = {name: None for name in vars(converter) if name not in _NOT_SETTINGS}
-    known |= dict.fromkeys(vars(converter.target_spec), "target_spec")
-    public = sorted(name for name in known if not name.startswith("_"))
-    for name in settings:
-        if name not in known or not (name in public or name.startswith("_experimental")):
-            raise TypeError(
-                f"a setting of the converter must be one of {', '.join(public)}. Received: {name}"
-            )
-    if not settings.get("optimizations"):
-        for name in _NEED_OPTIMIZATIONS:
-            if settings.get(name):
-                raise ValueError(
-                    f"`{name}` has no effect without `optimizations`, for example "
-                    f"optimizations=['DEFAULT']. Received: optimizations="
-                    f"{settings.get('optimizations')!r}"
-                )
-    return [(known[name], name, _as_tensorflow(name, value)) for name, value in settings.items()]
-
-
-def _as_tensorflow(name, value):
-    """TensorFlow's own objects where a setting may be given by their names."""
-    import tensorflow as tf
-
-    if name == "optimizations":
-        return _members(name, tf.lite.Optimize, value)
-    if name == "supported_ops":
-        return _members(name, tf.lite.OpsSet, value)
-    if name == "supported_types":
-        return [tf.as_dtype(item) for item in value]
-    if name in ("inference_input_type", "inference_output_type"):
-        return tf.as_dtype(value)
-    if name == "representative_dataset" and not callable(value):
-        raise TypeError(
-            "`representative_dataset` must be a function without arguments that yields a list or "
-            f"dict of input arrays at a time. Received: {type(value).__name__}"
-        )
-    return value
-
-
-def _members(name, enumeration, values):
-    known = [member.value for member in enumeration]
-    if not isinstance(values, (list, tuple, set)) or not all(
-        isinstance(value, enumeration) or value in known for value in values
-    ):
-        raise ValueError(f"`{name}` must be a list of {known}. Received: {name}={values!r}")
-    return [enumeration(value) for value in values]
-
-
 def _explanation(message, model):
     """What to do about the converter's refusal, and the part of it that people can read."""
     hint = ""
-    dtypes = {getattr(layer, "compute_dtype", None) for layer in _layers_of(model)}
+    layers = [] if isinstance(model, os.PathLike) else layers_within(model)
+    dtypes = {getattr(layer, "compute_dtype", None) for layer in layers}
     halves = dtypes & {"float16", "bfloat16"}
     if "TF Select ops" in message or "Select TF ops" in message:
         hint = (
@@ -213,12 +162,6 @@ def _explanation(message, model):
     named = [line for line in message.splitlines() if "ops: " in line and "http" not in line]
     summary = "; ".join(named) or message.strip().split("\n")[0][:500]
     return f"TensorFlow's converter must accept the model.{hint} Received: {summary}"
-
-
-def _layers_of(model):
-    if is_tf_keras(model):
-        return model.submodules
-    return model._flatten_layers() if isinstance(model, keras.Model) else ()
 
 
 def _check_result(content, keys):

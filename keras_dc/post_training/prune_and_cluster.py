@@ -13,6 +13,7 @@ from keras_dc.compression import custom_ops
 from keras_dc.compression.factoring import channel_scales
 from keras_dc.compression.report import names_of
 from keras_dc.numerics import kmeans, masks
+from keras_dc.numerics.finite import all_finite
 from keras_dc.numerics.value_counts import chunks
 from keras_dc.support.name_patterns import values_by_name
 from keras_dc.tflite import dense_and_sparse
@@ -112,7 +113,7 @@ def _check_numbers(sparsities, counts):
 
 def _approximated(constant, name, sparsity, num_clusters, axis):
     """A constant pruned and clustered; its factors are then known."""
-    if not np.isfinite(constant.values).all():
+    if not all_finite(constant.values):
         raise ValueError(
             f"weights must be finite to be pruned or clustered. Received: tensor {name!r} "
             "with NaN or infinity"

@@ -1,8 +1,9 @@
 """Where a model is written to: checked before the long work, whole or not at all."""
 
+import contextlib
 import os
 import pathlib
-import tempfile
+import secrets
 
 
 def check_place(filepath):
@@ -37,15 +38,19 @@ def write_atomically(filepath, content):
         content: bytes.
     """
     path = pathlib.Path(filepath).absolute()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp lets only the owner read; a new file is readable as usual.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+    # In the same folder, so that the last step is a renaming. Its mode is that of any new
+    # file: the system takes the process' umask from it.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with open(temporary, "xb") as file, _removed_on_error(temporary):
+        file.write(content)
+        file.close()
         os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _removed_on_error(path):
+    try:
+        yield
     except BaseException:
-        os.unlink(temporary)
+        os.unlink(path)
         raise

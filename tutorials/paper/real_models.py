@@ -22,9 +22,9 @@ import numpy as np
 import package_files
 import recipes
 import result_tables
+from keras_dc.compression.compress import compress
 
 import keras_dc as dc
-from keras_dc.compression.compress import compress
 from keras_dc.conversion.batch_norm_scales import factors_of
 from keras_dc.conversion.tensorflow_converter import to_tflite
 from keras_dc.conversion.verification import verify

@@ -17,6 +17,8 @@ from keras_dc.compression.factoring.product_bounds import (
     float64_magnitudes,
     log_bounds,
 )
+from keras_dc.numerics.finite import all_finite
+from keras_dc.numerics.float16 import is_float16_exact
 
 MAX_CENTROIDS = 256
 # Products of two float32 numbers are off by half a unit in the last place; ratios of two
@@ -139,7 +141,7 @@ def _distinct_by_channel(values, axis):
     channels = []
     for channel in np.moveaxis(values, axis, 0):
         distinct = np.unique(channel[channel != 0]).astype(np.float64)
-        if len(distinct) > MAX_CENTROIDS or not np.isfinite(distinct).all():
+        if len(distinct) > MAX_CENTROIDS or not all_finite(distinct):
             return None
         channels.append(distinct)
     return channels
@@ -266,7 +268,7 @@ def _in_float16_range(factors):
     """Move a power of two from the scales to the codebook, where float16 then holds it."""
     power = _FLOAT16_EXPONENT - np.frexp(np.max(np.abs(factors.codebook)))[1]
     moved = Factors(np.ldexp(factors.codebook, power), np.ldexp(factors.scales, -power))
-    is_exact = np.array_equal(moved.codebook.astype(np.float16), moved.codebook)
+    is_exact = is_float16_exact(moved.codebook)
     return moved if is_exact and np.array_equal(as_float32(moved.scales), moved.scales) else factors
 
 
