@@ -1,7 +1,7 @@
-"""Zeros that are -0.0 in some channels: what a mask or BatchNorm with a negative factor leaves.
+"""Zeros that are -0.0 in some channels, as BatchNorm with a negative factor leaves them.
 
-A blob counts -0.0 among the kept weights. Where all zeros of some channels are -0.0 and
-those of all others are not, a note of these channels costs less.
+A blob holds each -0.0 as a kept weight. Where the zeros of a channel are all -0.0 or all
+0.0, a note of the former channels costs less.
 """
 
 import dataclasses
@@ -10,16 +10,18 @@ import numpy as np
 
 
 def dropped(constant, float_weight):
-    """A constant whose -0.0 are noted and 0.0, where that is possible and no output can tell.
+    """A constant with 0.0 in place of -0.0, and a note of the channels that had it.
+
+    Only where the channels tell all of it, and no output of the model depends on it.
 
     Args:
         constant: Constant.
         float_weight: FloatWeight of the constant, None if it is none.
 
     Returns:
-        Constant, the same one if nothing is dropped.
+        Constant, the same one if nothing changes.
     """
-    # A sparse form keeps what it names, zero or not.
+    # A sparse form stores each -0.0 as a value.
     if float_weight is None or not float_weight.is_summed or constant.sparse_form is not None:
         return constant
     channels = find_channels(constant.values)

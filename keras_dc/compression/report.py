@@ -1,4 +1,4 @@
-"""What a compressed model holds, and what became of each constant on the way to it."""
+"""What a compressed model holds, and what became of each constant of the original."""
 
 import dataclasses
 import functools
@@ -36,7 +36,7 @@ class CodedTensor:
             "KerasDcDecode".
         blob: codec.BlobInfo.
         blob_bytes: size of the blob.
-        original_bytes: what the tensor took; `inspect` takes it to have been dense.
+        original_bytes: size of the tensor before; `inspect` assumes that it was dense.
         content: the blob's bytes.
         relative_error: root mean square error over root mean square of the values, if
             `compress` pruned or clustered them; else 0.
@@ -71,7 +71,7 @@ class CodedTensor:
     def coding(self):
         """How the values are coded, such as "huffman, scales".
 
-        "planes" stands for values, or for scales, whose bytes are coded plane by plane.
+        "planes": the bytes of the values, or of the scales, are coded plane by plane.
         """
         parts = [self.blob.coder]
         if not self.blob.num_centroids:
@@ -98,7 +98,7 @@ class CodedTensor:
 
     @property
     def shannon_bytes(self):
-        """See `keras_dc.numerics.entropy.shannon_bytes`; with the scales that the blob has."""
+        """See `keras_dc.numerics.entropy.shannon_bytes`; includes the scales of the blob."""
         return self._measured.shannon_bytes
 
     @property
@@ -108,12 +108,12 @@ class CodedTensor:
 
     @property
     def num_negative_zeros(self):
-        """Kept weights that are -0.0: they cost bits, and 0.0 computes the same."""
+        """Number of kept weights that are -0.0: they cost bits, and 0.0 computes the same."""
         return self._measured.num_negative_zeros
 
     @functools.cached_property
     def _measured(self):
-        """What takes the decoded values, from decoding them once."""
+        """All figures that need the decoded values, which are decoded once."""
         values = codec.decode(self.content)
         packed = pack(values, self.blob.dtype).tobytes()
         zipped = zlib.compress(packed, 9), lzma.compress(packed, preset=6 | lzma.PRESET_EXTREME)
@@ -128,7 +128,7 @@ class CodedTensor:
     def _shannon_bytes(self, values):
         if self.blob.scale_axis is None:
             return entropy.shannon_bytes(values)
-        # The values do not tell the cluster indices.
+        # The cluster indices do not follow from the values.
         counts = np.bincount(codec.decode_entries(self.content).indices)
         side_bytes = self.blob.codebook_bytes + self.blob.scale_bytes
         return entropy.ideal_bytes(self.num_weights, counts) + side_bytes
@@ -148,7 +148,7 @@ class LeftTensor:
         name: the tensor's name, or that of its op's output if it has none.
         op: the op that reads it.
         shape: dimensions of the tensor.
-        original_bytes: what it takes.
+        original_bytes: its size.
         reason: why it is not coded.
         relative_error: see CodedTensor.
         largest_error: see CodedTensor.
@@ -201,7 +201,8 @@ def inspect(tflite):
 
     Raises:
         ModelFormatError: if `tflite` is not a TFLite model.
-        CodecError: if a blob is malformed.
+        CodecError: if the header of a blob is malformed; its weights are decoded only for the
+            figures that need them.
     """
     graph = Graph(model_file.parse(model_file.read(tflite)))
     report, seen = Report(), set()

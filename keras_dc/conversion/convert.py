@@ -36,14 +36,13 @@ def convert(
     Args:
         model: one of
 
-            - a Keras model, with or without keras_dc's wrappers. It is not changed, but
-              for a wrapped subclassed model, which `strip` changes in place;
-            - a tf_keras (Keras 2) model; one of TensorFlow Model Optimization after
-              its `strip_pruning` or `strip_clustering`;
+            - a Keras model, with or without keras_dc's wrappers. It is not changed, except
+              that `strip` changes a wrapped subclassed model in place;
+            - a tf_keras (Keras 2) model; a model of TensorFlow Model Optimization only
+              after its `strip_pruning` or `strip_clustering`;
             - the path of a `.keras` or `.h5` file;
             - the directory of a SavedModel.
-        filepath: where to write the `.tflite` file; not written if None. The file is
-            written whole or not at all.
+        filepath: where to write the `.tflite` file, whole or not at all; None writes none.
         coder: see `compress`.
         strip_names: see `compress`.
         min_saving: see `compress`.
@@ -54,10 +53,11 @@ def convert(
             each argument of its `call`, and must have been called if this is None.
         custom_objects: dict from names to classes or functions that a `.keras` or `.h5`
             file refers to.
-        signature_keys: list of str, the signatures of a SavedModel to convert; if
-            None "serving_default", or all where it is missing.
-        verify: if False, the models are not run; the expanded model is compared all the
-            same. For models that no installed runtime runs, or that draw random numbers.
+        signature_keys: list of str, the signatures of a SavedModel to convert; None
+            converts "serving_default", or all signatures if there is none of that name.
+        verify: if False, the models are not run, and only the expanded file is compared with
+            the original: for models that no installed runtime runs, or that draw random
+            numbers.
         verify_inputs: what to run both models on; None for random inputs. An array
             `(batch, ...)` for a model with one input; a list of arrays in the order of the
             inputs; a dict by name; or an iterator, or a function without arguments
@@ -67,8 +67,8 @@ def convert(
             For example `optimizations=["DEFAULT"]` quantizes weights, together with
             `supported_types=["float16"]` to float16 and with `representative_dataset=
             function` activations as well; `supported_ops=["TFLITE_BUILTINS",
-            "SELECT_TF_OPS"]` lets TensorFlow's ops in where TFLite lacks them. What
-            TensorFlow has objects for may be given by its name.
+            "SELECT_TF_OPS"]` allows TensorFlow's ops where TFLite lacks them. The names of
+            TensorFlow's objects serve as well as the objects.
 
     Returns:
         bytes of the compressed `.tflite` model; `Interpreter` runs it.
@@ -79,10 +79,10 @@ def convert(
         IsADirectoryError: if `filepath` is a folder.
         TypeError: if `model` is of another type, or a setting is unknown.
         ValueError: if an argument does not fit the model or has no effect, a file cannot
-            be loaded, a model is not built, larger than 2 GB or on another backend than
+            be loaded, a model is not built, has more than 2 GB or another backend than
             TensorFlow, or a weight is NaN or infinite.
-        VerificationError: if the compressed model differs from the original, or it cannot be
-            told because no installed runtime runs the original.
+        VerificationError: if the compressed model differs from the original, or no installed
+            runtime runs the original.
     """
     if filepath is not None:
         atomic_files.check_place(filepath)

@@ -1,4 +1,4 @@
-"""The settings of TensorFlow's converter: which there are, and values given by their names."""
+"""The settings of TensorFlow's converter, and TensorFlow's objects for names of values."""
 
 # Attributes of `tf.lite.TFLiteConverter` and of its `target_spec` (TensorFlow 2.18 to 2.21).
 _CONVERTER = (
@@ -38,17 +38,17 @@ _NEED_OPTIMIZATIONS = ("representative_dataset", "supported_types")
 
 
 def checked(settings):
-    """Check settings, and make TensorFlow's objects of names.
+    """Check settings, and replace names of values by TensorFlow's objects.
 
     Args:
         settings: dict, see `**settings` of `keras_dc.convert`.
 
     Returns:
-        dict from names to values; what `target_spec` held is in it.
+        dict from names to values; the fields of a `target_spec` are entries of their own.
 
     Raises:
         TypeError: if a setting is unknown.
-        ValueError: if a value is none of those there are, or has no effect.
+        ValueError: if a value is unknown, or has no effect.
     """
     import tensorflow as tf
 
@@ -91,7 +91,7 @@ def give(converter, settings):
 
 
 def _as_tensorflow(name, value):
-    """TensorFlow's own objects where a setting may be given by their names."""
+    """The value of a setting, with TensorFlow's own objects in place of their names."""
     import tensorflow as tf
 
     if name == "optimizations":

@@ -1,4 +1,4 @@
-"""With which inputs a model is converted: its own, or what the user asks for."""
+"""The inputs that a model is converted with: its own, or those that the user gives."""
 
 import inspect
 import re
@@ -9,7 +9,7 @@ from keras_dc.conversion.loading import is_tf_keras
 
 
 def build(model, input_signature=None):
-    """Build a Keras model that was not yet, with the inputs that were asked for.
+    """Build a Keras model that is not built, with the inputs that the user gives.
 
     Args:
         model: Keras or tf_keras model; built in place.
@@ -72,7 +72,7 @@ def input_names(model):
 
 
 def _symbolic_inputs(model):
-    """The nested inputs of a Functional or Sequential model, None for another one."""
+    """The nested inputs of a Functional or Sequential model, None for other models."""
     names = {cls.__name__ for cls in type(model).__mro__}  # the same in both generations
     if "Sequential" in names:
         return model.inputs[0] if model.inputs else None
@@ -80,7 +80,7 @@ def _symbolic_inputs(model):
 
 
 def _recorded_inputs(model):
-    """The inputs with which a subclassed model was called, any batch size; None if never."""
+    """The inputs that a subclassed model was called with, for any batch size; None if never."""
     if is_tf_keras(model):
         spec = model.save_spec()
         return None if spec is None else list(spec[0])
@@ -89,7 +89,7 @@ def _recorded_inputs(model):
 
 
 def _check_arguments(model, given):
-    """Keras records the shapes of the first argument of a call, and of no other."""
+    """Refuse a signature that lacks arguments: Keras records the shapes of the first one only."""
     needed = [
         name
         for name, parameter in inspect.signature(model.call).parameters.items()
@@ -146,7 +146,7 @@ def _spec(leaf):
             f"with shape and dtype. Received: {leaf!r}"
         )
     name = getattr(leaf, "name", None)
-    # TensorFlow takes one argument for two where its name is no word.
+    # TensorFlow takes an argument for two if its name is not an identifier.
     name = name and re.sub(r"\W", "_", name, flags=re.ASCII)
     return tf.TensorSpec(tuple(shape), dtype, name)
 
@@ -175,7 +175,7 @@ def _flat_leaves(given, own):
 
 
 def _fitting(leaves, own):
-    """The specs of `leaves`, which must be special cases of the inputs `own`."""
+    """The specs of `leaves`, checked to be special cases of the inputs `own`."""
     import tensorflow as tf
 
     fitting = []

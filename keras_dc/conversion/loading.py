@@ -13,12 +13,12 @@ from keras_dc.wrapping.layer_tree import wrappers_of
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
-# Layers of TensorFlow Model Optimization that its own `strip_...` takes away.
+# Wrappers of TensorFlow Model Optimization, and its functions that remove them.
 _UNSTRIPPED = {"PruneLowMagnitude": "strip_pruning", "ClusterWeights": "strip_clustering"}
 
 
 def load(model, *, custom_objects=None):
-    """The plain model that is meant by `model`.
+    """The plain model for what `convert` takes.
 
     Args:
         model: Keras model, wrapped or not; tf_keras (Keras 2) model; path of a `.keras`
@@ -33,7 +33,7 @@ def load(model, *, custom_objects=None):
     Raises:
         FileNotFoundError: if there is nothing at the path.
         TypeError: if `model` is none of these.
-        ValueError: if the file is of another kind or cannot be loaded, the model wears
+        ValueError: if the file is of another kind or cannot be loaded, the model has
             wrappers of TensorFlow Model Optimization, or a weight is NaN or infinite.
     """
     if isinstance(model, (str, os.PathLike)):
@@ -60,7 +60,7 @@ def load(model, *, custom_objects=None):
 
 
 def is_tf_keras(model):
-    """Whether `model` is a Keras 2 model, told without importing tf_keras."""
+    """Whether `model` is a Keras 2 model; tf_keras is not imported for it."""
     return any(
         cls.__name__ == "Model" and cls.__module__.split(".")[0] == "tf_keras"
         for cls in type(model).__mro__
@@ -99,7 +99,7 @@ def _load_file(path, custom_objects):
     try:
         return keras.saving.load_model(path, custom_objects=custom_objects, compile=False)
     except Exception as error:
-        # Keras raises whatever its reading stumbles over.
+        # Keras raises many kinds of errors for files that it cannot load.
         raise ValueError(
             f"Keras must be able to load the file, with `custom_objects` for classes that it does "
             f"not know; a file of Keras 2 is loaded by tf_keras, and the model passed. "
@@ -108,7 +108,7 @@ def _load_file(path, custom_objects):
 
 
 def _reason(error):
-    """The last cause that Keras names, without the configurations round it."""
+    """The last cause in Keras' message, without the configurations in it."""
     return str(error).split("Exception encountered:")[-1].split("Full object config")[0].strip()
 
 
@@ -125,7 +125,7 @@ def _refuse_unstripped(model):
 
 
 def _check_finite(model):
-    """A training that diverged is found out before its weights are shipped."""
+    """Refuse the weights of a training that diverged."""
     found = []
     for weight in model.weights:
         values = np.asarray(weight)

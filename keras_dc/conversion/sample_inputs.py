@@ -1,4 +1,4 @@
-"""Inputs to run a model on: the user's, or random ones that the model can take."""
+"""Inputs to run a model on: the user's, or random ones."""
 
 import collections.abc
 import dataclasses
@@ -8,8 +8,8 @@ import numpy as np
 
 from keras_dc.tflite.graph import TensorRef
 
-# What stands for an axis that the model leaves open, besides the first one. A model may
-# want many (images that are pooled) or few (positions that are looked up), so all are tried.
+# Sizes to try for an axis that the model leaves open, besides the first one: a model may need
+# a large one (images that are pooled) or a small one (positions that are looked up).
 OPEN_SIZES = (16, 64, 1)
 
 _LOOKUPS = {  # name of the op: positions of the table and of the indices
@@ -23,7 +23,7 @@ class InputSpec:
     """One input of a signature.
 
     Attributes:
-        name: as the signature calls it.
+        name: its name in the signature.
         shape: tuple of int, -1 where any size will do.
         dtype: NumPy dtype.
         scale: quantization scale, 0.0 if the input is not quantized.
@@ -38,7 +38,7 @@ class InputSpec:
 
     @classmethod
     def of(cls, name, detail):
-        """From what a TFLite interpreter says of an input."""
+        """From a TFLite interpreter's details of an input."""
         shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
         scale, zero_point = detail["quantization"]
         sizes = tuple(int(size) for size in shape)
@@ -46,12 +46,12 @@ class InputSpec:
 
 
 def random_sample(specs, *, num_rows, open_size, rng):
-    """An array for each input: normal floats, or integers that any lookup can take.
+    """An array for each input: normal floats, or integers in the range of every lookup.
 
     Args:
         specs: list of InputSpec.
         num_rows: int, see `table_rows`.
-        open_size: size of the axes that are open, besides the first, which is 1.
+        open_size: size of the axes that are open, except the first, which gets 1.
         rng: `numpy.random.Generator`.
 
     Returns:
@@ -64,14 +64,14 @@ def random_sample(specs, *, num_rows, open_size, rng):
 
 
 def table_rows(graph):
-    """How many rows the smallest constant table has that a model looks up by index.
+    """Number of rows of the smallest constant table that a model looks up by index.
 
     Args:
         graph: `tflite.graph.Graph`.
 
     Returns:
-        int; 2 if there is no such table, as 0 and 1 are in range wherever integers
-        are expected.
+        int; 2 if there is no such table: 0 and 1 are in range wherever integers are
+        expected.
     """
     rows = []
     for op in graph.ops:
@@ -88,14 +88,14 @@ def table_rows(graph):
 
 
 def user_samples(inputs, specs, *, names=None):
-    """The user's inputs as a dict of arrays for each time that the model is run.
+    """The user's inputs: a dict of arrays for each run of the model.
 
     Args:
         inputs: an array for a model with one input; a list or tuple of arrays in the order
             of the inputs; a dict by name; or an iterator, or a function that returns
             one, over such samples.
         specs: list of InputSpec.
-        names: names in the order in which a list gives them; that of `specs` if None.
+        names: names of the inputs in the order of a list; None: the order of `specs`.
 
     Yields:
         dicts from name to array, in the dtype of the input; floats for a quantized input
@@ -103,7 +103,7 @@ def user_samples(inputs, specs, *, names=None):
 
     Raises:
         TypeError: if a sample is none of these.
-        ValueError: if a sample does not fit the inputs, or there is none.
+        ValueError: if a sample does not fit the inputs, or there is no sample.
     """
     if callable(inputs):
         inputs = inputs()

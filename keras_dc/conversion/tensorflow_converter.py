@@ -1,8 +1,8 @@
 """A plain model to `.tflite` bytes, by TensorFlow's own converter.
 
-Every model becomes a SavedModel first. The converter's `from_keras_model` does the same,
-but where that fails it falls back in silence, and it does not know the inputs of
-a subclassed Keras 3 model.
+Every model is saved as a SavedModel first. The converter's `from_keras_model` does the same,
+but falls back to something else in silence where that fails, and does not know the inputs
+of a subclassed Keras 3 model.
 """
 
 import contextlib
@@ -34,8 +34,7 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
     Args:
         model: Keras or tf_keras model without wrappers, or path of a SavedModel.
         input_signature: see `keras_dc.convert`.
-        signature_keys: list of str, a SavedModel's signatures to convert;
-            "serving_default", or all if it has none of that name, if None.
+        signature_keys: see `keras_dc.convert`.
         **settings: see `keras_dc.convert`.
 
     Returns:
@@ -80,12 +79,12 @@ def _refusals_explained(model):
     try:
         yield
     except Exception as error:
-        # The converter has no error of its own that is public.
+        # The converter has no public error class of its own.
         raise ConversionError(_explanation(str(error), model)) from error
 
 
 def _check_size(model, *, smallest):
-    """Refuse what no file will hold, which the converter says after hours, if at all."""
+    """Refuse a model of over 2 GB, on which the converter fails after hours, if at all."""
     size = sum(math.prod(weight.shape) * _itemsize(weight.dtype) for weight in model.weights)
     if size * smallest > model_file.MAX_FILE_BYTES:
         raise ValueError(
@@ -108,24 +107,24 @@ def _export(model, signature, folder):
             "that in a process with KERAS_BACKEND=tensorflow. "
             f"Received: a model on the backend {keras.backend.backend()!r}"
         )
-    # A tf_keras model comes from somewhere, so the package is loaded.
+    # A tf_keras model exists, so its package is loaded.
     package = sys.modules["tf_keras"] if is_tf_keras(model) else keras
     archive = package.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(_SIGNATURE, functools.partial(model.__call__, training=False), signature)
-    # Exporting prints a page about the artifact.
+    # Exporting prints a long description.
     with contextlib.redirect_stdout(io.StringIO()):
         archive.write_out(folder)
 
 
 def _keys_of(saved_model):
-    """The signatures of a SavedModel that are converted if none is named."""
+    """The signatures of a SavedModel to convert if the user names none."""
     import tensorflow as tf
 
     try:
         keys = list(tf.saved_model.load(os.fspath(saved_model)).signatures)
     except Exception as error:
-        # TensorFlow raises whatever its reading stumbles over.
+        # TensorFlow raises many kinds of errors for folders that it cannot load.
         raise ValueError(
             f"TensorFlow must be able to load the SavedModel. Received: {str(saved_model)!r}, of "
             f"which TensorFlow says: {error}"
@@ -139,7 +138,7 @@ def _keys_of(saved_model):
 
 
 def _explanation(message, model):
-    """What to do about the converter's refusal, and the part of it that people can read."""
+    """What to do about the converter's refusal, and the readable part of its message."""
     hint = ""
     layers = [] if isinstance(model, os.PathLike) else layers_within(model)
     dtypes = {getattr(layer, "compute_dtype", None) for layer in layers}
@@ -168,7 +167,7 @@ def _check_result(content, keys):
     model = model_file.parse(content)
     found = [entry.signatureKey.decode() for entry in model.signatureDefs or ()]
     if set(found) != set(keys):
-        # What `model.export` wrote is known by its endpoint "serve", and cut down to it.
+        # The converter reduces what `model.export` wrote to its endpoint "serve".
         raise ConversionError(
             f"TensorFlow's converter must keep the signatures {keys}; from what `model.export` "
             f"wrote it takes one at a time. Received: {found}"

@@ -1,7 +1,8 @@
 """Does a compressed model do what the original does?
 
-First as files: expanded, it must have the same graph and the same constants, bit for
-bit. Then as programs: all three are run side by side on the same inputs.
+First the files are compared: the expanded model must have the same graph and the same
+constants, bit for bit. Then the original, the expanded and the compressed model are run on
+the same inputs.
 """
 
 import warnings
@@ -22,15 +23,15 @@ from keras_dc.tflite import diff, model_file
 from keras_dc.tflite.graph import Graph, operator_name
 from keras_dc.tflite.model_file import schema
 
-# Fused kernels add in another order than the runtime's own, so outputs differ in the last
-# bits; this is the largest difference allowed, relative to the largest output.
+# The largest difference allowed, relative to the largest output. Fused ops add in another
+# order than the runtime's own, so outputs differ in the last bits.
 OUTPUT_TOLERANCE = 1e-4
 
-# Where activations are rounded to integers, a last bit may tip a rounding. This is relative
-# to the largest output too, or to the range of a quantized one.
+# The same for models with quantized tensors, where a last bit may change a rounding:
+# relative to the largest output, or to the range of a quantized output.
 QUANTIZED_TOLERANCE = 0.02
 
-# Outputs smaller than this are what is left when larger numbers cancel.
+# The smallest scale of outputs: smaller ones are rounding errors of larger numbers.
 _SMALLEST_SCALE = 1e-3
 
 _QUANTIZED_TYPES = (
@@ -49,7 +50,7 @@ def verify(original, compressed, *, inputs=None, input_names=None):
         original: bytes of a `.tflite` model.
         compressed: bytes that `compress` made of it.
         inputs: None for random ones; else see `keras_dc.convert`.
-        input_names: names in the order in which a list of inputs gives them.
+        input_names: names of the inputs in the order of a list of inputs; None if unknown.
 
     Raises:
         TypeError, ValueError: if `inputs` do not fit the model.
@@ -68,7 +69,7 @@ def verify(original, compressed, *, inputs=None, input_names=None):
     keys = [entry.signatureKey.decode() for entry in graph.model.signatureDefs or ()]
     contents = {"expanded": expanded, "compressed": compressed}
     for key in keys or [None]:
-        # One of each for all samples: a model may have a state.
+        # One of each serves all samples: a model may have a state.
         programs: dict[str, _Program] = {}
         for sample, want in _runs(original, graph, key, runtime_name, inputs, input_names):
             got = {}
@@ -105,11 +106,11 @@ def check_expanded(original, expanded):
 
 
 class _Program:
-    """An interpreter with a model in it: a function from named inputs to named outputs."""
+    """A model in an interpreter, as a function from named inputs to named outputs."""
 
     def __init__(self, content, key, runtime_name):
         with warnings.catch_warnings():
-            # tf.lite says of itself that it will go; nobody here has a choice.
+            # tf.lite warns that it is deprecated, which is no news to the caller.
             warnings.simplefilter("ignore")
             interpreter = runtime.Interpreter(model_content=content, runtime=runtime_name)
         self._interpreter = interpreter
@@ -127,7 +128,7 @@ class _Program:
         return [InputSpec.of(name, detail) for name, detail in self._inputs.items()]
 
     def steps(self, name):
-        """How many values a quantized output may take, None for one that is not quantized."""
+        """The range of a quantized output in steps, None for other outputs."""
         dtype, scale = self._outputs[name]["dtype"], self._outputs[name]["quantization"][0]
         is_quantized = scale and np.issubdtype(dtype, np.integer)
         return int(np.iinfo(dtype).max) - int(np.iinfo(dtype).min) if is_quantized else None
@@ -148,7 +149,7 @@ class _Program:
 
 
 def _runs(original, graph, key, runtime_name, inputs, input_names):
-    """The samples, each with the outputs of the original."""
+    """Yield each sample with the outputs of the original."""
     try:
         program = _Program(original, key, runtime_name)
     except (RuntimeError, ValueError) as error:
@@ -178,7 +179,7 @@ def _random_run(original, graph, key, runtime_name, program):
                 return sample, program(sample)
             except (RuntimeError, ValueError) as error:
                 failure = failure or error
-                # A run that failed leaves an interpreter in no state to go on with.
+                # An interpreter cannot be used after a run that failed.
                 program = _Program(original, key, runtime_name)
     raise _not_runnable(failure) from failure
 
@@ -192,7 +193,7 @@ def _not_runnable(error):
 
 
 def _needs_tensorflow(model):
-    """Whether a model has ops that only TensorFlow's own runtime may bring."""
+    """Whether a model has ops that only TensorFlow's own runtime has."""
     names = map(operator_name, model.operatorCodes)
     has_select_ops = any(name.startswith(_SELECT_TF_PREFIX) for name in names)
     return has_select_ops and "tensorflow" in runtime.available_runtimes()
@@ -237,7 +238,7 @@ def _check_output(name, want, got, steps, tolerance):
     want, got = want.astype(np.float64), got.astype(np.float64)
     differ = ~((want == got) | (np.isnan(want) & np.isnan(got)))
     scale = steps or max(_SMALLEST_SCALE, np.max(np.abs(want[np.isfinite(want)]), initial=0))
-    # What is no number in one of them only is as far away as can be.
+    # NaN in only one of the two counts as an infinite difference.
     distances = np.nan_to_num(np.abs(want[differ] - got[differ]), nan=np.inf)
     largest = np.max(distances, initial=0) / scale
     if largest > tolerance:

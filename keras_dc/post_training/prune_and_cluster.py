@@ -1,8 +1,8 @@
 """Prune and cluster the weights of a finished TFLite model, without data or training.
 
-Magnitude pruning and 1-D k-means, tensor by tensor; zeros stay zero. Where a kernel's
-channels differ in scale, as after folding BatchNorm, they share a codebook times a scale
-each, if that is worth what the scales take.
+Magnitude pruning and 1-D k-means, tensor by tensor; zeros stay zero. Where the channels of a
+weight differ in magnitude, as after folding BatchNorm, they share a codebook and have a
+scale each, if that saves more than the scales take.
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ from keras_dc.tflite import dense_and_sparse
 
 _MAX_CLUSTERS = 256
 _SCALE_BITS = 32
-# On the weights of published models its error is a third below that of "linear", which
-# training can make up for.
+# On the weights of published models its error is a third below that of "linear", whose error
+# only training makes up for.
 _INITIALIZATION = "kmeans++"
 _FLOAT16 = np.finfo(np.float16)
 _LEAST_ERROR = 1e-30
@@ -112,7 +112,7 @@ def _check_numbers(sparsities, counts):
 
 
 def _approximated(constant, name, sparsity, num_clusters, axis):
-    """A constant pruned and clustered; its factors are then known."""
+    """A pruned and clustered constant, with its factors."""
     if not all_finite(constant.values):
         raise ValueError(
             f"weights must be finite to be pruned or clustered. Received: tensor {name!r} "
@@ -146,9 +146,9 @@ def approximate(values, *, sparsity=None, num_clusters=None, axis=None):
         values: finite float32 or float16 array.
         sparsity: float in [0, 1), fraction of zeros; None: keep all.
         num_clusters: int >= 1, distinct values besides zero; None: keep all. A tensor
-            that has no more comes back as it is.
-        axis: 0 or -1, the dimension that counts channels; these may then have a scale
-            each (float32 only). None: there are none.
+            with no more values comes back unchanged.
+        axis: 0 or -1, the dimension that counts channels; each channel may then get
+            a scale (float32 only). None: no channel gets one.
 
     Returns:
         tuple `(array like values, factoring)`; the latter is `(axis, Factors)` where
@@ -171,7 +171,7 @@ def approximate(values, *, sparsity=None, num_clusters=None, axis=None):
     if _predicted_gain_bits(values, axis) < scale_bits / 2:
         return plain, None
     scaled, factors = _cluster_scaled(values, num_clusters, axis)
-    # A squared error smaller by a factor is worth half its log2 in bits for each weight.
+    # An error smaller by a factor f in the square is worth log2(f) / 2 bits per weight.
     errors = [_error_of_channels(values, changed, axis) for changed in (plain, scaled)]
     gain_bits = np.count_nonzero(values) * np.log2(max(errors[0] / errors[1], 1)) / 2
     return (scaled, (axis, factors)) if gain_bits > scale_bits else (plain, None)
@@ -186,12 +186,12 @@ def _cluster(values, num_clusters):
 
 
 def _cluster_scaled(values, num_clusters, axis):
-    """One codebook and a scale per channel: normalise, cluster, fit the scales anew."""
+    """One codebook and a scale per channel: normalize, cluster, fit the scales again."""
     rows = _rows(values, axis)
     scales, _ = _magnitudes(rows)
-    normalised = rows / scales.astype(np.float32)[:, None]
-    codebook, index = kmeans.share(normalised, num_clusters, initialization=_INITIALIZATION)
-    del normalised
+    normalized = rows / scales.astype(np.float32)[:, None]
+    codebook, index = kmeans.share(normalized, num_clusters, initialization=_INITIALIZATION)
+    del normalized
     codebook = _as_float16_exact(codebook).astype(np.float64)
     table = np.append(0.0, codebook)
     changed = np.empty_like(rows)
@@ -200,7 +200,7 @@ def _cluster_scaled(values, num_clusters, axis):
         square = np.dot(centroids, centroids)
         fitted = np.dot(row, centroids) / square if square else 0.0
         scales[channel] = np.float32(fitted) if fitted > 0 else 1.0
-        # The product as the codec takes it: in float64, rounded once.
+        # As the codec computes it: a product in float64, rounded once.
         changed[channel] = centroids * scales[channel]
     factors = channel_scales.Factors(codebook[codebook != 0], scales)
     changed = changed.reshape(np.moveaxis(values, axis, 0).shape)
@@ -208,7 +208,7 @@ def _cluster_scaled(values, num_clusters, axis):
 
 
 def _predicted_gain_bits(values, axis):
-    """What codes of equal error save if each channel is told its magnitude.
+    """Bits that codes of equal error save if each channel has its own scale.
 
     The difference of Gaussian entropies, `kept (log2 rms - mean of log2 rms_c)`.
     """
@@ -223,14 +223,14 @@ def _rows(values, axis):
 
 
 def _magnitudes(rows):
-    """Root mean square of the kept weights of each row, 1 if there are none, and their number."""
+    """Root mean square and number of the kept weights of each row; 1 and 0 if there are none."""
     kept = np.count_nonzero(rows, axis=1)
     squares = np.array([np.sum(np.square(row, dtype=np.float64)) for row in rows])
     return np.where(kept == 0, 1.0, np.sqrt(squares / np.maximum(kept, 1))), kept
 
 
 def _as_float16_exact(codebook):
-    """Rounded to float16 where its normal numbers reach: half the bytes in a blob."""
+    """A codebook rounded to float16, half the bytes in a blob, if its normal range holds it."""
     magnitudes = np.abs(codebook[codebook != 0])
     if magnitudes.size and _FLOAT16.tiny <= magnitudes.min() <= magnitudes.max() <= _FLOAT16.max:
         return codebook.astype(np.float16).astype(np.float32)
@@ -238,9 +238,9 @@ def _as_float16_exact(codebook):
 
 
 def _error_of_channels(values, changed, axis):
-    """Mean over all kept weights of their channel's squared error by its mean square.
+    """Squared error over the mean square of the same channel, averaged over all kept weights.
 
-    Each channel counts by itself: what follows a small one may well be large.
+    Relative to its channel, since the activations of a channel of small weights may be large.
     """
     error = 0.0
     for row, new in zip(_rows(values, axis), _rows(changed, axis)):

@@ -10,9 +10,9 @@ from keras_dc.tflite import model_file
 
 @dataclasses.dataclass(frozen=True)
 class _Runtime:
-    """Where a runtime keeps its Interpreter and its load_delegate.
+    """A TFLite runtime: dotted paths of its Interpreter and its load_delegate.
 
-    `checks_files` is whether it refuses a damaged flatbuffer; else it crashes on one.
+    `checks_files` is False for a runtime that crashes on a damaged flatbuffer.
     """
 
     package: str
@@ -22,7 +22,7 @@ class _Runtime:
     checks_files: bool = True
 
 
-# In the order in which they are looked for: smallest and newest first.
+# In the order of preference: smallest and newest first.
 _RUNTIMES = {
     "litert": _Runtime(
         "ai_edge_litert", "ai-edge-litert", "interpreter.Interpreter", "interpreter.load_delegate"
@@ -54,12 +54,12 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
     Args:
         model_path: path of a `.tflite` file; give this or `model_content`.
         model_content: bytes of a `.tflite` file.
-        num_threads: threads for the interpreter's kernels; its own default if None.
+        num_threads: threads for the interpreter's kernels; the runtime's default if None.
         runtime: "litert", "tflite_runtime" or "tensorflow"; the first of these that is
             installed if None.
-        low_memory: decode fused weights at every invoke, a range of rows at a time (some
-            65,000 weights, or 260,000 of a scan by columns), instead of keeping them in a
-            form made for speed.
+        low_memory: whether to decode the weights of fused ops at every invoke, a range of rows
+            at a time (some 65,000 weights, or 260,000 of a scan by columns), instead of
+            keeping them decoded in a form made for speed.
         **options: further arguments of the runtime's own Interpreter;
             `experimental_delegates` are applied after keras_dc's.
 
@@ -67,9 +67,9 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
         The runtime's own `Interpreter` object, tensors not yet allocated.
 
     Raises:
-        ValueError: if `runtime` is unknown, not just one model is given, or the file is no
-            whole TFLite model.
-        ImportError: if the runtime, or every one, is missing.
+        ValueError: if `runtime` is unknown, both or none of the models are given, or the
+            file is not a whole TFLite model.
+        ImportError: if the runtime is not installed, or none is.
     """
     if (model_path is None) == (model_content is None):
         both = "both" if model_path is not None else "neither"
@@ -91,7 +91,7 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
 
 
 def available_runtimes():
-    """Names of the installed runtimes, in the order in which they are preferred."""
+    """Names of the installed runtimes, in the order of preference: list of str."""
     return [name for name, known in _RUNTIMES.items() if importlib.util.find_spec(known.package)]
 
 

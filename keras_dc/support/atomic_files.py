@@ -1,4 +1,4 @@
-"""Where a model is written to: checked before the long work, whole or not at all."""
+"""Writing a file whole or not at all, and checking its place before the long work."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import secrets
 
 
 def check_place(filepath):
-    """Refuse a path that no file could be written to.
+    """Refuse a path that no file can be written to.
 
     Args:
         filepath: str or path-like.
@@ -38,8 +38,8 @@ def write_atomically(filepath, content):
         content: bytes.
     """
     path = pathlib.Path(filepath).absolute()
-    # In the same folder, so that the last step is a renaming. Its mode is that of any new
-    # file: the system takes the process' umask from it.
+    # In the same folder, so that the last step only renames it. `open` gives it the mode of
+    # any new file, as the process' umask says.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with open(temporary, "xb") as file, _removed_on_error(temporary):
         file.write(content)

@@ -1,7 +1,7 @@
 """Names of a package that are loaded at their first use.
 
-A device must be able to import keras_dc without Keras and TensorFlow, so a package's
-`__init__` tells where its names are and imports none of them.
+A device imports keras_dc without Keras and TensorFlow, so the `__init__` of a package says
+in which modules its names are and imports none of them.
 """
 
 import importlib
@@ -16,8 +16,8 @@ def lazy_names(package, modules, *, moved=()):
         package: str, the package's `__name__`.
         modules: dict from a public name to the module that defines it, without the package's
             own name. A name that equals its module is the module itself.
-        moved: dict from a name that was public to its place now, both relative to the
-            package. It works, with a DeprecationWarning, and `dir` does not show it.
+        moved: dict from a name that was public to its new place, both relative to the package.
+            The old name works with a DeprecationWarning, and `dir` does not show it.
 
     Returns:
         tuple `(__getattr__, __dir__)`.

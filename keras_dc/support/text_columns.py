@@ -1,17 +1,17 @@
-"""Tables in plain text, for a device that has nothing to draw them with."""
+"""Tables in plain text, without a library: a device needs none."""
 
 _GAP = "  "
 
 
 def aligned(rows, is_number):
-    """Lay cells out in columns.
+    """Align cells in columns.
 
     Args:
         rows: list of lists of str, equally many in each.
         is_number: for each column, whether it is aligned to the right.
 
     Returns:
-        list of str, a line for each row, without blanks at its end.
+        list of str, a line for each row, without trailing blanks.
     """
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [

@@ -1,15 +1,15 @@
-"""Drop from a model what nobody reads."""
+"""Remove from a model what no operator reads."""
 
 import collections
 
-# What TensorFlow's converter notes of itself. The least version of the runtime is that of
-# the model before its ops were replaced.
+# TensorFlow's converter writes these about itself. The minimum version of the runtime is
+# that of the model before its ops were replaced.
 _CONVERTER_METADATA = (b"CONVERSION_METADATA", b"min_runtime_version")
 _CONVERTER_DESCRIPTION = b"MLIR Converted."
 
 
 def drop_unused_codes(model):
-    """Drop the operator codes that no operator has."""
+    """Remove the operator codes that no operator has."""
     operators = [operator for subgraph in model.subgraphs for operator in subgraph.operators]
     used = sorted({operator.opcodeIndex for operator in operators})
     renamed = {old: new for new, old in enumerate(used)}
@@ -19,7 +19,7 @@ def drop_unused_codes(model):
 
 
 def drop_empty_buffers(model):
-    """Let all tensors without values share buffer 0, which is empty by definition."""
+    """Give all tensors without values buffer 0, which is empty by definition."""
     kept = [
         index
         for index, buffer in enumerate(model.buffers)
@@ -35,7 +35,7 @@ def drop_empty_buffers(model):
 
 
 def strip_names(model):
-    """Drop the names of inner tensors and what TensorFlow's converter notes of itself."""
+    """Remove the names of inner tensors, and what TensorFlow's converter writes about itself."""
     kept = []
     for entry in model.metadata or ():
         if entry.name in _CONVERTER_METADATA:

@@ -1,8 +1,8 @@
 """A TFLite flatbuffer in as few bytes as its readers allow.
 
-The schema's object API reads well, but what it writes is up to twice as large as it need
-be and ignores the alignment of buffers. The builder here writes what is equal once and
-leaves out what is empty.
+The schema's object API reads well, but its output is up to twice as large as necessary and
+ignores the alignment of buffers. The builder here writes equal parts once and leaves out
+empty ones.
 """
 
 import flatbuffers
@@ -54,7 +54,7 @@ class _PackedBuffer:
 
 
 def _without_empty_parts(subgraph):
-    """A shallow copy in which what is empty is absent, which means the same."""
+    """A shallow copy without empty fields; an absent field means the same."""
     result = schema.SubGraphT()
     result.__dict__.update(subgraph.__dict__)
     result.name = subgraph.name or None
@@ -80,9 +80,8 @@ def _given(table):
 class _CompactBuilder(flatbuffers.Builder):
     """A builder that writes equal strings, vectors and tables once.
 
-    Flatbuffers may share: an offset says where a thing is, and two offsets may say
-    the same. A thing found to have been written already is taken back by moving the
-    head.
+    Two offsets of a flatbuffer may point to the same object. An object that turns out to
+    have been written already is removed again by moving the head.
     """
 
     def __init__(self, initial_size):
@@ -114,7 +113,7 @@ class _CompactBuilder(flatbuffers.Builder):
         begin, has_offsets = self._begin, self._has_offsets
         offset = super().EndVector(numElems)
         if has_offsets:
-            # Offsets count from where they stand: equal bytes are not equal vectors.
+            # Offsets are relative to their own place: equal bytes are not equal vectors.
             return offset
         key = bytes(self.Bytes[self.head : len(self.Bytes) - begin])
         if key in self._offset_of:
@@ -138,11 +137,11 @@ class _CompactBuilder(flatbuffers.Builder):
             self._fields.append((_OFFSET_BYTES, o, x, None))
 
     def EndObject(self):  # noqa: N802
-        # By size, so that small fields fill one word together.
+        # Sorted by size, so that small fields share a word.
         self._fields.sort(key=lambda field: field[:2])
         key = tuple((width, slot, value) for width, slot, value, _ in self._fields)
         if key in self._offset_of:
-            # Before its vtable is written: one that is taken back must not be known.
+            # Before its vtable is written: later objects must not refer to a removed one.
             self._take_back(self.objectEnd)
             self.current_vtable = None
             self.nested = False

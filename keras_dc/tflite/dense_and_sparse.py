@@ -1,9 +1,9 @@
 """TFLite's sparse constants: block CSR to dense values and back, byte for byte.
 
-A sparse tensor keeps, level by level along its traversal order, either all indices of a
-dimension or the list of those that hold something; what stands in its buffer is the
-leaves. Where the values are the canonical ones, all of it follows from the dense tensor
-and a short description.
+A sparse tensor has a level for each dimension, in its traversal order. A dense level holds
+all indices of the dimension, a compressed level only those below which a value is not zero;
+the buffer holds the leaves. In the canonical form, both follow from the dense tensor and a
+short description, `SparseForm`.
 """
 
 import dataclasses
@@ -21,12 +21,12 @@ _INDEX_VECTORS: dict = {
 
 
 class SparseFormError(ValueError):
-    """A sparse form is malformed, or not the one that this module would write."""
+    """A sparse form is malformed, or is not the canonical one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SparseForm:
-    """How a tensor is stored sparsely, without what follows from its values.
+    """The part of a sparse form that does not follow from the values.
 
     Attributes:
         traversal: order of the levels; numbers from the rank on are block dimensions.
@@ -58,7 +58,7 @@ class SparseForm:
         return [sizes[level] for level in self.traversal]
 
     def to_levels(self, dense):
-        """View a dense array with an axis for each level, in traversal order."""
+        """A view of a dense array with an axis for each level, in traversal order."""
         split, block_axes, place = [], {}, 0
         for dimension, size in enumerate(dense.shape):
             blocks = [i for i, mapped in enumerate(self.block_map) if mapped == dimension]
@@ -99,7 +99,7 @@ def to_dense(sparsity, leaves, shape):
 
     Args:
         sparsity: `schema.SparsityParametersT`.
-        leaves: array of what the buffer holds.
+        leaves: array, the values in the buffer.
         shape: of the tensor.
 
     Returns:
@@ -135,7 +135,7 @@ def to_dense(sparsity, leaves, shape):
 
 
 def to_sparse(form, dense):
-    """The canonical sparse constant of a form: what holds only zeros is left out.
+    """The canonical sparse constant of a form: compressed levels leave out all zeros.
 
     Args:
         form: SparseForm.
@@ -172,7 +172,7 @@ def to_sparse(form, dense):
 
 
 def canonical_dense(sparsity, leaves, shape):
-    """As `to_dense`, and sure that `to_sparse` gives this very constant back.
+    """As `to_dense`, after a check that `to_sparse` gives the same constant back.
 
     Returns:
         tuple `(SparseForm, dense array)`.
@@ -189,7 +189,7 @@ def canonical_dense(sparsity, leaves, shape):
 
 
 def size_bytes(sparsity):
-    """What the index vectors of a sparse constant take."""
+    """Bytes that the index vectors of a sparse constant take."""
     vectors = [
         vector
         for entry in sparsity.dimMetadata or ()
@@ -211,7 +211,7 @@ def _index_vector(kind, numbers):
 
 
 def _plain(sparsity):
-    """Everything that a sparse form says, as lists."""
+    """All fields of a `schema.SparsityParametersT`, as lists."""
     entries = []
     for entry in sparsity.dimMetadata:
         vectors = [

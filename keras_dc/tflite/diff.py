@@ -6,15 +6,15 @@ from keras_dc.tflite.graph import operator_name
 
 
 def differences(first, second, *, names=False):
-    """Where two models differ in what they compute with.
+    """The differences of two models in their graphs and constants.
 
-    Indices of buffers and operator codes are resolved, and what is empty equals what is
-    absent, so only content counts.
+    Indices of buffers and operator codes are resolved, and an empty field equals an absent
+    one, so that only content counts.
 
     Args:
         first: `schema.ModelT`.
         second: the `schema.ModelT` to compare it with.
-        names: compare tensor names too.
+        names: whether to compare tensor names, too.
 
     Returns:
         list of str, one for each difference: path, value in `first`, value in `second`.
@@ -55,7 +55,7 @@ def _describe_operator(model, operator):
 
 
 def _plain(value):
-    """Objects as dictionaries and arrays as lists; None for all that is empty."""
+    """Objects as dictionaries and arrays as lists; None for anything empty."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, (list, tuple)):

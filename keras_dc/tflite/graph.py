@@ -34,7 +34,7 @@ class Read(NamedTuple):
 class Graph:
     """A model seen by its tensors and operators.
 
-    The index is made once and tells of the model as it was then.
+    The index is made once: after an edit of the model it describes the model before.
 
     Attributes:
         model: `schema.ModelT`.

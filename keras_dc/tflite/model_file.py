@@ -35,7 +35,7 @@ def parse(content):
     try:
         model = schema.ModelT.InitFromPackedBuf(content, 0)
     except Exception as error:
-        # The flatbuffers package raises whatever its reads stumble over.
+        # The flatbuffers package raises many kinds of errors on damaged input.
         raise ModelFormatError(
             f"the TFLite model is damaged or cut short: {error}. Received: {len(content)} bytes"
         ) from error
@@ -67,7 +67,7 @@ def _or_empty(indices):
 
 
 def _check_indices(model):
-    """A model that points outside itself would fail in places that cannot say why."""
+    """Refuse indices out of range here, where the error can say what is wrong."""
     counts = [("buffer", len(model.buffers)), ("operator code", len(model.operatorCodes))]
     for subgraph in model.subgraphs:
         num_tensors = len(subgraph.tensors)
@@ -96,8 +96,8 @@ def serialize(model, *, unaligned_buffers=()):
 
     Args:
         model: `schema.ModelT`; it is not changed.
-        unaligned_buffers: indices of buffers that are read byte by byte and so need
-            not begin at a multiple of 16 bytes.
+        unaligned_buffers: indices of buffers that need not begin at a multiple of 16
+            bytes: blobs, which are read byte by byte.
 
     Returns:
         bytes of a `.tflite` file.
@@ -114,7 +114,7 @@ def serialize(model, *, unaligned_buffers=()):
 
 
 def read(tflite):
-    """Bytes of a model that is given as bytes or as the path of a file.
+    """The bytes of a model, given as bytes or as the path of a file.
 
     Args:
         tflite: bytes-like, str or path-like.
@@ -125,7 +125,7 @@ def read(tflite):
     Raises:
         FileNotFoundError: if there is nothing at the path.
         IsADirectoryError: if the path is a folder's.
-        ModelFormatError: if there are 2 GB of it or more, which is known before reading.
+        ModelFormatError: if it has 2 GB or more; a file of that size is not read.
         TypeError: if it is neither bytes nor a path.
     """
     if isinstance(tflite, (str, os.PathLike)):

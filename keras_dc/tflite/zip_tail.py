@@ -5,7 +5,7 @@ import zipfile
 
 
 def associated_files(content):
-    """Read the files behind a TFLite model.
+    """Read the files that are appended to a TFLite model.
 
     Args:
         content: bytes of a `.tflite` file.
@@ -32,7 +32,7 @@ def append_files(content, files):
     if not files:
         return content
     buffer = io.BytesIO(content)
-    # Without an archive in the file, one is begun at its end.
+    # Mode "a" begins an archive at the end of a file that has none.
     with zipfile.ZipFile(buffer, "a") as archive:
         for info, data in files:
             archive.writestr(info, data)

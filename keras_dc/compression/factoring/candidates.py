@@ -1,7 +1,7 @@
 """Candidate factors from a source model: its codebooks, and the scales of its BatchNorm.
 
-A search finds a codebook and its scales where each channel has many values. A depthwise
-kernel has a handful in each; the model that it comes from has both.
+`channel_scales` finds a codebook and its scales where each channel has many values. A
+channel of a depthwise kernel has a few only; there the source model tells both.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ class CandidateFactors:
         return found
 
     def factorings(self, values):
-        """Those candidates that give a tensor, bit for bit.
+        """The pairs of a codebook and scales whose products are a tensor, bit for bit.
 
         Args:
             values: float32 array.

@@ -1,9 +1,9 @@
-"""Find the codebook that channels share up to a scale each, from the values alone.
+"""Find the codebook that all channels share up to a scale per channel, from the values alone.
 
 Folding BatchNorm multiplies each output channel of a kernel by a number, and per-channel
-quantization divides it by one: k values become up to k values in every channel. What
-is left of the codebook is found here again, exactly: floats as products that round to
-the very same bits, integers as products that round to the very same integers.
+quantization divides it by one: k distinct values become up to k in every channel. The
+search here is exact: the products of codebook and scales round to the same float32 bits, or
+to the same integers.
 """
 
 import dataclasses
@@ -21,21 +21,21 @@ from keras_dc.numerics.finite import all_finite
 from keras_dc.numerics.float16 import is_float16_exact
 
 MAX_CENTROIDS = 256
-# Products of two float32 numbers are off by half a unit in the last place; ratios of two
-# such products by four.
+# A product of two float32 numbers is off by half a unit in the last place, the ratio of two
+# such products by up to four.
 _RATIO_TOLERANCE = 4 * 2.0**-23
 _MOST_TRIALS = 64
 _MANY_VALUES = 4
-# Below the largest exponent of float16, and far above its least.
+# The largest centroid gets this exponent: below the largest of float16, far above the smallest.
 _FLOAT16_EXPONENT = 15
-# With fewer pairs of channel and centroid for each number to be stored, a plain code is
-# smaller: depthwise kernels, say.
+# With fewer pairs of channel and centroid per stored number a plain codebook is smaller, in
+# depthwise kernels for example.
 _MIN_PAIRS_PER_NUMBER = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Factors:
-    """Values as `codebook[k] * scales[channel]`, to be rounded; see `codec.encode_scaled`.
+    """Values as rounded products `codebook[k] * scales[channel]`; see `codec.encode_scaled`.
 
     Attributes:
         codebook: float64 array `(num_centroids,)`.
@@ -52,10 +52,10 @@ def factor_floats(values, axis, *, most_centroids=MAX_CENTROIDS):
     Args:
         values: float32 array; zeros need no centroid.
         axis: the dimension that counts channels.
-        most_centroids: int, more are of no use to the caller.
+        most_centroids: int, maximum size of the codebook.
 
     Returns:
-        Factors, or None if that many centroids cannot give all values.
+        Factors, or None if no such codebook is found.
     """
     channels = _distinct_by_channel(values, axis)
     if channels is None or not any(map(len, channels)):
@@ -78,8 +78,8 @@ def factor_floats(values, axis, *, most_centroids=MAX_CENTROIDS):
 def factor_integers(values, axis, scales):
     """Factor an int8 tensor, given the quantization scale of each channel.
 
-    A weight q of a channel with scale s was any real number within s/2 of q s; the fewest
-    numbers that lie in all of these intervals are the codebook.
+    A weight q of a channel with scale s stands for the real numbers within s/2 of q s. The
+    codebook is the fewest numbers of which one lies in each of these intervals.
 
     Args:
         values: int8 array; zeros need no centroid.
@@ -96,7 +96,7 @@ def factor_integers(values, axis, scales):
         distinct = np.unique(channel[channel != 0]).astype(np.float64)
         lows.append(np.where(distinct == -128, -np.inf, distinct - 0.5) / reciprocal)
         highs.append(np.where(distinct == 127, np.inf, distinct + 0.5) / reciprocal)
-    # Rounding to float32 keeps a centroid between bounds that are float32 numbers.
+    # Bounds that are float32 numbers hold a centroid also after rounding to float32.
     lows = _inner_float32(np.concatenate(lows), np.float32(np.inf))
     highs = _inner_float32(np.concatenate(highs), np.float32(-np.inf))
     centroids = _stab(lows, highs)
@@ -106,10 +106,7 @@ def factor_integers(values, axis, scales):
 
 
 def _stab(lows, highs):
-    """The fewest points such that every closed interval holds one.
-
-    Greedy by right end: the classic, optimal order.
-    """
+    """The fewest points such that every closed interval holds one: greedy by right ends."""
     points, group_low, group_high = [], -np.inf, np.inf
     for index in np.argsort(highs, kind="stable"):
         low, high = lows[index], highs[index]
@@ -123,7 +120,7 @@ def _stab(lows, highs):
 
 
 def _inner_float32(bounds, direction):
-    """The float32 number beyond each bound in a direction; infinite ones stay."""
+    """The next float32 number from each bound in a direction; infinite bounds stay."""
     beyond = np.nextafter(bounds.astype(np.float32), direction).astype(np.float64)
     return np.where(np.isinf(bounds), bounds, beyond)
 
@@ -150,8 +147,8 @@ def _distinct_by_channel(values, axis):
 def _match_channels(channels):
     """A ratio for each channel and the centroid of each of its values.
 
-    The channel of most values is the first codebook; others are laid over it by the ratio
-    that makes most values meet, and add the centroids that it lacks.
+    The channel with most values is the first codebook. Each other channel is divided by the
+    ratio under which most of its values meet a centroid, and adds those that meet none.
 
     Returns:
         tuple `(approximate codebook, ratios, list of index arrays)`, or None.
@@ -176,14 +173,14 @@ def _match_channels(channels):
 
 
 def _best_ratio(distinct, codebook):
-    """The ratio under which most of `distinct` meet a centroid."""
+    """The ratio under which most values of a channel meet a centroid."""
     anchor = distinct[np.argmax(np.abs(distinct))]
     candidates = anchor / codebook
     _, error = _nearest(distinct[None, :] / candidates[:, None], codebook)
     matches = np.count_nonzero(error <= _RATIO_TOLERANCE, axis=1)
     if 2 * matches.max() > len(distinct):
         return candidates[np.argmax(matches)]
-    # The anchor's own centroid may be missing: let all pairs vote.
+    # The centroid of the anchor may be missing: then the most frequent ratio of all pairs.
     votes = np.sort((distinct[:, None] / codebook[None, :]).ravel())
     reach = votes + np.abs(votes) * _RATIO_TOLERANCE
     counts = np.searchsorted(votes, reach, side="right") - np.arange(len(votes))
@@ -205,8 +202,8 @@ def _nearest(values, codebook):
 def _with_float32(channels, codebook, ratios, assignments):
     """Factors of float32 numbers, or None.
 
-    Channels of many values tell the codebook; two or three values meet it by chance in a
-    wrong place, too, so other channels are laid over the exact codebook anew.
+    Channels of many values determine the codebook. Two or three values may meet wrong
+    centroids by chance, so such channels are matched to the exact codebook again.
     """
     strong = [i for i, distinct in enumerate(channels) if len(distinct) >= _MANY_VALUES]
     known = set().union(*(assignments[i].tolist() for i in strong))
@@ -229,7 +226,7 @@ def _with_float32(channels, codebook, ratios, assignments):
 
 
 def _with_float64(channels, codebook, ratios, assignments):
-    """Factors of numbers that float32 need not hold, or None."""
+    """Factors of float64 numbers, or None."""
     for magnitudes, centroids in float64_magnitudes(
         *log_bounds(channels, assignments, len(codebook))
     ):
@@ -257,7 +254,7 @@ def _fitting_scale(distinct, codebook):
 
 
 def _gives(factors, channels, assignments):
-    """Whether the products round to the values; bounds of each number alone do not tell."""
+    """Whether the products round to the values."""
     return all(
         np.array_equal((factors.codebook[centroids] * scale).astype(np.float32), distinct)
         for scale, distinct, centroids in zip(factors.scales, channels, assignments)
@@ -265,7 +262,7 @@ def _gives(factors, channels, assignments):
 
 
 def _in_float16_range(factors):
-    """Move a power of two from the scales to the codebook, where float16 then holds it."""
+    """Factors whose codebook float16 holds, by moving a power of two from the scales."""
     power = _FLOAT16_EXPONENT - np.frexp(np.max(np.abs(factors.codebook)))[1]
     moved = Factors(np.ldexp(factors.codebook, power), np.ldexp(factors.scales, -power))
     is_exact = is_float16_exact(moved.codebook)
@@ -273,9 +270,9 @@ def _in_float16_range(factors):
 
 
 def with_negative_zeros(factors, values, axis):
-    """Factors with the centroids from which -0.0 comes, as well.
+    """Factors with additional centroids whose products are -0.0.
 
-    These are -0.0 under positive scales and 0.0 under others.
+    They are -0.0 for channels with positive scales and 0.0 for the others.
 
     Args:
         factors: Factors of the weights that are not zero.

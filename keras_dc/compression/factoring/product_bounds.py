@@ -1,8 +1,8 @@
-"""Numbers whose products round to given float32 values: bounds, and what meets them."""
+"""Numbers whose products round to given float32 values: bounds, and numbers within them."""
 
 import numpy as np
 
-# Half a unit in the last place is 3e-8; exp and log of float64 are off by 1e-15.
+# Half a unit in the last place of float32 is 3e-8; float64's exp and log are off by 1e-15.
 _LOG_MARGIN = 1e-12
 _MAX_ROUNDS = 200
 _CANDIDATES_PER_BLOCK = 2**15
@@ -40,9 +40,9 @@ def log_bounds(channels, assignments, num_centroids):
 def float64_magnitudes(lows, highs):
     """Magnitudes of scales and centroids whose products lie within the bounds.
 
-    Sums of logarithms become differences when one side is negated, and differences with
-    bounds are shortest paths (Bellman and Ford). The least and the greatest solution lie
-    on the bounds; their mean lies inside.
+    With one side negated, sums of logarithms are differences, and bounded differences are
+    shortest paths (Bellman and Ford). The least and the greatest solution lie on the bounds,
+    their mean inside.
 
     Yields:
         at most one tuple of float64 arrays `(num_channels,)` and `(num_centroids,)`.
@@ -54,14 +54,14 @@ def float64_magnitudes(lows, highs):
 
 
 def float32_magnitudes(lows, highs):
-    """As `float64_magnitudes`, all exact in float32; several, the first ones likelier.
+    """As `float64_magnitudes`, all exact in float32; yields several, the likeliest first.
 
-    What was multiplied were float32 numbers, and up to a power of two one centroid is one
-    of 2^23. Seen from it, all channels together leave every other centroid so little room
-    that a float32 number hardly ever lies there by chance; each scale then stands alone.
+    The factors were float32 numbers, so up to a power of two one reference centroid is one of
+    2^23 numbers. Each of these bounds all other centroids so tightly, over all channels, that
+    a float32 number hardly ever lies there by chance; then each scale is found by itself.
     """
-    # A product may lie right between two float32 numbers, if the codebook is of float16
-    # numbers even often: such bounds are met, but not passed by.
+    # A product may lie exactly between two float32 numbers, often so with a codebook of
+    # float16 numbers: such bounds are met exactly.
     lows, highs = lows - _LOG_MARGIN, highs + _LOG_MARGIN
     reference = int(np.argmax(np.count_nonzero(np.isfinite(lows), axis=0)))
     upper, lower = _relax(highs.T, -lows.T, reference), _relax(-lows.T, highs.T, reference)
@@ -75,7 +75,7 @@ def float32_magnitudes(lows, highs):
         candidates = 1 + np.arange(begin, begin + _CANDIDATES_PER_BLOCK) / 2**23
         candidates = _candidates_within(candidates, *centroid_bounds, np.multiply)
         candidates = _candidates_within(candidates, *scale_bounds, np.divide)
-        # Loose bounds pass nearly all, and then most do not go together.
+        # Loose bounds pass nearly all candidates, most of which fit no scale.
         candidates = candidates[: _MOST_SCREENED - num_screened]
         num_screened += len(candidates)
         for some in np.array_split(
@@ -111,13 +111,13 @@ def _has_float32(low, high):
 
 
 def _relax(highs, negative_lows, source=None):
-    """The greatest potentials with `y + x <= highs` and `-(y + x) <= negative_lows`.
+    """The greatest `y` and `x` with `y + x <= highs` and `-(y + x) <= negative_lows`.
 
     Args:
         highs: float array `(num_channels, num_centroids)`.
         negative_lows: likewise.
-        source: the channel whose potential is 0, if the bounds of all others relative to
-            it are asked for; otherwise none is above 0.
+        source: index of the channel whose `y` is 0, for bounds relative to it; None: no
+            `y` is above 0.
 
     Returns:
         tuple of float arrays `(num_channels,)` and `(num_centroids,)`, or None if the
