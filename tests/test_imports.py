@@ -90,6 +90,16 @@ def test_no_test_imports_another():
         assert not [name for name in names if name.startswith("test_")], path
 
 
+def test_tutorials_use_public_names_alone():
+    import keras_dc
+
+    for path in (ROOT / "tutorials").rglob("*.py"):
+        text = path.read_text()
+        assert {name for name in imports_of(path) if "keras_dc" in name} <= {"keras_dc"}, path
+        assert set(re.findall(r"\bdc\.(\w+)", text)) <= set(keras_dc.__all__), path
+        assert "sys.path" not in text, path
+
+
 def test_nothing_says_tf_keras():
     for path in PACKAGE.rglob("*.py"):
         assert not re.search(r"\btf\.keras\b", path.read_text()), path

@@ -9,50 +9,17 @@ TFLite interpreter, on the file that was written.
 """
 
 import argparse
-import gzip
 import json
-import lzma
 import pathlib
 import time
 
-import lenet_300_100
-import mnist
-import numpy as np
-import zstandard
+from lib import lenet_300_100, mnist
+from lib.accuracy import interpreter_error, keras_error
+from lib.baselines import KILO, float_tflite, zip_sizes
 from rich.console import Console
 from rich.table import Table
 
 import keras_dc as dc
-from keras_dc.conversion.tensorflow_converter import to_tflite
-
-ZIPS = {
-    "gzip": lambda data: gzip.compress(data, 9),
-    "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
-    "zstd": lambda data: zstandard.ZstdCompressor(level=22).compress(data),
-}
-KILO = 1024
-
-
-def keras_error(model, data):
-    """Test error of a Keras model in percent."""
-    logits = model.predict(data.x_test, batch_size=1000, verbose=0)
-    return 100 * float(np.mean(np.argmax(logits, axis=-1) != data.y_test))
-
-
-def interpreter_error(interpreter, data):
-    """Test error in percent of the model in a TFLite interpreter."""
-    image = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(image, data.x_test.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(image, data.x_test)
-    interpreter.invoke()
-    logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    return 100 * float(np.mean(np.argmax(logits, axis=-1) != data.y_test))
-
-
-def zip_sizes(content):
-    """Bytes of a file under each general-purpose compressor at its best level."""
-    return {name: len(compress(content)) for name, compress in ZIPS.items()}
 
 
 def layer_figures(huffman, path):
@@ -148,8 +115,8 @@ def measure(models, path, data):
     Returns:
         dict that JSON can hold; sizes in bytes, errors in percent.
     """
-    dense_tflite = to_tflite(models["dense"])
-    stripped_tflite = to_tflite(models["shared"])
+    dense_tflite = float_tflite(models["dense"])
+    stripped_tflite = float_tflite(models["shared"])
     huffman = dc.compress(stripped_tflite)
     layers = layer_figures(huffman, path)
     zipped = zip_sizes(stripped_tflite)

@@ -1,6 +1,6 @@
 """LeNet-300-100 and LeNet-5, trained and compressed, against XNNPACK's dense float32.
 
-    python tests/benchmarks/trained_lenet.py [--epochs N] [--images N] [--repeats N]
+    PYTHONPATH=tutorials python tests/benchmarks/trained_lenet.py [--epochs N] [--images N]
 
 Trained on MNIST by the quickstart's recipe, on fewer images and for fewer epochs: masks and
 codebooks are what training makes of them, not random. These networks are so small that the
@@ -10,15 +10,12 @@ float32.
 
 import argparse
 import dataclasses
-import pathlib
-import sys
 
 import kernel_benchmark
 from kernel_benchmark import Case
 
 import keras_dc
 
-TUTORIALS = pathlib.Path(__file__).parents[2] / "tutorials"
 LABELS = {"lenet_300_100": "LeNet-300-100", "lenet_5": "LeNet-5"}
 # Invokes per timing: one alone is too short for the clock.
 INVOKES = 200
@@ -55,12 +52,9 @@ def trained(name, epochs, num_images=None):
     Returns:
         bytes.
     """
-    sys.path.insert(0, str(TUTORIALS))
     import keras
-    import lenet_300_100
-    import mnist
-
-    from keras_dc.conversion.tensorflow_converter import to_tflite
+    from lib import lenet_300_100, mnist
+    from lib.baselines import float_tflite
 
     keras.utils.set_random_seed(0)
     data = mnist.load()
@@ -77,7 +71,7 @@ def trained(name, epochs, num_images=None):
     model.fit(data.x_train, data.y_train, batch_size=128, epochs=short, verbose=0)
     model = lenet_300_100.prune_and_train(model, data, density=density, epochs=epochs)
     model = lenet_300_100.share_and_train(model, data, epochs=short)
-    return to_tflite(keras_dc.strip(model))
+    return float_tflite(keras_dc.strip(model))
 
 
 def main():

@@ -1,16 +1,91 @@
-"""The committed results of tutorials/paper are what the project promises."""
+"""The committed results of tutorials/paper: what they promise, and that they hang together."""
 
 import json
 import pathlib
 
-RESULTS = pathlib.Path(__file__).parents[2] / "tutorials" / "paper" / "results"
+import pytest
+from lib import mnist
+from paper import lenet_300_100, package_files, real_models, recipes, result_tables
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+LENET = json.loads(lenet_300_100.RESULTS.read_text())
+REAL_MODELS = json.loads(real_models.RESULTS.read_text())
 
 
 def test_lenet_300_100_beats_the_paper_with_every_seed():
-    figures = json.loads((RESULTS / "lenet_300_100.json").read_text())
-    assert len(figures["runs"]) >= 3
-    assert figures["worst_error_percent"] == max(run["error_percent"] for run in figures["runs"])
-    for run in figures["runs"]:
+    assert len(LENET["runs"]) >= 3
+    for run in LENET["runs"]:
         assert run["error_percent"] <= 1.65
         assert run["kept_percent"] <= 3.0
-        assert run["ratio"] > 3 * figures["paper"]["ratio"]
+        assert run["ratio"] > 3 * LENET["paper"]["ratio"]
+
+
+def test_the_figures_of_lenet_300_100_hang_together():
+    runs = LENET["runs"]
+    assert LENET["paper"] == lenet_300_100.PAPER
+    assert LENET["worst_error_percent"] == max(run["error_percent"] for run in runs)
+    assert LENET["worst_kept_percent"] == max(run["kept_percent"] for run in runs)
+    for run in runs:
+        assert run["ratio"] == round(run["float_bytes"] / run["compressed_bytes"], 1)
+
+
+def test_the_readme_has_the_figures_of_lenet_300_100():
+    readme = README.read_text()
+    for run in LENET["runs"]:
+        errors = "{dense_error_percent:.2f} % -> {error_percent:.2f} %".format(**run)
+        kilobytes = [run[key] / 1024 for key in ("float_bytes", "compressed_bytes")]
+        sizes = "{:.0f} KB -> {:.1f} KB".format(*kilobytes)
+        row = [f"keras_dc, seed {run['seed']}", errors, f"{run['kept_percent']:.1f} %", sizes]
+        assert f"| {' | '.join(row)} | {run['ratio']}x |" in readme
+
+
+def test_a_short_run_gives_figures_of_the_same_kind():
+    """The float file is as large however short the training; how much is kept is asked for."""
+    whole = mnist.load().flattened()
+    little = mnist.Mnist(
+        whole.x_train[:4288], whole.y_train[:4288], whole.x_test[:500], whole.y_test[:500]
+    )
+    figures = lenet_300_100.run(little, 0, epochs={"dense": 1, "pruned": 2, "shared": 1})
+    committed = LENET["runs"][0]
+    assert list(figures) == list(committed)
+    assert figures["float_bytes"] == committed["float_bytes"]
+    assert figures["kept_percent"] == pytest.approx(committed["kept_percent"], abs=0.01)
+    assert figures["compressed_bytes"] == pytest.approx(committed["compressed_bytes"], rel=0.2)
+    assert figures["ratio"] == round(figures["float_bytes"] / figures["compressed_bytes"], 1)
+    assert 0 < figures["dense_error_percent"] < 30
+    assert 0 < figures["error_percent"] < 40
+
+
+def test_every_architecture_and_file_has_its_row():
+    assert [row["name"] for row in REAL_MODELS["models"]] == list(recipes.RECIPES)
+    assert [row["name"] for row in REAL_MODELS["files"]] == list(package_files.FILES)
+
+
+@pytest.mark.parametrize(
+    "row", [*REAL_MODELS["models"], *REAL_MODELS["files"]], ids=lambda row: row["name"]
+)
+def test_a_real_model_runs_and_its_figures_hang_together(row):
+    assert row["expanded_equal"]
+    assert row["compressed_bytes"] < row["float_bytes"]
+    assert row["runtimes"]["litert"]["runs"]
+    for outcome in row["runtimes"].values():
+        # `dc.convert` refuses a larger one.
+        assert not outcome["runs"] or outcome["difference"] < 1e-4
+    for sizes in filter(None, [row, row.get("post_training")]):
+        ratio, to_zip = (
+            sizes[key] / sizes["compressed_bytes"] for key in ("float_bytes", "zip_bytes")
+        )
+        assert sizes["ratio"] == round(ratio, 2)
+        assert sizes["ratio_to_zip"] == round(to_zip, 3)
+        parts = ["blob_bytes", "uncoded_constant_bytes", "graph_bytes"]
+        assert sum(sizes[part] for part in parts) == sizes["compressed_bytes"]
+
+
+def test_architectures_beat_their_zips_and_shrink_tenfold():
+    for row in REAL_MODELS["models"]:
+        assert row["ratio_to_zip"] > 1
+        assert row["ratio"] > 10
+
+
+def test_the_tables_are_those_of_the_figures():
+    assert real_models.RESULTS.with_suffix(".md").read_text() == result_tables.tables(REAL_MODELS)

@@ -4,35 +4,16 @@ The full-sized ones are measured by tutorials/paper/real_models.py; here they ar
 """
 
 import functools
-import importlib.util
 import json
-import pathlib
 
 import keras
 import numpy as np
 import pytest
+from lib.baselines import float_tflite
+from paper import architectures, file_figures, in_runtime, real_models, recipes
 from support import runtime_process
 
 import keras_dc as dc
-from keras_dc.conversion import convert, verification
-
-PAPER = pathlib.Path(__file__).parents[2] / "tutorials" / "paper"
-
-
-def load(name):
-    """A tutorial as a module; tutorials import one another as scripts do."""
-    spec = importlib.util.spec_from_file_location(name, PAPER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(PAPER))
-        spec.loader.exec_module(module)
-    return module
-
-
-recipes = load("recipes")
-architectures = recipes.architectures
-real_models = load("real_models")
-in_runtime = load("in_runtime")
 
 
 def mobilenet_v2_head():
@@ -90,41 +71,37 @@ SLOW = ("GoogLeNet", "GRU")
 def small(request):
     """`(recipe, original, compressed)` of a small model."""
     recipe = SMALL[request.param]
-    original = convert.to_tflite(recipes.prune_and_share(recipe))
-    return recipe, original, dc.compress(original)
+    model = recipes.prune_and_share(recipe)
+    return recipe, float_tflite(model), dc.convert(model, verify=False)
 
 
-@pytest.fixture(scope="module")
-def processes():
-    """A process for each runtime that is installed and lives without TensorFlow."""
-    found = {
-        name: runtime_process.RuntimeProcess(name, dc.op_library_path())
-        for name in dc.runtime.available_runtimes()
-        if name != "tensorflow"
-    }
-    yield found
-    for process in found.values():
-        process.close()
-
-
-def test_a_small_model_runs_the_same_in_every_runtime(small, processes):
+def test_a_small_model_runs_the_same_in_every_runtime(small, process):
     recipe, original, compressed = small
     details = dc.Interpreter(model_content=original).get_input_details()
     shapes = [(tuple(detail["shape"]), detail["dtype"]) for detail in details]
     inputs = recipes.random_inputs(shapes, np.random.default_rng(0), recipe.vocabulary)
-    assert processes
-    for process in processes.values():
-        [expected] = process(runtime_process.run_plain, original, inputs)
-        [expanded] = process(runtime_process.run_plain, dc.expand(compressed), inputs)
-        [received] = process(runtime_process.run, compressed, inputs)
-        assert [x.tobytes() for x in expanded] == [x.tobytes() for x in expected]
-        assert in_runtime.largest_difference(expected, received) < 1e-5
-        assert np.any(expected[0])
+    [expected] = process(runtime_process.run_plain, original, inputs)
+    [expanded] = process(runtime_process.run_plain, dc.expand(compressed), inputs)
+    [received] = process(runtime_process.run, compressed, inputs)
+    assert [x.tobytes() for x in expanded] == [x.tobytes() for x in expected]
+    assert in_runtime.largest_difference(expected, received) < 1e-5
+    assert np.any(expected[0])
+
+
+def test_a_small_model_comes_back(small):
+    _, original, compressed = small
+    expanded = dc.expand(compressed)
+    assert file_figures.same_model(original, expanded)
+    model = file_figures.parse(expanded)
+    constant = next(buffer for buffer in model.buffers if buffer.data is not None)
+    flipped = bytearray(expanded)
+    flipped[expanded.index(constant.data.tobytes())] ^= 1
+    assert not file_figures.same_model(original, bytes(flipped))
 
 
 def test_a_small_model_beats_the_best_zip(small):
     _, original, compressed = small
-    sizes = real_models.file_figures.sizes(original, compressed)
+    sizes = file_figures.sizes(original, compressed)
     assert sizes["ratio_to_zip"] > 1
     assert sizes["ratio"] == round(len(original) / len(compressed), 2)
     parts = ["blob_bytes", "uncoded_constant_bytes", "graph_bytes"]
@@ -172,26 +149,19 @@ def test_a_row_takes_the_place_of_its_predecessor(tmp_path):
     assert path.with_suffix(".md").read_text().count("123.46x") == 1
 
 
-def test_every_committed_row_runs_and_is_smaller():
-    results = json.loads(real_models.RESULTS.read_text())
-    assert results["models"]
-    assert [row["name"] for row in results["models"]] == list(recipes.RECIPES)
-    assert [row["name"] for row in results["files"]] == list(real_models.package_files.FILES)
-    for row in [*results["models"], *results["files"]]:
-        assert row["expanded_equal"]
-        assert row["compressed_bytes"] < row["float_bytes"]
-        assert row["runtimes"]["litert"]["runs"]
-        for outcome in row["runtimes"].values():
-            # Rounding adds up over the hundred layers of the deepest.
-            assert not outcome["runs"] or outcome["difference"] < verification.OUTPUT_TOLERANCE
-    for row in results["models"]:
-        assert row["ratio_to_zip"] > 1
-        assert row["ratio"] > 10
-
-
-def test_slow_tests_are_left_out_unless_selected():
-    setup = (PAPER.parents[1] / "setup.cfg").read_text()
-    assert '-m "not slow"' in setup
+def test_the_figures_of_a_model():
+    recipe = SMALL["U-Net"]
+    figures = real_models.figures_of_model("small U-Net", recipe)
+    model = recipes.prune_and_share(recipe)
+    assert figures["weights"] == model.count_params()
+    assert figures["float_bytes"] == len(float_tflite(model))
+    assert figures["compressed_bytes"] == len(dc.convert(model, verify=False))
+    assert figures["kept_percent"] == pytest.approx(15, abs=0.5)
+    assert figures["ratio_without_scales"] > figures["ratio"]
+    assert figures["expanded_equal"]
+    assert {name: outcome["runs"] for name, outcome in figures["runtimes"].items()} == {
+        name: True for name in dc.runtime.available_runtimes() if name != "tensorflow"
+    }
 
 
 @pytest.mark.slow

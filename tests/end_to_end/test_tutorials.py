@@ -1,6 +1,6 @@
 """The README's commands, and the quickstart in small."""
 
-import importlib.util
+import importlib
 import json
 import pathlib
 import re
@@ -8,20 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+import quickstart
+from lib import lenet_300_100, mnist
 from support.tiny_models import mlp
 
 ROOT = pathlib.Path(__file__).parents[2]
 TUTORIALS = ROOT / "tutorials"
-
-
-def load(name, monkeypatch):
-    """A tutorial as a module; tutorials import one another as scripts do."""
-    monkeypatch.syspath_prepend(str(TUTORIALS))
-    spec = importlib.util.spec_from_file_location(name, TUTORIALS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_ci_runs_the_readmes_commands():
@@ -35,8 +27,8 @@ def test_ci_runs_the_readmes_commands():
             assert part in ci, part
 
 
-def test_mnist_is_the_published_one(monkeypatch):
-    data = load("mnist", monkeypatch).load()
+def test_mnist_is_the_published_one():
+    data = mnist.load()
     assert data.x_train.shape == (60000, 28, 28)
     assert data.x_test.shape == (10000, 28, 28)
     assert data.x_train.dtype == np.float32
@@ -48,8 +40,7 @@ def test_mnist_is_the_published_one(monkeypatch):
     assert np.bincount(data.y_test).sum() == 10000
 
 
-def test_mnist_with_another_checksum_is_refused(monkeypatch, tmp_path):
-    mnist = load("mnist", monkeypatch)
+def test_mnist_with_another_checksum_is_refused(tmp_path):
     path = tmp_path / "mnist.npz"
     path.write_bytes(mnist.PATH.read_bytes()[:-1])
     with pytest.raises(ValueError, match="must have the SHA-256 .*Received: "):
@@ -58,19 +49,16 @@ def test_mnist_with_another_checksum_is_refused(monkeypatch, tmp_path):
 
 def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
     """All stages, tables and figures, on a little of the data; only the training is short."""
-    mnist = load("mnist", monkeypatch)
-    lenet = load("lenet_300_100", monkeypatch)
-    quickstart = load("quickstart", monkeypatch)
     whole = mnist.load()
     little = mnist.Mnist(
         whole.x_train[:8576], whole.y_train[:8576], whole.x_test[:1000], whole.y_test[:1000]
     )
-    stages = {name: getattr(lenet, name) for name in
+    stages = {name: getattr(lenet_300_100, name) for name in
               ("train_dense", "prune_and_train", "share_and_train")}  # fmt: skip
     monkeypatch.setattr(mnist, "load", lambda: little)
     for name, epochs in [("train_dense", 2), ("prune_and_train", 4), ("share_and_train", 1)]:
         monkeypatch.setattr(
-            lenet,
+            lenet_300_100,
             name,
             lambda *args, stage=stages[name], epochs=epochs: stage(*args, epochs=epochs),
         )
@@ -95,10 +83,7 @@ def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
 
 def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
     """Of itself it trains a net; of a named file it shows the sizes."""
-    mnist = load("mnist", monkeypatch)
-    load("lenet_300_100", monkeypatch)
-    load("quickstart", monkeypatch)
-    tutorial = load("only_a_tflite", monkeypatch)
+    tutorial = importlib.import_module("02_only_a_tflite")
     whole = mnist.load()
     little = mnist.Mnist(
         whole.x_train[:1280], whole.y_train[:1280], whole.x_test[:500], whole.y_test[:500]
@@ -106,7 +91,7 @@ def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(mnist, "load", lambda: little)
     labels = ["as it is", "32 clusters"]
     monkeypatch.setattr(tutorial, "SETTINGS", {label: tutorial.SETTINGS[label] for label in labels})
-    monkeypatch.setattr(sys, "argv", ["only_a_tflite.py"])
+    monkeypatch.setattr(sys, "argv", ["02_only_a_tflite.py"])
     tutorial.main()
     rows = table_rows(capsys.readouterr().out)
     assert list(rows)[1:] == ["uncompressed", *labels]
@@ -122,7 +107,7 @@ def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
     assert test_error == pytest.approx(plain_error, abs=3)
     path = tmp_path / "model.tflite"
     path.write_bytes(mlp().serialize())
-    monkeypatch.setattr(sys, "argv", ["only_a_tflite.py", str(path)])
+    monkeypatch.setattr(sys, "argv", ["02_only_a_tflite.py", str(path)])
     tutorial.main()
     assert list(table_rows(capsys.readouterr().out))[1:] == labels
 

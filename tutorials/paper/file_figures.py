@@ -1,6 +1,7 @@
 """What a compressed file weighs, what is in it, and whether each TFLite runtime runs it."""
 
 import importlib.metadata
+import importlib.util
 import json
 import lzma
 import pathlib
@@ -10,20 +11,52 @@ import sys
 import tempfile
 
 import numpy as np
-
-# The tutorials of the folder above.
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from quickstart import zip_sizes
+from ai_edge_litert import schema_py_generated as schema
+from lib.baselines import zip_sizes
 
 import keras_dc as dc
-from keras_dc import runtime
-from keras_dc.tflite import model_file
 
 FOLDER = pathlib.Path(__file__).parent
+# The package that holds each runtime. Not TensorFlow: its own is tested beside the others.
+RUNTIMES = {"litert": "ai_edge_litert", "tflite_runtime": "tflite_runtime"}
 PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert", "tflite-runtime"]
 # Above this, xz alone and at its usual level: the others take minutes to make larger files.
 _LARGE_BYTES = 2**27
+
+
+def parse(tflite):
+    """The `schema.ModelT` of a model's bytes."""
+    return schema.ModelT.InitFromPackedBuf(tflite)
+
+
+def same_model(first, second):
+    """Whether two models have the same ops on the same tensors, with the same bits in them."""
+    return _described(parse(first)) == _described(parse(second))
+
+
+def _described(model):
+    def numbers(values):
+        return [] if values is None else list(values)
+
+    def bits(tensor):
+        data = model.buffers[tensor.buffer].data
+        return b"" if data is None else data.tobytes()
+
+    codes = [
+        # Old files have the code in the field of one byte alone.
+        (max(code.builtinCode, code.deprecatedBuiltinCode), code.customCode, code.version)
+        for code in model.operatorCodes
+    ]
+    return [
+        (
+            [(numbers(tensor.shape), tensor.type, bits(tensor)) for tensor in graph.tensors],
+            [
+                (codes[op.opcodeIndex], numbers(op.inputs), numbers(op.outputs))
+                for op in graph.operators
+            ],
+        )
+        for graph in model.subgraphs
+    ]
 
 
 def run_in_runtimes(original, compressed, expanded, inputs):
@@ -46,8 +79,8 @@ def run_in_runtimes(original, compressed, expanded, inputs):
         np.savez(pathlib.Path(folder, "inputs.npz"), *inputs)
         return {
             name: _run_in(name, folder)
-            for name in runtime.available_runtimes()
-            if name != "tensorflow"
+            for name, package in RUNTIMES.items()
+            if importlib.util.find_spec(package)
         }
 
 
@@ -76,7 +109,7 @@ def sizes(original, compressed, *, zipped=None):
     zips = {"xz -6": len(lzma.compress(zipped))} if is_large else zip_sizes(zipped)
     best = min(zips, key=zips.get)
     rows = dc.inspect(compressed)
-    model = model_file.parse(compressed)
+    model = parse(compressed)
     buffers = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
     blobs = sum(row.blob_bytes for row in rows)
     return {

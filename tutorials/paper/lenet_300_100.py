@@ -1,6 +1,6 @@
 """LeNet-300-100 on MNIST as in the paper: its error at a third of the paper's weights.
 
-    python tutorials/paper/lenet_300_100.py [--seeds 0 1 2] [--output FILE]
+    cd tutorials && python -m paper.lenet_300_100 [--seeds 0 1 2] [--output FILE]
 
 Han et al. 2016, tables 1 and 2: 1.64 % error before and 1.58 % after compression, with 8 %
 of the weights kept. Here: straight-through pruning with regrowth, then rate-aware weight
@@ -14,22 +14,16 @@ import importlib.metadata
 import json
 import pathlib
 import platform
-import sys
 import tempfile
 import time
 
+from lib import lenet_300_100, mnist
+from lib.accuracy import interpreter_error, keras_error
+from lib.baselines import float_tflite
 from rich.console import Console
 from rich.table import Table
 
-# The tutorials of the folder above, one of which has this file's own name.
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-import lenet_300_100
-import mnist
-import quickstart
-
 import keras_dc as dc
-from keras_dc.conversion.tensorflow_converter import to_tflite
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "lenet_300_100.json"
 PAPER = {"error_percent": 1.58, "kept_percent": 8.0, "ratio": 40.0}
@@ -58,13 +52,13 @@ def run(data, seed, *, epochs):
         path = pathlib.Path(folder) / "lenet_300_100.tflite"
         dc.convert(plain, path, coder="arithmetic")
         kernels = [row for row in dc.inspect(path) if len(row.blob.shape) > 1]
-        error = quickstart.interpreter_error(dc.Interpreter(path), data)
+        error = interpreter_error(dc.Interpreter(path), data)
         compressed_bytes = path.stat().st_size
-    float_bytes = len(to_tflite(dense))
+    float_bytes = len(float_tflite(dense))
     kept = sum(row.num_weights * row.density for row in kernels)
     return {
         "seed": seed,
-        "dense_error_percent": round(quickstart.keras_error(dense, data), 2),
+        "dense_error_percent": round(keras_error(dense, data), 2),
         "error_percent": round(error, 2),
         "kept_percent": round(100 * kept / sum(row.num_weights for row in kernels), 3),
         "float_bytes": float_bytes,

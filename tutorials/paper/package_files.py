@@ -6,8 +6,8 @@ import subprocess
 import sys
 import zipfile
 
-from keras_dc.tflite import model_file
-from keras_dc.tflite.model_file import schema
+from ai_edge_litert import schema_py_generated as schema
+from paper import file_figures
 
 # Wheels of any of these will do: only what lies in them is read.
 _PLATFORMS = ["any", "manylinux_2_17_x86_64", "manylinux_2_35_x86_64"]
@@ -107,7 +107,7 @@ def contents(tflite):
         dict: "constants", count by type; "sparse_constants", of those stored sparse;
         "subgraphs".
     """
-    model = model_file.parse(tflite)
+    model = file_figures.parse(tflite)
     constants = [
         tensor
         for subgraph in model.subgraphs

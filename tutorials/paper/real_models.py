@@ -1,6 +1,6 @@
 """Known architectures, and files that others made, beside the best zip of the same weights.
 
-    python tutorials/paper/real_models.py [--models NAME ...] [--files NAME ...] [--output FILE]
+    cd tutorials && python -m paper.real_models [--models NAME ...] [--files NAME ...]
 
 Architectures have random weights: the figures tell what the converter and the file format
 make of a model's shapes and ops, at a sparsity and a number of clusters that are usual for
@@ -16,20 +16,12 @@ import pathlib
 import tempfile
 import time
 
-import file_figures
 import keras
 import numpy as np
-import package_files
-import recipes
-import result_tables
-from keras_dc.compression.compress import compress
+from lib.baselines import float_tflite
+from paper import file_figures, package_files, recipes, result_tables
 
 import keras_dc as dc
-from keras_dc.conversion.batch_norm_scales import factors_of
-from keras_dc.conversion.tensorflow_converter import to_tflite
-from keras_dc.conversion.verification import verify
-from keras_dc.tflite import diff, model_file
-from keras_dc.wrapping.weights import find_kernels
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "real_models.json"
 
@@ -50,12 +42,10 @@ def figures_of_model(name, recipe, *, seed=recipes.SEED):
     """
     model = recipes.prune_and_share(recipe, seed=seed)
     x, _ = recipes.feed(model, recipe, np.random.default_rng(seed))
-    # What `dc.convert` does, so that the original is at hand, too.
     start = time.monotonic()
-    original = to_tflite(model)
-    compressed = compressed_as_converted(model, original)
-    verify(original, compressed)
+    compressed = dc.convert(model)
     seconds = time.monotonic() - start
+    original = float_tflite(model)
     figures = {
         "name": name,
         "weights": model.count_params(),
@@ -66,17 +56,9 @@ def figures_of_model(name, recipe, *, seed=recipes.SEED):
     }
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
         model = recipes.without_scales(model)
-        plain = to_tflite(model)
-        compressed = compressed_as_converted(model, plain)
-        figures["ratio_without_scales"] = round(len(plain) / len(compressed), 2)
+        ratio = len(float_tflite(model)) / len(dc.convert(model, verify=False))
+        figures["ratio_without_scales"] = round(ratio, 2)
     return figures
-
-
-def compressed_as_converted(model, original):
-    """What `dc.convert` makes of a model and TensorFlow's conversion of it."""
-    return compress.compress_known(
-        original, factors_of(model), coder="huffman", strip_names=True, min_saving=0.0
-    )[0]
 
 
 def figures_of_file(name, file, folder):
@@ -127,10 +109,9 @@ def figures_of_post_training(original, inputs):
 def figures_of_bytes(original, compressed, inputs):
     """What models and files have in common: sizes, and whether all is as it was."""
     expanded = dc.expand(compressed)
-    found = diff.differences(model_file.parse(original), model_file.parse(expanded))
     return {
         **file_figures.sizes(original, compressed),
-        "expanded_equal": not found,
+        "expanded_equal": file_figures.same_model(original, expanded),
         "runtimes": file_figures.run_in_runtimes(original, compressed, expanded, inputs),
         "versions": file_figures.versions(),
     }
@@ -138,11 +119,8 @@ def figures_of_bytes(original, compressed, inputs):
 
 def kept_percent(model):
     """Kernel weights that are not zero, in percent."""
-    kernels = [
-        keras.ops.convert_to_numpy(weight.variable)
-        for layer in model.layers
-        for weight in find_kernels(layer)
-    ]
+    weights = filter(recipes.is_kernel, model.weights)
+    kernels = [keras.ops.convert_to_numpy(weight) for weight in weights]
     return 100 * sum(map(np.count_nonzero, kernels)) / sum(kernel.size for kernel in kernels)
 
 

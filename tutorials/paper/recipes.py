@@ -4,12 +4,11 @@ import dataclasses
 import functools
 from collections.abc import Callable
 
-import architectures
 import keras
 import numpy as np
+from paper import architectures
 
 import keras_dc as dc
-from keras_dc.wrapping.weights import find_kernels
 
 SEED = 0
 
@@ -102,22 +101,25 @@ def feed(model, recipe, rng, *, batch=1):
     return inputs[0], target.astype(np.float32)
 
 
+def is_kernel(weight):
+    """Whether a weight is one that `dc.prune` prunes."""
+    return weight.name.endswith(("kernel", "embeddings"))
+
+
 def randomize(model, rng):
     """Give weights the values that a training would leave in their place.
 
     Kernels start uniform, and end nearer to normal. Biases and batch normalization start
     as zeros and ones, of which a converter makes nothing.
     """
-    for layer in model.layers:
-        kernels = [weight.variable.path for weight in find_kernels(layer)]
-        for weight in layer.weights:
-            if weight.path in kernels:
-                spread = np.std(keras.ops.convert_to_numpy(weight))
-                weight.assign(spread * rng.standard_normal(weight.shape, np.float32))
-            elif weight.path.endswith(("/bias", "/beta")):
-                weight.assign(rng.normal(0, 0.05, weight.shape))
-            elif weight.path.endswith("/gamma"):
-                weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    for weight in model.weights:
+        if is_kernel(weight):
+            spread = np.std(keras.ops.convert_to_numpy(weight))
+            weight.assign(spread * rng.standard_normal(weight.shape, np.float32))
+        elif weight.path.endswith(("/bias", "/beta")):
+            weight.assign(rng.normal(0, 0.05, weight.shape))
+        elif weight.path.endswith("/gamma"):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
 
 
 def restore_scale(model):

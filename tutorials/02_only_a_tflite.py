@@ -1,6 +1,6 @@
 """All you have is a trained `.tflite`: make it smaller, without its data and without training.
 
-    python tutorials/only_a_tflite.py [FILE ...]
+    python tutorials/02_only_a_tflite.py [FILE ...]
 
 Files that are named are coded without loss and with weights clustered and pruned by ever
 bolder settings: a table each with the sizes beside the best zip, and how far weights are
@@ -14,14 +14,14 @@ import dataclasses
 import pathlib
 
 import keras
-import mnist
 from keras import layers
-from quickstart import KILO, interpreter_error, zip_sizes
+from lib import mnist
+from lib.accuracy import interpreter_error
+from lib.baselines import KILO, float_tflite, zip_sizes
 from rich.console import Console
 from rich.table import Table
 
 import keras_dc as dc
-from keras_dc.conversion.tensorflow_converter import to_tflite
 
 # From nothing lost to what only training could make good; `compress` says more of each.
 SETTINGS = {
@@ -92,7 +92,7 @@ def main():
         console.print(table_of(path.name, path.read_bytes()))
     if not files:
         data = mnist.load()
-        content = to_tflite(train_a_net(data))
+        content = float_tflite(train_a_net(data))
 
         def test_error(tflite):
             images = dataclasses.replace(data, x_test=data.x_test[..., None])

@@ -1,4 +1,4 @@
-"""MNIST from the file beside the tutorials; no network is needed."""
+"""MNIST from the file in tutorials/data; no network is needed."""
 
 import dataclasses
 import hashlib
@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-PATH = pathlib.Path(__file__).with_name("data") / "mnist.npz"
+PATH = pathlib.Path(__file__).parents[1] / "data" / "mnist.npz"
 SHA256 = "0fd38504b882767b903ae85acf5b1b59d56ad06450dbce63e21684612ad660d9"
 
 

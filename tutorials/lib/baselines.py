@@ -1,0 +1,44 @@
+"""What a compressed file is compared with: the float32 `.tflite`, and its zips."""
+
+import contextlib
+import functools
+import gzip
+import io
+import lzma
+import tempfile
+
+import keras
+import tensorflow as tf
+import zstandard
+
+KILO = 1024
+ZIPS = {
+    "gzip": lambda data: gzip.compress(data, 9),
+    "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
+    "zstd": lambda data: zstandard.ZstdCompressor(level=22).compress(data),
+}
+
+
+def float_tflite(model):
+    """The `.tflite` that TensorFlow's own converter makes of a Keras model.
+
+    Args:
+        model: functional or sequential `keras.Model` with one input.
+
+    Returns:
+        bytes.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = [tf.TensorSpec(x.shape, x.dtype, x.name) for x in model.inputs]
+    call = functools.partial(model.__call__, training=False)
+    archive.add_endpoint("serving_default", call, signature)
+    # Writing prints a page about the artifact.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        archive.write_out(folder)
+        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+
+
+def zip_sizes(content):
+    """Bytes of a file under each general-purpose compressor at its best level."""
+    return {name: len(compress(content)) for name, compress in ZIPS.items()}
