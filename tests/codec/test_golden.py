@@ -1,15 +1,26 @@
 """Golden blobs decode for ever, golden errors are refused for ever, and so FORMAT.md's example."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from support import reference_decoder
-from support.blobs import EXAMPLE, EXAMPLE_BLOB, GOLDEN, GOLDEN_ERRORS
+from support.blobs import EXAMPLE, EXAMPLE_BLOB, GOLDEN, GOLDEN_ERRORS, TESTS
 from support.tensors import digest
 
 from keras_dc import codec, errors
 
+FORMAT = TESTS.parent / "tflite_ops"
+STATUSES = dict(
+    re.findall(r"(KDC_\w+) = (\d+),", (FORMAT / "include/keras_dc/codec.h").read_text())
+)
+# The status of each blob that is refused, from the table of the folder's README.
+STATUS_NAMES = dict(
+    re.findall(
+        r"^\| `(.+?)` \| .+ \| `(KDC_\w+)` \|$", (GOLDEN_ERRORS / "README.md").read_text(), re.M
+    )
+)
 GOLDEN_DIGESTS = json.loads((GOLDEN / "digests.json").read_text())
 
 
@@ -49,16 +60,22 @@ def test_golden_blobs_decode_for_ever(name):
     assert digest(reference_decoder.decode(blob)) == GOLDEN_DIGESTS[name]
 
 
-@pytest.mark.parametrize("path", sorted(GOLDEN_ERRORS.glob("*.blob")), ids=lambda path: path.stem)
-def test_golden_errors_are_refused_for_ever(path):
-    status = int(path.stem.split("-")[0])
+@pytest.mark.parametrize("name", STATUS_NAMES)
+def test_golden_errors_are_refused_for_ever(name):
+    status = STATUSES[STATUS_NAMES[name]]
+    assert name.split("-")[0] == status
     with pytest.raises(errors.CodecError, match=rf"Received: status {status}$"):
-        codec.decode(path.read_bytes())
+        codec.decode((GOLDEN_ERRORS / f"{name}.blob").read_bytes())
+
+
+def test_the_table_of_golden_errors_names_every_file():
+    assert set(STATUS_NAMES) == {path.stem for path in GOLDEN_ERRORS.glob("*.blob")}
 
 
 def test_there_is_a_golden_error_for_each_refusal():
-    refusals = {int(path.stem.split("-")[0]) for path in GOLDEN_ERRORS.glob("*.blob")}
-    assert refusals == set(range(4, 14))
+    """Those of the document's table."""
+    section = (FORMAT / "FORMAT.md").read_text().partition("## 8.")[2].partition("## 9.")[0]
+    assert set(STATUS_NAMES.values()) == set(re.findall(r"KDC_\w+", section))
 
 
 def test_the_documents_decoder_refuses_a_trailing_filler_too():
