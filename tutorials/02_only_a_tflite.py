@@ -23,7 +23,7 @@ from rich.table import Table
 
 import keras_dc as dc
 
-# From nothing lost to what only training could make good; `compress` says more of each.
+# From lossless to what only training can repair; see `dc.compress`.
 SETTINGS = {
     "as it is": {},
     "256 clusters": {"num_clusters": 256},
@@ -73,7 +73,7 @@ def table_of(name, content, test_error=None):
     if test_error is not None:
         table.add_row("uncompressed", *[""] * 4, f"{test_error(content):.2f}")
     for label, compressed, error in compress_all(content):
-        # Anyone could zip the pruned and clustered file; that is what we are compared with.
+        # The rival is the zip of the pruned and clustered file.
         zipped = min(zip_sizes(dc.expand(compressed)).values())
         sizes = [f"{size / KILO:,.1f}" for size in (len(compressed), zipped)]
         row = [label, sizes[0], f"{len(content) / len(compressed):.1f}x", sizes[1], f"{error:.1f}"]

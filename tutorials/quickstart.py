@@ -84,7 +84,7 @@ def error_table(figures):
 
 
 def size_table(figures):
-    """Whole files: ours beside everyone's."""
+    """Sizes of whole files: ours, and the zips."""
     table = Table(title="Whole files")
     table.add_column("file")
     table.add_column("KB", justify="right")

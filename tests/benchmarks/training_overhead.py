@@ -4,8 +4,8 @@
 
 LeNet-5 and an MLP of three layers of 2048, batches of 128, `model.fit` with the
 callbacks as users give them. The plain and the wrapped models train in one process, one
-step each by turns, so that the machine's moods meet all of them: each round gives one
-ratio, and the median counts. Masks move every 100 steps: a hundredth of what the one step
+step each by turns, so that other load on the machine slows all of them alike: each round
+gives one ratio, and the median counts. Masks move every 100 steps: a hundredth of what the one step
 with an update took longer is added. TensorFlow Model Optimization does the same in a
 process of its own, with its Keras 2 and its own plain models: in the interpreter of
 --tfmot-python, or in this one if it is installed there.

@@ -1,4 +1,4 @@
-"""Golden blobs decode for ever, golden errors are refused for ever, and so FORMAT.md's example."""
+"""Golden blobs decode for ever, golden errors are refused for ever."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def test_the_table_of_golden_errors_names_every_file():
 
 
 def test_there_is_a_golden_error_for_each_refusal():
-    """Those of the document's table."""
+    """For each status in the table of FORMAT.md, section 8."""
     section = (FORMAT / "FORMAT.md").read_text().partition("## 8.")[2].partition("## 9.")[0]
     assert set(STATUS_NAMES.values()) == set(re.findall(r"KDC_\w+", section))
 

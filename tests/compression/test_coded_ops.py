@@ -237,5 +237,5 @@ def test_it_is_coded_computes_the_same_and_comes_back(build):
         if custom_ops.FULLY_CONNECTED in GRAPHS[build]:
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
         else:
-            # What only decodes computes with the very same kernels.
+            # After KerasDcDecode the built-in op computes: the bits are equal.
             np.testing.assert_array_equal(got, expected)

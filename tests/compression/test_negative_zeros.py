@@ -14,7 +14,7 @@ def bits(values):
 
 
 def turned_round(shape, axis, dtype=np.float32):
-    """A sparse array, some of whose channels a negative factor was folded into."""
+    """A sparse array with a negative factor folded into some of its channels."""
     signs = np.random.default_rng(1).choice([-1, 1], shape[axis]).astype(dtype)
     signs[:2] = 1, -1
     along = [1] * len(shape)
@@ -69,7 +69,7 @@ def test_a_model_comes_back_bit_for_bit_and_takes_little_more():
 
 
 def test_what_is_not_summed_keeps_its_zeros():
-    """One by -0.0 is not one by 0.0, and who looks a row up may ask for its sign."""
+    """1 / -0.0 is not 1 / 0.0, and the sign of a row that is looked up may matter."""
     for name, options in [("DIV", schema.DivOptionsT()), ("GATHER", schema.GatherOptionsT())]:
         graph = Graph()
         table = graph.constant(turned_round((40, 90), 0), "table")

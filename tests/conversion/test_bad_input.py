@@ -1,4 +1,4 @@
-"""What is no model, for each function that reads one: a sentence, never a traceback of ours."""
+"""Each function that reads a model refuses what is none, with an error of ours."""
 
 import os
 
@@ -126,7 +126,7 @@ def test_a_damaged_blob_is_named():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_flipped_bytes_never_raise_what_is_no_sentence(reader, compressed, seed):
-    """A byte may mean anything; what is raised is ours, or the model is still one."""
+    """A flipped byte raises an error of ours, or leaves a model that can be read."""
     rng = np.random.default_rng(seed)
     messages = []
     for place in rng.integers(8, len(compressed), size=40):

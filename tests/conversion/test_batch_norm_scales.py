@@ -59,7 +59,7 @@ def prune(model, sparsity):
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             size = layer.gamma.shape[0]
-            # Some channels are turned round, as trained ones are: their zeros become -0.0.
+            # Some factors are negative, as in trained models: zeros become -0.0.
             signs = rng.choice([-1, 1], size, p=[0.1, 0.9])
             layer.gamma.assign(rng.uniform(0.3, 1.5, size) * signs)
             layer.moving_mean.assign(rng.normal(size=size) * 0.2)

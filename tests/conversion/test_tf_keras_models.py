@@ -1,6 +1,6 @@
 """Models of Keras 2, and of TensorFlow Model Optimization after its own strip.
 
-In a process of their own: importing TFMOT makes `tf.keras` the Keras 2 of old.
+In a process of their own: importing TFMOT makes `tf.keras` Keras 2.
 """
 
 import importlib.util

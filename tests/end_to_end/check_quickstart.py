@@ -1,6 +1,6 @@
 """Fail unless the quickstart's figures are those that the README promises.
 
-python tests/check_quickstart.py FIGURES.json
+python tests/end_to_end/check_quickstart.py FIGURES.json
 """
 
 import json

@@ -13,7 +13,6 @@ from lib import lenet_300_100, mnist
 from support.tiny_models import mlp
 
 ROOT = pathlib.Path(__file__).parents[2]
-TUTORIALS = ROOT / "tutorials"
 
 
 def test_ci_runs_the_readmes_commands():
@@ -82,7 +81,7 @@ def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
 
 
 def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
-    """Of itself it trains a net; of a named file it shows the sizes."""
+    """Without arguments it trains a net; for a named file it shows the sizes."""
     tutorial = importlib.import_module("02_only_a_tflite")
     whole = mnist.load()
     little = mnist.Mnist(

@@ -45,7 +45,7 @@ def densified(dtype=np.float32, density=0.1):
 
 
 def densified_and_dense():
-    """Too dense for a fused op."""
+    """`densified`, too dense for a fused op."""
     return densified(density=0.6)
 
 

@@ -222,7 +222,7 @@ def two_subgraphs():
 
 
 def quantized():
-    """An int8 kernel with per-channel scales, which must outlive the pass."""
+    """An int8 kernel with a quantization scale per channel, which must be kept."""
     graph = Graph()
     x = graph.input((-1, 8, 8, 4), dtype=np.int8)
     kernel = graph.constant(sparse((4, 9, 9, 4), dtype=np.int8), "kernel")

@@ -59,7 +59,7 @@ def test_a_matrix_worked_out_by_hand():
 
 
 def broken(change):
-    """What is refused of a good sparse constant after `change` edited it."""
+    """The message with which a right sparse constant is refused after `change` edited it."""
     dense = sparse((6, 10), density=0.3)
     sparsity, leaves = dense_and_sparse.to_sparse(FORMS["csr"][1], dense)
     leaves = change(sparsity, sparsity.dimMetadata[1], leaves)

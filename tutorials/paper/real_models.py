@@ -101,7 +101,7 @@ def figures_of_post_training(original, inputs):
         **POST_TRAINING,
         **file_figures.sizes(original, compressed, zipped=expanded),
         "largest_relative_error": max((row.relative_error for row in report), default=0.0),
-        # The file with the same weights, not coded, is what it must do the same as.
+        # Compared with the file of the same weights, not coded.
         "runtimes": file_figures.run_in_runtimes(expanded, compressed, expanded, inputs),
     }
 

@@ -177,7 +177,7 @@ def train(model, recipe, rng, callbacks=None):
 
 
 def without_scales(model):
-    """A copy whose batch normalization multiplies by 1: what it costs shows beside it."""
+    """A copy whose batch normalization multiplies by 1, to show what its scales cost."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     for layer in copy.layers:

@@ -22,7 +22,7 @@ def folded(shape, axis, *, num_clusters=31, density=0.3, seed=0):
 
 
 def products(factors, values, axis):
-    """What the codec makes of the factors; it refuses where a weight is not among it."""
+    """`(blob, decoded)` of the factors; the codec refuses weights that are no product."""
     blob = codec.encode_scaled(values, codebook=factors.codebook, scales=factors.scales, axis=axis)
     return blob, codec.decode(blob)
 
