@@ -8,6 +8,7 @@ can be undone; `tflite_ops/src/tflite/` reads them. One more fused op is one mor
 
 import collections.abc
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ _FUSABLE_ACTIVATIONS = (
     schema.ActivationFunctionType.RELU6,
     schema.ActivationFunctionType.TANH,
 )
+_PADDINGS = (schema.Padding.SAME, schema.Padding.VALID)
 _KEEP_NUM_DIMS = 1
 _ASYMMETRIC_QUANTIZE_INPUTS = 2
 _LARGEST_CONV_OPTION = 256
@@ -62,6 +64,7 @@ class _Fusable:
     Attributes:
         name: of the fused op.
         builtin: number of the built-in op.
+        options: class of its options.
         options_type: number of its options in the schema's union.
         fits: function `(options, input shape, weights shape) -> bool`: whether the fused op
             computes this case.
@@ -72,6 +75,7 @@ class _Fusable:
 
     name: str
     builtin: int
+    options: type[Any]
     options_type: int
     fits: collections.abc.Callable
     pack: collections.abc.Callable
@@ -121,7 +125,9 @@ def _pack_conv_2d(options):
         options.dilationHFactor,
         options.dilationWFactor,
     )
-    if options.quantizedBiasType or not all(0 < size <= _LARGEST_CONV_OPTION for size in sizes):
+    if options.quantizedBiasType or options.padding not in _PADDINGS:
+        return None
+    if not all(0 < size <= _LARGEST_CONV_OPTION for size in sizes):
         return None
     return bytes(
         [options.fusedActivationFunction, options.padding, 0, *(size - 1 for size in sizes)]
@@ -137,6 +143,7 @@ _FUSABLES = (
     _Fusable(
         FULLY_CONNECTED,
         schema.BuiltinOperator.FULLY_CONNECTED,
+        schema.FullyConnectedOptionsT,
         schema.BuiltinOptions.FullyConnectedOptions,
         _fits_fully_connected,
         _pack_fully_connected,
@@ -145,6 +152,7 @@ _FUSABLES = (
     _Fusable(
         CONV_2D,
         schema.BuiltinOperator.CONV_2D,
+        schema.Conv2DOptionsT,
         schema.BuiltinOptions.Conv2DOptions,
         _fits_conv_2d,
         _pack_conv_2d,
@@ -168,7 +176,9 @@ def fused_form(graph, op):
     operator, code = graph.operator(op), graph.code(op)
     fusable = _BY_BUILTIN.get(graph.builtin(op))
     options = operator.builtinOptions
-    if fusable is None or options is None or not 2 <= len(operator.inputs) <= 3:
+    if fusable is None or not isinstance(options, fusable.options):
+        return None
+    if not 2 <= len(operator.inputs) <= 3 or min(operator.inputs[:2]) < 0:
         return None
     if options.fusedActivationFunction not in _FUSABLE_ACTIVATIONS:
         return None

@@ -121,9 +121,9 @@ class _Restorer:
     def _put_back_densify(self, stored):
         """Put a DENSIFY that was taken out back between a constant and its readers."""
         dense, position = self._notes[stored].removed
-        in_range = 0 <= stored.subgraph < len(self._model.subgraphs)
-        subgraph = self._model.subgraphs[stored.subgraph if in_range else 0]
-        num_tensors = len(subgraph.tensors) if in_range else 0
+        subgraphs = dict(enumerate(self._model.subgraphs))
+        subgraph = subgraphs.get(stored.subgraph, schema.SubGraphT(tensors=[], operators=[]))
+        num_tensors = len(subgraph.tensors)
         if not (0 <= stored.tensor < num_tensors and 0 <= dense < num_tensors and position >= 0):
             raise CompressionError(
                 f"a DENSIFY must be noted with tensors of its subgraph and a position. Received: "
