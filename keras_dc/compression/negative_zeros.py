@@ -10,9 +10,11 @@ import numpy as np
 
 
 def dropped(constant, float_weight):
-    """A constant with 0.0 in place of -0.0, and a note of the channels that had it.
+    """A constant with 0.0 in place of -0.0, for float weights that only enter sums of products.
 
-    Only where the channels tell all of it, and no output of the model depends on it.
+    There no output depends on the sign of a zero. Where all of it follows from the channels,
+    a note of them lets `expand` restore -0.0; elsewhere a note would cost more than it is
+    worth, and `expand` gives 0.0.
 
     Args:
         constant: Constant.
@@ -24,9 +26,9 @@ def dropped(constant, float_weight):
     # A sparse form stores each -0.0 as a value.
     if float_weight is None or not float_weight.is_summed or constant.sparse_form is not None:
         return constant
-    channels = find_channels(constant.values)
-    if channels is None:
+    if not np.signbit(constant.values[constant.values == 0]).any():
         return constant
+    channels = find_channels(constant.values)
     return dataclasses.replace(constant, values=without(constant.values), negative_zeros=channels)
 
 

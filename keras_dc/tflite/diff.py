@@ -3,9 +3,15 @@
 import numpy as np
 
 from keras_dc.tflite.graph import operator_name
+from keras_dc.tflite.model_file import schema
+
+_FLOATS: dict[int, np.dtype] = {
+    schema.TensorType.FLOAT32: np.dtype(np.float32),
+    schema.TensorType.FLOAT16: np.dtype(np.float16),
+}
 
 
-def differences(first, second, *, names=False):
+def differences(first, second, *, names=False, signed_zeros=True):
     """The differences of two models in their graphs and constants.
 
     Indices of buffers and operator codes are resolved, and an empty field equals an absent
@@ -15,32 +21,40 @@ def differences(first, second, *, names=False):
         first: `schema.ModelT`.
         second: the `schema.ModelT` to compare it with.
         names: whether to compare tensor names, too.
+        signed_zeros: whether -0.0 and 0.0 differ in float constants.
 
     Returns:
         list of str, one for each difference: path, value in `first`, value in `second`.
     """
-    return list(_walk("model", _describe(first, names), _describe(second, names)))
+    options = {"names": names, "signed_zeros": signed_zeros}
+    return list(_walk("model", _describe(first, **options), _describe(second, **options)))
 
 
-def _describe(model, names):
+def _describe(model, **options):
     return {
-        "subgraphs": [_describe_subgraph(model, subgraph, names) for subgraph in model.subgraphs],
+        "subgraphs": [
+            _describe_subgraph(model, subgraph, **options) for subgraph in model.subgraphs
+        ],
         "signatures": [_plain(signature) for signature in model.signatureDefs or ()],
     }
 
 
-def _describe_subgraph(model, subgraph, names):
+def _describe_subgraph(model, subgraph, **options):
     return {
         "inputs": _plain(subgraph.inputs),
         "outputs": _plain(subgraph.outputs),
-        "tensors": [_describe_tensor(model, tensor, names) for tensor in subgraph.tensors],
+        "tensors": [_describe_tensor(model, tensor, **options) for tensor in subgraph.tensors],
         "operators": [_describe_operator(model, operator) for operator in subgraph.operators],
     }
 
 
-def _describe_tensor(model, tensor, names):
+def _describe_tensor(model, tensor, *, names, signed_zeros):
     fields = {name: _plain(value) for name, value in vars(tensor).items()}
     data = model.buffers[tensor.buffer].data
+    dtype = _FLOATS.get(tensor.type)
+    if not signed_zeros and data is not None and dtype and not len(data) % dtype.itemsize:
+        values = np.frombuffer(data, dtype)
+        data = np.where(values == 0, dtype.type(0), values)
     fields["buffer"] = None if data is None or not len(data) else data.tobytes()
     if not names:
         del fields["name"]

@@ -68,6 +68,31 @@ def test_a_model_comes_back_bit_for_bit_and_takes_little_more():
     np.testing.assert_allclose(outputs(compressed), outputs(original), rtol=1e-4, atol=1e-5)
 
 
+def test_mixed_zeros_of_a_mask_are_dropped():
+    """As `weights * mask` leaves them: -0.0 where the weight was negative."""
+    weights = sparse((64, 90))
+    was_negative = np.random.default_rng(1).random(weights.shape) < 0.5
+    masked = np.where((weights == 0) & was_negative, np.float32(-0.0), weights)
+    compressed, clean = (dc.compress(fully_connected(w).serialize()) for w in (masked, weights))
+    assert compressed == clean
+    (row,) = dc.inspect(compressed)
+    assert (row.op, row.num_negative_zeros) == ("KerasDcFullyConnected", 0)
+    np.testing.assert_array_equal(outputs(compressed), outputs(clean))
+    original = model_file.parse(fully_connected(masked).serialize())
+    expanded = model_file.parse(dc.expand(compressed))
+    assert len(diff.differences(original, expanded)) == 1
+    assert diff.differences(original, expanded, signed_zeros=False) == []
+
+
+def test_a_constant_that_is_not_coded_keeps_its_zeros():
+    weights = np.where(np.random.default_rng(0).random((20, 30)) < 0.5, -0.0, 0.0)
+    weights += np.eye(20, 30)
+    original = fully_connected(weights.astype(np.float32)).serialize()
+    kept = dc.compress(original, min_saving=0.999)
+    assert not dc.inspect(kept)
+    assert diff.differences(model_file.parse(original), model_file.parse(kept)) == []
+
+
 def test_what_is_not_summed_keeps_its_zeros():
     """1 / -0.0 is not 1 / 0.0, and the sign of a row that is looked up may matter."""
     for name, options in [("DIV", schema.DivOptionsT()), ("GATHER", schema.GatherOptionsT())]:

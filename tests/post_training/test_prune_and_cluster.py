@@ -186,20 +186,6 @@ def test_depthwise_channels_are_the_last_dimension():
     assert rows[0].blob.num_centroids <= 16
 
 
-def test_negative_zeros_become_zeros():
-    graph = mlp(sizes=(64, 64))
-    values = graph.model.buffers[1].data.view(np.float32).copy()
-    # As a mask leaves them: where the weight was negative.
-    was_negative = np.random.default_rng(1).random(values.size) < 0.5
-    pruned = np.where((values == 0) & was_negative, np.float32(-0.0), values)
-    graph.model.buffers[1].data = pruned.view(np.uint8)
-    kept, dropped = (dc.compress(graph.serialize(), sparsity=value) for value in (None, 0.0))
-    assert dc.inspect(kept)[0].num_negative_zeros == np.count_nonzero(was_negative & (values == 0))
-    assert dc.inspect(dropped)[0].num_negative_zeros == 0
-    assert dc.inspect(dropped)[0].blob_bytes < 0.6 * dc.inspect(kept)[0].blob_bytes
-    np.testing.assert_allclose(outputs(dropped), outputs(kept), rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
