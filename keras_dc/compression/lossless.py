@@ -110,9 +110,6 @@ def write(source, plan, settings):
 
     Returns:
         bytes of the compressed `.tflite` model.
-
-    Raises:
-        ModelFormatError: if the file would pass 2 GB.
     """
     model = source.graph.model
     apply(source.graph, plan)

@@ -86,7 +86,7 @@ def _refusals_explained(model):
 def _check_size(model, *, smallest):
     """Refuse a model of over 2 GB, on which the converter fails after hours, if at all."""
     size = sum(math.prod(weight.shape) * _itemsize(weight.dtype) for weight in model.weights)
-    if size * smallest > model_file.MAX_FILE_BYTES:
+    if size * smallest > model_file.MAX_FLATBUFFER_BYTES:
         raise ValueError(
             "a .tflite file holds less than 2 GB, before it is compressed as well. "
             f"Received: a model with {size} bytes of weights"

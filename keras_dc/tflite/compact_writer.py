@@ -24,13 +24,42 @@ def write(model, *, unaligned_buffers=()):
     Returns:
         bytes of a `.tflite` file.
     """
-    builder = _CompactBuilder(1024)
-    packed = schema.ModelT()
-    packed.__dict__.update(model.__dict__)
-    packed.buffers = [
+    buffers = [
         _PackedBuffer(buffer.data, 1 if index in unaligned_buffers else _CONSTANT_ALIGNMENT)
         for index, buffer in enumerate(model.buffers)
     ]
+    return _packed(model, buffers)
+
+
+def write_with_buffers_behind(model):
+    """Pack a model whose constants lie behind the flatbuffer, which so stays small.
+
+    Args:
+        model: `schema.ModelT`; it is not changed.
+
+    Returns:
+        bytes of a `.tflite` file.
+    """
+    sizes = [0 if buffer.data is None else len(buffer.data) for buffer in model.buffers]
+    # Equal buffers would be written once, and the flatbuffer change its size.
+    places = range(2, 2 + len(sizes))
+    end = len(_packed(model, map(_BufferBehind, places, sizes)))
+    behind: list[int] = []
+    parts: list = []
+    for size, buffer in zip(sizes, model.buffers):
+        padding = -end % _CONSTANT_ALIGNMENT if size else 0
+        behind.append(end + padding)
+        if size:
+            parts += [bytes(padding), memoryview(np.ascontiguousarray(buffer.data))]
+        end += padding + size
+    return b"".join([_packed(model, map(_BufferBehind, behind, sizes)), *parts])
+
+
+def _packed(model, buffers):
+    builder = _CompactBuilder(1024)
+    packed = schema.ModelT()
+    packed.__dict__.update(model.__dict__)
+    packed.buffers = list(buffers)
     packed.subgraphs = [_without_empty_parts(subgraph) for subgraph in model.subgraphs]
     builder.Finish(packed.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
@@ -50,6 +79,21 @@ class _PackedBuffer:
         schema.BufferStart(builder)
         if vector is not None:
             schema.BufferAddData(builder, vector)
+        return schema.BufferEnd(builder)
+
+
+class _BufferBehind:
+    """A Buffer table whose bytes lie behind the flatbuffer; without bytes it is empty."""
+
+    def __init__(self, offset, size):
+        self.offset = offset
+        self.size = size
+
+    def Pack(self, builder):  # noqa: N802 (the object API's name)
+        schema.BufferStart(builder)
+        if self.size:
+            schema.BufferAddOffset(builder, self.offset)
+            schema.BufferAddSize(builder, self.size)
         return schema.BufferEnd(builder)
 
 

@@ -10,7 +10,9 @@ from keras_dc.tflite import compact_writer
 from keras_dc.tflite.compact_writer import FILE_IDENTIFIER
 
 SCHEMA_VERSION = 3
-MAX_FILE_BYTES = 2**31 - 1
+MAX_FLATBUFFER_BYTES = 2**31 - 1
+_HEAD_BYTES = 8
+_MOST_BYTES_OF_A_GRAPH = 2**27
 
 
 def parse(content):
@@ -23,15 +25,11 @@ def parse(content):
         `schema.ModelT`; buffers are read-only views of `content`.
 
     Raises:
-        ModelFormatError: if `content` is not a TFLite model, is cut short, has
-            another schema version or keeps buffers outside the flatbuffer.
+        ModelFormatError: if `content` is not a TFLite model, is cut short or has another
+            schema version.
     """
     content = bytes(content)
-    if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
-        raise ModelFormatError(
-            f"a TFLite model is a flatbuffer with the identifier 'TFL3' at byte 4. "
-            f"Received: {len(content)} bytes that begin with {content[:8]!r}"
-        )
+    _check_identifier(content[:_HEAD_BYTES], len(content))
     try:
         model = schema.ModelT.InitFromPackedBuf(content, 0)
     except Exception as error:
@@ -44,14 +42,10 @@ def parse(content):
             f"the schema version of a TFLite model must be {SCHEMA_VERSION}. "
             f"Received: {model.version}"
         )
-    if any(buffer.offset > 1 for buffer in model.buffers or ()):
-        raise ModelFormatError(
-            "buffers that lie behind the flatbuffer, as in models over 2 GB, are not supported. "
-            "Received: a buffer with an offset"
-        )
     model.operatorCodes = model.operatorCodes or []
     model.subgraphs = model.subgraphs or []
     model.buffers = model.buffers or []
+    _take_in_what_lies_behind(model, content)
     for subgraph in model.subgraphs:
         subgraph.tensors = subgraph.tensors or []
         subgraph.operators = subgraph.operators or []
@@ -60,6 +54,40 @@ def parse(content):
             holder.outputs = _or_empty(holder.outputs)
     _check_indices(model)
     return model
+
+
+def _check_identifier(head, size):
+    if head[4:] != FILE_IDENTIFIER:
+        raise ModelFormatError(
+            f"a TFLite model is a flatbuffer with the identifier 'TFL3' at byte 4. "
+            f"Received: {size} bytes that begin with {head!r}"
+        )
+
+
+def _take_in_what_lies_behind(model, content):
+    """Give each buffer and operator the bytes that it has behind the flatbuffer.
+
+    Writers put them there where a flatbuffer might pass 2 GB.
+    """
+    for buffer in model.buffers:
+        # 0 and 1 mean that the bytes lie in the flatbuffer.
+        if buffer.offset > 1:
+            buffer.data = _bytes_at(content, buffer.offset, buffer.size)
+        buffer.offset = buffer.size = 0
+    for operator in (each for subgraph in model.subgraphs for each in subgraph.operators or ()):
+        if getattr(operator, "largeCustomOptionsOffset", 0) > 1:
+            size = operator.largeCustomOptionsSize
+            operator.customOptions = _bytes_at(content, operator.largeCustomOptionsOffset, size)
+            operator.largeCustomOptionsOffset = operator.largeCustomOptionsSize = 0
+
+
+def _bytes_at(content, offset, size):
+    if offset + size > len(content):
+        raise ModelFormatError(
+            "bytes behind the flatbuffer must lie within the file. Received: bytes "
+            f"{offset} to {offset + size} of {len(content)}"
+        )
+    return np.frombuffer(content, np.uint8, size, offset)
 
 
 def _or_empty(indices):
@@ -100,16 +128,12 @@ def serialize(model, *, unaligned_buffers=()):
             bytes: blobs, which are read byte by byte.
 
     Returns:
-        bytes of a `.tflite` file.
-
-    Raises:
-        ModelFormatError: if the file would pass 2 GB, the limit of flatbuffers.
+        bytes of a `.tflite` file. What would pass 2 GB, the limit of flatbuffers, keeps its
+        buffers behind the flatbuffer, which runtimes of 2024 and later read.
     """
     size = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
-    if size > MAX_FILE_BYTES:
-        raise ModelFormatError(
-            f"a TFLite flatbuffer holds less than 2 GB. Received: {size} bytes of buffers"
-        )
+    if size + _MOST_BYTES_OF_A_GRAPH > MAX_FLATBUFFER_BYTES:
+        return compact_writer.write_with_buffers_behind(model)
     return compact_writer.write(model, unaligned_buffers=unaligned_buffers)
 
 
@@ -125,7 +149,6 @@ def read(tflite):
     Raises:
         FileNotFoundError: if there is nothing at the path.
         IsADirectoryError: if the path is a folder's.
-        ModelFormatError: if it has 2 GB or more; a file of that size is not read.
         TypeError: if it is neither bytes nor a path.
     """
     if isinstance(tflite, (str, os.PathLike)):
@@ -138,18 +161,14 @@ def read(tflite):
             raise FileNotFoundError(
                 f"there is no file at the path. Received: {os.fspath(tflite)!r}"
             )
-        _check_size(os.path.getsize(tflite))
         with open(tflite, "rb") as file:
-            return file.read()
+            head = file.read(_HEAD_BYTES)
+            # Whatever else is at the path may be of any size.
+            _check_identifier(head, os.path.getsize(tflite))
+            return head + file.read()
     if isinstance(tflite, (bytes, bytearray, memoryview)):
-        _check_size(memoryview(tflite).nbytes)
         return bytes(tflite)
     raise TypeError(
         f"a TFLite model is given as bytes or as the path of a file. "
         f"Received: {type(tflite).__name__}"
     )
-
-
-def _check_size(size):
-    if size > MAX_FILE_BYTES:
-        raise ModelFormatError(f"a TFLite flatbuffer holds less than 2 GB. Received: {size} bytes")

@@ -128,7 +128,7 @@ def test_inference_mode_is_converted_whatever_the_default_of_training():
 
 def test_a_model_too_large_for_the_format_is_refused_before_the_work(monkeypatch):
     weights = 4 * (64 * 64 + 64)
-    monkeypatch.setattr(model_file, "MAX_FILE_BYTES", weights - 1)
+    monkeypatch.setattr(model_file, "MAX_FLATBUFFER_BYTES", weights - 1)
     with pytest.raises(ValueError, match=f"less than 2 GB.*Received: .*{weights} bytes of weights"):
         to_tflite(net())
     # Quantized it may fit.

@@ -1,10 +1,13 @@
+import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from support.tiny_models import mlp, sparse
+from support.inspection import outputs
+from support.tiny_models import conv_net, mlp, quantized, sparse, two_subgraphs
 
+import keras_dc as dc
 from keras_dc import errors
-from keras_dc.tflite import diff, model_file
+from keras_dc.tflite import compact_writer, diff, model_file
 from keras_dc.tflite.graph import operator_name
 
 
@@ -83,15 +86,54 @@ def test_parse_refuses_another_schema_version():
         model_file.parse(graph.serialize())
 
 
-def test_parse_refuses_buffers_outside_the_flatbuffer():
-    import flatbuffers
+def with_buffers_behind(graph):
+    """The model as a file whose constants lie behind the flatbuffer."""
+    return compact_writer.write_with_buffers_behind(graph.model)
 
+
+@pytest.mark.parametrize("make", [mlp, conv_net, quantized, two_subgraphs])
+def test_buffers_behind_the_flatbuffer_are_read(make):
+    plain, behind = make().serialize(), with_buffers_behind(make())
+    packed = schema.ModelT.InitFromPackedBuf(behind, 0)
+    used = [buffer for buffer in packed.buffers if buffer.size]
+    assert used
+    assert all(buffer.data is None and buffer.offset % 16 == 0 for buffer in used)
+    assert diff.differences(model_file.parse(plain), model_file.parse(behind), names=True) == []
+    assert dc.compress(behind) == dc.compress(plain)
+
+
+def test_runtimes_run_a_file_with_buffers_behind():
+    np.testing.assert_array_equal(outputs(with_buffers_behind(mlp())), outputs(mlp().serialize()))
+
+
+def test_a_large_model_keeps_its_buffers_behind(monkeypatch):
+    monkeypatch.setattr(model_file, "MAX_FLATBUFFER_BYTES", 10_000)
+    content = model_file.serialize(mlp().model)
+    assert content == with_buffers_behind(mlp())
+    compressed = dc.compress(content)
+    assert diff.differences(mlp().model, model_file.parse(dc.expand(compressed))) == []
+    np.testing.assert_allclose(outputs(compressed), outputs(content), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("offset", "size"), [(2**40, 64), (4096, 2**63), (4096, 10**7)])
+def test_parse_refuses_buffers_outside_the_file(offset, size):
     graph = mlp()
-    graph.model.buffers[1] = schema.BufferT(offset=4096, size=64)
+    graph.model.buffers[1] = schema.BufferT(offset=offset, size=size)
     builder = flatbuffers.Builder()
     builder.Finish(graph.model.Pack(builder), b"TFL3")
-    with pytest.raises(errors.ModelFormatError, match="over 2 GB"):
+    with pytest.raises(errors.ModelFormatError, match="lie within the file. Received: bytes"):
         model_file.parse(bytes(builder.Output()))
+
+
+def test_custom_options_behind_the_flatbuffer_are_read():
+    graph = mlp()
+    operator = graph.subgraph.operators[0]
+    operator.largeCustomOptionsOffset, operator.largeCustomOptionsSize = 4, 4
+    builder = flatbuffers.Builder()
+    builder.Finish(graph.model.Pack(builder), b"TFL3")
+    parsed = model_file.parse(bytes(builder.Output())).subgraphs[0].operators[0]
+    assert bytes(parsed.customOptions) == b"TFL3"
+    assert (parsed.largeCustomOptionsOffset, parsed.largeCustomOptionsSize) == (0, 0)
 
 
 @pytest.mark.parametrize("place", ["buffer", "opcode", "input", "output", "graph_input"])
