@@ -50,7 +50,7 @@ def write_with_buffers_behind(model):
         padding = -end % _CONSTANT_ALIGNMENT if size else 0
         behind.append(end + padding)
         if size:
-            parts += [bytes(padding), memoryview(np.ascontiguousarray(buffer.data))]
+            parts += [bytes(padding), memoryview(np.ascontiguousarray(buffer.data))]  # type: ignore[arg-type]
         end += padding + size
     return b"".join([_packed(model, map(_BufferBehind, behind, sizes)), *parts])
 
