@@ -1,11 +1,15 @@
 """Keras model to compressed `.tflite`: load, strip, convert, compress, verify."""
 
+import functools
+import os
+
 from keras_dc.compression import lossless
 from keras_dc.compression.expand import expand
 from keras_dc.conversion import verification
 from keras_dc.conversion.batch_norm_scales import factors_of
-from keras_dc.conversion.input_signatures import input_names
-from keras_dc.conversion.loading import load
+from keras_dc.conversion.input_signatures import input_names, input_signature_of
+from keras_dc.conversion.loading import load, plain_model
+from keras_dc.conversion.source_outputs import SavedModelSource, SourceModel
 from keras_dc.conversion.tensorflow_converter import to_tflite
 from keras_dc.support import atomic_files
 
@@ -27,11 +31,13 @@ def convert(
     """Convert a model to a compressed TFLite model, and verify it.
 
     The model is stripped of pruning and weight sharing, converted by TensorFlow's
-    converter and compressed. The result is verified before it is returned: expanding it
-    must give the converter's graph and constants back bit for bit, and in the
-    interpreter its outputs must agree with the original's within
+    converter and compressed. The result is verified before it is returned. Expanding it
+    must give the converter's graph and constants back bit for bit. In the interpreter its
+    outputs must agree with those of the uncompressed file within
     `verification.OUTPUT_TOLERANCE` of the largest (`verification.QUANTIZED_TOLERANCE` where
-    the converter quantized).
+    the converter quantized). And the uncompressed file must agree with `model` as it was
+    given, within `verification.SOURCE_TOLERANCE`; where the converter quantizes, the stripped
+    model is compared instead.
 
     Args:
         model: one of
@@ -89,7 +95,8 @@ def convert(
     if verify_inputs is not None and not verify:
         raise ValueError("`verify_inputs` have no effect with `verify=False`. Received: both")
     code_settings = lossless.Settings(coder, strip_names, min_saving)
-    plain = load(model, custom_objects=custom_objects)
+    given = load(model, custom_objects=custom_objects)
+    plain = plain_model(given)
     original = to_tflite(
         plain, input_signature=input_signature, signature_keys=signature_keys, **settings
     )
@@ -98,10 +105,22 @@ def convert(
     compressed = lossless.write(source, plan, code_settings)
     if verify:
         verification.verify(
-            original, compressed, inputs=verify_inputs, input_names=input_names(plain)
+            original,
+            compressed,
+            inputs=verify_inputs,
+            input_names=input_names(plain),
+            source=functools.partial(_source, given, input_signature),
+            plain=functools.partial(_source, plain, input_signature),
         )
     else:
         verification.check_expanded(original, expand(compressed))
     if filepath is not None:
         atomic_files.write_atomically(filepath, compressed)
     return compressed
+
+
+def _source(model, input_signature, key):
+    """A model, or one signature of a SavedModel, as a function from a sample to outputs."""
+    if isinstance(model, os.PathLike):
+        return SavedModelSource(model, key)
+    return SourceModel(model, input_signature_of(model, input_signature))

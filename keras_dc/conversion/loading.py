@@ -18,7 +18,7 @@ _UNSTRIPPED = {"PruneLowMagnitude": "strip_pruning", "ClusterWeights": "strip_cl
 
 
 def load(model, *, custom_objects=None):
-    """The plain model for what `convert` takes.
+    """The model for what `convert` takes.
 
     Args:
         model: Keras model, wrapped or not; tf_keras (Keras 2) model; path of a `.keras`
@@ -27,8 +27,7 @@ def load(model, *, custom_objects=None):
             does not know.
 
     Returns:
-        Keras or tf_keras model without wrappers of any kind; or `pathlib.Path` of a
-        SavedModel.
+        Keras model, with its wrappers, or tf_keras model; or `pathlib.Path` of a SavedModel.
 
     Raises:
         FileNotFoundError: if there is nothing at the path.
@@ -44,18 +43,22 @@ def load(model, *, custom_objects=None):
         model = _load_file(path, custom_objects)
     else:
         _refuse_custom_objects(custom_objects)
-    if isinstance(model, keras.Model):
-        if wrappers_of(model, KernelWrapper):
-            model = strip(model)
-    elif is_tf_keras(model):
+    if is_tf_keras(model):
         _refuse_unstripped(model)
-    else:
+    elif not isinstance(model, keras.Model):
         raise TypeError(
             "`model` must be a Keras or tf_keras model, the path of a .keras or .h5 file, or a "
             f"SavedModel's directory; `compress` takes .tflite models. "
             f"Received: {type(model).__name__}"
         )
     _check_finite(model)
+    return model
+
+
+def plain_model(model):
+    """What `load` gave without keras_dc's wrappers."""
+    if isinstance(model, keras.Model) and wrappers_of(model, KernelWrapper):
+        return strip(model)
     return model
 
 

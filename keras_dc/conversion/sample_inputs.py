@@ -44,6 +44,12 @@ class InputSpec:
         sizes = tuple(int(size) for size in shape)
         return cls(name, sizes, np.dtype(detail["dtype"]), float(scale), int(zero_point))
 
+    def dequantized(self, values):
+        """The float32 numbers that the integers of a quantized input stand for."""
+        if not self.scale:
+            return values
+        return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
+
 
 def random_sample(specs, *, num_rows, open_size, rng):
     """An array for each input: normal floats, or integers in the range of every lookup.

@@ -18,6 +18,7 @@ from keras_dc.conversion.sample_inputs import (
     table_rows,
     user_samples,
 )
+from keras_dc.conversion.source_outputs import in_numeric_order
 from keras_dc.errors import VerificationError
 from keras_dc.tflite import diff, model_file
 from keras_dc.tflite.graph import Graph, operator_name
@@ -31,6 +32,10 @@ OUTPUT_TOLERANCE = 1e-4
 # relative to the largest output, or to the range of a quantized output.
 QUANTIZED_TOLERANCE = 0.02
 
+# The same for what TensorFlow's converter made of a model: TFLite's kernels and those of the
+# source's backend round differently, layer by layer.
+SOURCE_TOLERANCE = 1e-3
+
 # The smallest scale of outputs: smaller ones are rounding errors of larger numbers.
 _SMALLEST_SCALE = 1e-3
 
@@ -43,7 +48,7 @@ _QUANTIZED_TYPES = (
 _SELECT_TF_PREFIX = "Flex"
 
 
-def verify(original, compressed, *, inputs=None, input_names=None):
+def verify(original, compressed, *, inputs=None, input_names=None, source=None, plain=None):
     """Check that a compressed model does what the original does.
 
     Args:
@@ -51,6 +56,10 @@ def verify(original, compressed, *, inputs=None, input_names=None):
         compressed: bytes that `compress` made of it.
         inputs: None for random ones; else see `keras_dc.convert`.
         input_names: names of the inputs in the order of a list of inputs; None if unknown.
+        source: function from the key of a signature to a function from a sample to outputs,
+            see `source_outputs.SourceModel`: the model that the user gave. None: there is
+            none to compare with.
+        plain: the same for the model that was handed to TensorFlow's converter.
 
     Raises:
         TypeError, ValueError: if `inputs` do not fit the model.
@@ -58,19 +67,24 @@ def verify(original, compressed, *, inputs=None, input_names=None):
             the expanded model's outputs are not the original's, bit for bit; if no
             installed runtime runs the original on the inputs; if an output of the
             compressed model differs by more than `OUTPUT_TOLERANCE` of its largest value,
-            or `QUANTIZED_TOLERANCE` in a model with quantized tensors. Integers that are
-            not quantized must be equal, NaN agrees with NaN and an infinity with itself.
+            or `QUANTIZED_TOLERANCE` in a model with quantized tensors; if an output of the
+            original differs from the source's by more than `SOURCE_TOLERANCE` (where the
+            converter quantized, an output of `plain` instead). Integers that are not
+            quantized must be equal, NaN agrees with NaN and an infinity with itself.
     """
     expanded = expand(compressed)
     check_expanded(original, expanded)
     graph = Graph(model_file.parse(original))
     runtime_name = "tensorflow" if _needs_tensorflow(graph.model) else None
-    tolerance = QUANTIZED_TOLERANCE if _is_quantized(graph.model) else OUTPUT_TOLERANCE
+    is_quantized = _is_quantized(graph.model)
+    tolerance = QUANTIZED_TOLERANCE if is_quantized else OUTPUT_TOLERANCE
     keys = [entry.signatureKey.decode() for entry in graph.model.signatureDefs or ()]
     contents = {"expanded": expanded, "compressed": compressed}
     for key in keys or [None]:
         # One of each serves all samples: a model may have a state.
         programs: dict[str, _Program] = {}
+        source_of = None if source is None else source(key)
+        plain_of = plain(key) if plain is not None and is_quantized else None
         for sample, want in _runs(original, graph, key, runtime_name, inputs, input_names):
             got = {}
             for kind, content in contents.items():
@@ -86,6 +100,24 @@ def verify(original, compressed, *, inputs=None, input_names=None):
                 _check_equal(name, want[name], got["expanded"][name], "expanded output")
                 steps = programs["compressed"].steps(name)
                 _check_output(name, want[name], got["compressed"][name], steps, tolerance)
+            if source_of is not None and not is_quantized:
+                _check_source(source_of(sample), want)
+            elif source_of is not None and plain_of is not None:
+                floats = programs["compressed"].dequantized(sample)
+                _check_source(source_of(floats), plain_of(floats))
+
+
+def _check_source(source, got):
+    """Compare outputs of a model made on the way with those of the model that was given."""
+    if len(source) != len(got):
+        raise VerificationError(
+            f"the converted model must have the outputs {list(source)}. Received: {list(got)}"
+        )
+    names = source.keys() if source.keys() == got.keys() else sorted(got, key=in_numeric_order)
+    for (name, want), other in zip(source.items(), names):
+        _check_output(
+            name, want, got[other], None, SOURCE_TOLERANCE, "output of the converted model"
+        )
 
 
 def check_expanded(original, expanded):
@@ -129,6 +161,11 @@ class _Program:
     @property
     def inputs(self):
         return [InputSpec.of(name, detail) for name, detail in self._inputs.items()]
+
+    def dequantized(self, sample):
+        """A sample as the numbers that its quantized inputs stand for."""
+        specs = {spec.name: spec for spec in self.inputs}
+        return {name: specs[name].dequantized(values) for name, values in sample.items()}
 
     def steps(self, name):
         """The range of a quantized output in steps, None for other outputs."""
@@ -234,12 +271,12 @@ def _check_equal(name, want, got, kind="output"):
         )
 
 
-def _check_output(name, want, got, steps, tolerance):
+def _check_output(name, want, got, steps, tolerance, kind="output"):
     """Compare one output; `steps` is the range of a quantized one, else None."""
     if want.dtype.kind != "f" and steps is None:
-        _check_equal(name, want, got)
+        _check_equal(name, want, got, kind)
         return
-    _check_form(name, want, got)
+    _check_form(name, want, got, kind)
     want, got = want.astype(np.float64), got.astype(np.float64)
     differ = ~((want == got) | (np.isnan(want) & np.isnan(got)))
     scale = steps or max(_SMALLEST_SCALE, np.max(np.abs(want[np.isfinite(want)]), initial=0))
@@ -248,6 +285,6 @@ def _check_output(name, want, got, steps, tolerance):
     largest = np.max(distances, initial=0) / scale
     if largest > tolerance:
         raise VerificationError(
-            f"output {name!r} must agree with the original's within {tolerance} of the largest "
+            f"{kind} {name!r} must agree with the original's within {tolerance} of the largest "
             f"value. Received: a difference of {largest}"
         )
