@@ -6,6 +6,7 @@ from keras_dc import codec
 from keras_dc.compression import custom_ops, negative_zeros, restore_metadata
 from keras_dc.compression.apply import code_index
 from keras_dc.compression.constants import TYPE_OF, pack
+from keras_dc.compression.report import MAX_DECODED_BYTES, check_declared_bytes
 from keras_dc.errors import CodecError, CompressionError
 from keras_dc.support import atomic_files
 from keras_dc.tflite import cleanup, dense_and_sparse, model_file
@@ -14,19 +15,22 @@ from keras_dc.tflite.model_file import schema
 from keras_dc.tflite.zip_tail import append_files, associated_files
 
 
-def expand(compressed, *, filepath=None):
+def expand(compressed, *, filepath=None, max_bytes=MAX_DECODED_BYTES):
     """Undo `compress`: an ordinary TFLite model with the same constants, bit for bit.
 
     Args:
         compressed: bytes of a compressed `.tflite` model, or the path of a file.
         filepath: where to write the model, too; whole or not at all.
+        max_bytes: int, how much the blobs may hold decoded: a small file may declare more
+            than the memory holds.
 
     Returns:
         bytes of a `.tflite` model that needs no custom op.
 
     Raises:
         ModelFormatError: if `compressed` is not a TFLite model.
-        CompressionError: if a blob is malformed or does not fit its operator.
+        CompressionError: if a blob is malformed or does not fit its operator, or the blobs
+            declare more than `max_bytes`.
         FileNotFoundError, IsADirectoryError: if no file can be at `filepath`.
     """
     if filepath is not None:
@@ -37,13 +41,28 @@ def expand(compressed, *, filepath=None):
         notes = restore_metadata.take_notes(model)
     except ValueError as error:
         raise CompressionError(str(error)) from error
-    _Restorer(Graph(model), notes).restore()
+    graph = Graph(model)
+    _check_declared_bytes(graph, max_bytes)
+    _Restorer(graph, notes).restore()
     cleanup.drop_unused_codes(model)
     cleanup.drop_empty_buffers(model)
     expanded = append_files(model_file.serialize(model), associated_files(content))
     if filepath is not None:
         atomic_files.write_atomically(filepath, expanded)
     return expanded
+
+
+def _check_declared_bytes(graph, max_bytes):
+    blobs = {graph.tensor(ref).buffer: (op, ref) for op, ref in custom_ops.blobs_of(graph)}
+    infos = []
+    for op, ref in blobs.values():
+        data = graph.data(ref)
+        try:
+            infos.append(codec.inspect(b"" if data is None else data.tobytes()))
+            check_declared_bytes(infos, max_bytes)
+        except CodecError as error:
+            name = tensor_name(graph.tensor(ref)) or tensor_name(graph.tensor(graph.output(op)))
+            raise CompressionError(f"{graph.op_name(op)}, tensor {name!r}: {error}") from error
 
 
 class _Restorer:

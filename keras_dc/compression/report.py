@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import lzma
+import math
 import zlib
 from typing import NamedTuple
 
@@ -13,17 +14,20 @@ from keras_dc.codec import dtypes
 from keras_dc.compression import custom_ops
 from keras_dc.compression.constants import pack
 from keras_dc.compression.decide import Placement
+from keras_dc.errors import CodecError
 from keras_dc.numerics import entropy
 from keras_dc.support import text_columns
 from keras_dc.tflite import model_file
 from keras_dc.tflite.graph import Graph, tensor_name
 
-_HEADINGS = ["tensor", "op", "shape", "kept%", "clusters", "coding"]
-_HEADINGS += ["bytes", "coded", "Shannon", "zip"]
+_HEADINGS = ["tensor", "op", "shape", "kept%", "clusters", "coding", "bytes", "coded"]
+_MEASURED_HEADINGS = ["Shannon", "zip"]
 _ERROR_HEADINGS = ["error", "largest"]
 _IS_NUMBER = [False, False, False, True, True, False, True, True, True, True, True, True]
 _LEFT_IS_NUMBER = [False, False, False, True, False]
 _LONGEST_NAME = 40
+# What blobs may hold decoded, unless the caller says otherwise: a few bytes may declare anything.
+MAX_DECODED_BYTES = 2**31
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +68,16 @@ class CodedTensor:
 
     @property
     def density(self):
-        """Fraction of the weights that are coded one by one."""
+        """Fraction of the weights that are coded one by one, by the header of the blob.
+
+        A blob without position gaps codes its zeros one by one, too.
+        """
         return self.blob.num_kept / self.num_weights if self.num_weights else 0.0
+
+    @property
+    def kept_fraction(self):
+        """Fraction of the weights that are not zero; this decodes the blob."""
+        return self._measured.num_nonzero / self.num_weights if self.num_weights else 0.0
 
     @property
     def coding(self):
@@ -80,8 +92,6 @@ class CodedTensor:
             parts.append("scales")
         if self.blob.scale_planes or (self.blob.value_planes and not self.blob.num_centroids):
             parts.append("planes")
-        if self.num_negative_zeros:
-            parts.append("-0.0")
         return ", ".join(parts)
 
     @property
@@ -123,6 +133,7 @@ class CodedTensor:
             self._shannon_bytes(values),
             min(map(len, zipped)),
             int(np.count_nonzero(is_negative_zero)),
+            int(np.count_nonzero(values)),
         )
 
     def _shannon_bytes(self, values):
@@ -138,6 +149,7 @@ class _Measured(NamedTuple):
     shannon_bytes: float
     zip_bytes: int
     num_negative_zeros: int
+    num_nonzero: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +176,15 @@ class LeftTensor:
 
 
 class Report(list):
-    """Rows of CodedTensor and LeftTensor; `str` of it is a table."""
+    """Rows of CodedTensor and LeftTensor; `str` of it is a table.
+
+    Attributes:
+        file_bytes: size of the file that `inspect` read, None in a report of `compress`.
+    """
+
+    def __init__(self, rows=(), *, file_bytes=None):
+        super().__init__(rows)
+        self.file_bytes = file_bytes
 
     @property
     def coded(self):
@@ -177,35 +197,86 @@ class Report(list):
         return Report(row for row in self if isinstance(row, LeftTensor))
 
     def __str__(self):
+        return self.table()
+
+    def table(self, *, measured=False, max_bytes=MAX_DECODED_BYTES):
+        """The rows as text.
+
+        Args:
+            measured: whether to decode the blobs, for the true kept %, the Shannon bound and
+                what zip makes of the same values. This takes seconds for a large model.
+            max_bytes: int, how much the blobs may hold decoded.
+
+        Returns:
+            str, a line for each row and, after `inspect`, the totals.
+
+        Raises:
+            CodecError: if a blob is malformed, or the blobs declare more than `max_bytes`.
+        """
         lines = []
+        if measured:
+            check_declared_bytes((row.blob for row in self.coded), max_bytes)
         if self.coded:
             has_errors = any(row.relative_error for row in self)
-            heading = [*_HEADINGS, *(_ERROR_HEADINGS if has_errors else [])]
-            rows = [heading, *(_cells(row, has_errors) for row in self.coded)]
-            lines += text_columns.aligned(rows, _IS_NUMBER)
+            heading = [*_HEADINGS, *(_MEASURED_HEADINGS if measured else [])]
+            heading += _ERROR_HEADINGS if has_errors else []
+            rows = [_cells(row, measured, has_errors) for row in self.coded]
+            if self.file_bytes is not None:
+                rows += self._totals(len(heading))
+            lines += text_columns.aligned([heading, *rows], _IS_NUMBER)
         if self.left:
             lines += ["", "left as they are:"] if lines else []
             lines += text_columns.aligned([_left_cells(row) for row in self.left], _LEFT_IS_NUMBER)
         return "\n".join(lines)
 
+    def _totals(self, num_cells):
+        original = sum(row.original_bytes for row in self.coded)
+        coded = sum(row.blob_bytes for row in self.coded)
+        rest = self.file_bytes - coded
+        for name, before, after in [
+            ("graph and other constants", rest, rest),
+            ("total", original + rest, self.file_bytes),
+        ]:
+            cells = [name, *[""] * 5, f"{before:,}", f"{after:,}"]
+            yield cells + [""] * (num_cells - len(cells))
+
+
+def check_declared_bytes(infos, max_bytes):
+    """Refuse blobs that declare too much, before anything is decoded.
+
+    Args:
+        infos: iterable of codec.BlobInfo.
+        max_bytes: int.
+
+    Raises:
+        CodecError: if they hold more than `max_bytes` decoded.
+    """
+    declared = sum(map(_dense_bytes, infos))
+    if declared > max_bytes:
+        raise CodecError(
+            f"the blobs must hold at most `max_bytes` decoded. Received: {declared:,} bytes "
+            f"declared, max_bytes={max_bytes:,}"
+        )
+
 
 def inspect(tflite):
-    """List the blobs of a compressed model.
+    """List the blobs of a compressed model, from their headers alone.
 
     Args:
         tflite: bytes of a compressed `.tflite` model, or the path of a file.
 
     Returns:
         Report: a list of CodedTensor in the order of the operators, whose `str` is a
-        table; a blob that several operators read is listed once.
+        table, and `table(measured=True)` a longer one. A blob that several operators read is
+        listed once.
 
     Raises:
         ModelFormatError: if `tflite` is not a TFLite model.
-        CodecError: if the header of a blob is malformed; its weights are decoded only for the
-            figures that need them.
+        CodecError: if the header of a blob is malformed.
     """
-    graph = Graph(model_file.parse(model_file.read(tflite)))
-    report, seen = Report(), set()
+    content = model_file.read(tflite)
+    graph = Graph(model_file.parse(content))
+    report, seen = Report(file_bytes=len(content)), set()
     for op, ref in custom_ops.blobs_of(graph):
         tensor = graph.tensor(ref)
         if tensor.buffer in seen:
@@ -213,8 +284,9 @@ def inspect(tflite):
         seen.add(tensor.buffer)
         name = tensor_name(tensor) or tensor_name(graph.tensor(graph.output(op)))
         data = graph.data(ref)
-        content = b"" if data is None else data.tobytes()
-        report.append(_coded(name, graph.op_name(op), content, codec.inspect(content)))
+        blob = b"" if data is None else data.tobytes()
+        info = codec.inspect(blob)
+        report.append(_coded(name, graph.op_name(op), blob, info, _dense_bytes(info)))
     return report
 
 
@@ -272,10 +344,12 @@ def names_of(graph, constant):
     return name, graph.op_name(op)
 
 
-def _coded(name, op, content, info, original_bytes=None):
-    if original_bytes is None:
-        bits = int(np.prod(info.shape, dtype=np.int64)) * dtypes.BY_NAME[info.dtype].size_bits
-        original_bytes = -(-bits // 8)
+def _dense_bytes(info):
+    """Bytes of the tensor that a blob holds, as a `.tflite` file stores it."""
+    return -(-math.prod(info.shape) * dtypes.BY_NAME[info.dtype].size_bits // 8)
+
+
+def _coded(name, op, content, info, original_bytes):
     return CodedTensor(name, op, info, len(content), original_bytes, content)
 
 
@@ -283,19 +357,20 @@ def _bits_per(size_bytes, count):
     return 8 * size_bytes / count if count else 0.0
 
 
-def _cells(row, has_errors):
+def _cells(row, measured, has_errors):
+    has_minus = measured and row.num_negative_zeros
     cells = [
         _short(row.name),
         row.op,
         _dimensions(row.shape),
-        f"{100 * row.density:.1f}",
+        f"{100 * (row.kept_fraction if measured else row.density):.1f}",
         str(row.blob.num_centroids or "-"),
-        row.coding,
+        row.coding + (", -0.0" if has_minus else ""),
         f"{row.original_bytes:,}",
         f"{row.blob_bytes:,}",
-        f"{row.shannon_bytes:,.0f}",
-        f"{row.zip_bytes:,}",
     ]
+    if measured:
+        cells += [f"{row.shannon_bytes:,.0f}", f"{row.zip_bytes:,}"]
     return cells + ([_error(row), f"{row.largest_error:.2g}"] if has_errors else [])
 
 

@@ -109,6 +109,15 @@ def test_a_buffer_that_contradicts_its_tensor_is_refused():
         dc.compress(graph.serialize())
 
 
+def test_what_blobs_declare_is_added_up_before_one_is_decoded(monkeypatch):
+    content = dc.compress(mlp(sizes=(64, 64, 64)).serialize(), strip_names=False)
+    declared = 2 * 64 * 64 * 4
+    assert dc.expand(content, max_bytes=declared)
+    monkeypatch.setattr(codec, "decode", lambda _: pytest.fail("decoded"))
+    with pytest.raises(errors.CompressionError, match="tensor 'w1': .*`max_bytes` decoded"):
+        dc.expand(content, max_bytes=declared - 1)
+
+
 def test_expand_names_the_tensor_of_a_bad_blob():
     model = model_file.parse(dc.compress(mlp().serialize(), strip_names=False))
     blob = model.buffers[1].data.copy()

@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from support.tiny_models import Graph, conv_net, int4, lookup, mlp, sparse
 
 import keras_dc as dc
-from keras_dc import codec
+from keras_dc import codec, errors
 from keras_dc.compression.report import CodedTensor, LeftTensor
 from keras_dc.numerics import entropy
 
@@ -58,14 +58,66 @@ def test_int4_values_are_counted_as_they_are_packed():
     assert row.original_bytes == (25 * 33 + 1) // 2
 
 
+def words_of(table):
+    """The lines of a table with single blanks."""
+    return [" ".join(line.split()) for line in table.splitlines()]
+
+
 def test_the_table_of_a_compressed_file():
-    table = str(dc.inspect(dc.compress(small_mlp().serialize(), strip_names=False)))
-    heading, *rows = [" ".join(line.split()) for line in table.splitlines()]
-    assert heading == "tensor op shape kept% clusters coding bytes coded Shannon zip"
-    assert rows[0].startswith("w0 KerasDcFullyConnected 60x200 10.2 15 huffman 48,000 ")
+    content = dc.compress(small_mlp().serialize(), strip_names=False)
+    report = dc.inspect(content)
+    heading, *rows, graph, total = words_of(str(report))
+    assert heading == "tensor op shape kept% clusters coding bytes coded"
+    assert (
+        rows[0]
+        == f"w0 KerasDcFullyConnected 60x200 10.2 15 huffman 48,000 {report[0].blob_bytes:,}"
+    )
     assert len(rows) == 4
     assert rows[2].startswith("b1 KerasDcFullyConnected 100 100.0 - huffman, no codebook, planes ")
+    coded, original = (sum(getattr(row, name) for row in report)
+                       for name in ("blob_bytes", "original_bytes"))  # fmt: skip
+    rest = len(content) - coded
+    assert graph == f"graph and other constants {rest:,} {rest:,}"
+    assert total == f"total {original + rest:,} {len(content):,}"
     assert str(dc.inspect(mlp().serialize())) == ""
+
+
+def test_the_measured_table_has_the_rivals():
+    report = dc.inspect(dc.compress(small_mlp().serialize(), strip_names=False))
+    heading, row, *_ = words_of(report.table(measured=True))
+    assert heading == "tensor op shape kept% clusters coding bytes coded Shannon zip"
+    assert row.endswith(f" {report[0].shannon_bytes:,.0f} {report[0].zip_bytes:,}")
+
+
+def test_the_measured_table_tells_the_true_fraction_of_kept_weights():
+    """Without position gaps a blob codes zeros one by one, and its header counts them."""
+    weights = np.random.default_rng(0).choice(np.float32([0, 0.5, -0.25, 1]), (60, 60))
+    graph = Graph()
+    x = graph.input((1, 60))
+    graph.output(graph.fully_connected(x, graph.constant(weights, "weights"), None))
+    report = dc.inspect(dc.compress(graph.serialize(), strip_names=False))
+    (row,) = report
+    assert (row.density, row.blob.gap_bits) == (1.0, 0)
+    assert row.kept_fraction == np.count_nonzero(weights) / weights.size
+    assert f" {100 * row.kept_fraction:.1f} " in report.table(measured=True)
+
+
+def test_headers_alone_are_read_unless_figures_are_asked_for(monkeypatch):
+    content = dc.compress(small_mlp().serialize())
+
+    def refuse(*_):
+        raise AssertionError("decoded")
+
+    for name in ("decode", "decode_entries"):
+        monkeypatch.setattr(codec, name, refuse)
+    report = dc.inspect(content)
+    assert str(report)
+    with pytest.raises(AssertionError, match="decoded"):
+        report.table(measured=True)
+    with pytest.raises(
+        errors.CodecError, match="Received: 76,400 bytes declared, max_bytes=76,399"
+    ):
+        report.table(measured=True, max_bytes=76_399)
 
 
 def folded_graph():
@@ -148,4 +200,5 @@ def test_negative_zeros_are_named():
     graph.model.buffers[1].data = values.view(np.uint8)
     (row,) = dc.inspect(dc.compress(graph.serialize()))
     assert row.num_negative_zeros == 3
-    assert row.coding == "huffman, -0.0"
+    assert row.coding == "huffman"
+    assert " huffman, -0.0 " in dc.inspect(dc.compress(graph.serialize())).table(measured=True)
