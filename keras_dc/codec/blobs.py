@@ -9,15 +9,11 @@ import dataclasses
 
 import numpy as np
 
-from keras_dc.codec import library
+from keras_dc.codec import dtypes, library
 from keras_dc.errors import CodecError
 
-_NAME_OF = {0: "float32", 1: "float16", 2: "bfloat16", 3: "int8", 4: "int4"}
-# What stands in for element types that NumPy lacks.
-_NUMPY_NAME_OF = {"bfloat16": "uint16", "int4": "int8"}
 CODERS = ("huffman", "arithmetic")
 _AXIS_OF = {0: None, 1: 0, 2: -1}
-_CODE_OF = {name: code for code, name in _NAME_OF.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,14 +91,14 @@ def encode(values, *, dtype=None):
     """
     values = np.asarray(values, order="C")
     name = dtype or values.dtype.name
-    expected = _NUMPY_NAME_OF.get(name, name)
-    if name not in _CODE_OF or values.dtype.name != expected or values.ndim > library.MAX_RANK:
+    known = dtypes.BY_NAME.get(name)
+    if known is None or values.dtype.name != known.storage.name or values.ndim > library.MAX_RANK:
         raise CodecError(
-            f"expected an array of {', '.join(_CODE_OF)} with at most {library.MAX_RANK} "
+            f"expected an array of {', '.join(dtypes.BY_NAME)} with at most {library.MAX_RANK} "
             f"dimensions. Received: dtype={name!r}, an array of {values.dtype} shaped "
             f"{values.shape}"
         )
-    return _call_encoder(library.library().kdc_encode, values, name)
+    return _call_encoder(library.library().kdc_encode, values, known)
 
 
 def encode_scaled(values, *, codebook, scales, axis):
@@ -134,7 +130,8 @@ def encode_scaled(values, *, codebook, scales, axis):
             f"of it. Received: an array shaped {values.shape}, axis={axis}, scales shaped "
             f"{scales.shape}"
         )
-    if values.dtype.name not in _CODE_OF or not 1 <= codebook.size <= 256:
+    dtype = dtypes.BY_NAME.get(values.dtype.name)
+    if dtype is None or not 1 <= codebook.size <= 256:
         raise CodecError(
             "expected float32 or int8 and 1 to 256 centroids. "
             f"Received: {values.dtype}, {codebook.size} centroids"
@@ -142,7 +139,7 @@ def encode_scaled(values, *, codebook, scales, axis):
     return _call_encoder(
         library.library().kdc_encode_scaled,
         values,
-        values.dtype.name,
+        dtype,
         codebook.ctypes.data,
         codebook.size,
         scales.ctypes.data,
@@ -179,12 +176,12 @@ def recode(blob):
 
 
 def _call_encoder(function, values, dtype, *parameters, extra_bytes=0):
-    code, rank = _CODE_OF[dtype], values.ndim
-    capacity = library.library().kdc_encode_bound(values.size, code, rank) + extra_bytes
+    rank = values.ndim
+    capacity = library.library().kdc_encode_bound(values.size, dtype.code, rank) + extra_bytes
     blob = np.empty(max(capacity, 1), np.uint8)
     size = ctypes.c_size_t()
     shape = (ctypes.c_int64 * max(rank, 1))(*values.shape)
-    arguments = [values.ctypes.data, code, shape, rank, *parameters]
+    arguments = [values.ctypes.data, dtype.code, shape, rank, *parameters]
     _check(function(*arguments, blob.ctypes.data, capacity, ctypes.byref(size)))
     return blob[: size.value].tobytes()
 
@@ -205,7 +202,7 @@ def inspect(blob):
     struct = library.BlobInfoStruct()
     _check(library.library().kdc_inspect(blob, len(blob), ctypes.byref(struct)))
     fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
-    fields["dtype"] = _NAME_OF[struct.dtype]
+    fields["dtype"] = dtypes.BY_CODE[struct.dtype].name
     fields["shape"] = tuple(struct.shape[: struct.rank])
     for name in ("column_major", "wide", "value_planes", "line_classes", "scale_planes"):
         fields[name] = bool(fields[name])
@@ -228,7 +225,7 @@ def decode(blob):
     """
     blob = bytes(blob)
     info = inspect(blob)
-    values = np.empty(info.shape, _NUMPY_NAME_OF.get(info.dtype, info.dtype))
+    values = np.empty(info.shape, dtypes.BY_NAME[info.dtype].storage)
     _check(library.library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
     return values
 
