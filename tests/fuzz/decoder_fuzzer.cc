@@ -9,7 +9,7 @@
 #include "common/format.h"
 #include "decode/blob_reader.h"
 #include "decode/decoder.h"
-#include "decode/streaming/adaptive_reader.h"
+#include "decode/streaming/arithmetic_reader.h"
 #include "decode/streaming/line_blocks.h"
 #include "keras_dc/codec.h"
 #include "sealed_blob.h"
@@ -27,7 +27,7 @@ void Require(bool condition) {
 
 // Puts the rows from `first` on into a dense tensor, of which one row is
 // `row_step` elements from the next, and one column `column_step`.
-void Fill(const keras_dc::SparseTensor& sparse, size_t first, size_t row_step,
+void Fill(const keras_dc::SparseRows& sparse, size_t first, size_t row_step,
           size_t column_step, size_t item_size, std::vector<uint8_t>* dense) {
   for (size_t row = 0; row < static_cast<size_t>(sparse.num_rows); ++row) {
     for (size_t i = sparse.row_begin[row]; i < sparse.row_begin[row + 1]; ++i) {
@@ -43,7 +43,7 @@ void Fill(const keras_dc::SparseTensor& sparse, size_t first, size_t row_step,
   }
 }
 
-void RequireEqual(const keras_dc::SparseTensor& sparse,
+void RequireEqual(const keras_dc::SparseRows& sparse,
                   const std::vector<uint8_t>& dense, size_t item_size) {
   std::vector<uint8_t> filled(dense.size(), 0);
   Fill(sparse, 0, static_cast<size_t>(sparse.num_columns), 1, item_size,
@@ -67,7 +67,7 @@ void RequireBlocksAgree(const std::vector<uint8_t>& blob, size_t block_entries,
   std::vector<uint8_t> filled(dense.size(), 0);
   const keras_dc::LineBlocks::Tables tables = blocks.MakeTables();
   keras_dc::LineBlocks::Scratch scratch;
-  keras_dc::SparseTensor lines;
+  keras_dc::SparseRows lines;
   for (size_t begin = 0; begin < blocks.num_blocks(); begin += 2) {
     const size_t end = std::min(begin + 2, blocks.num_blocks());
     Require(blocks.Decode(tables, begin, end, &scratch, &lines) == KDC_OK);
@@ -88,8 +88,8 @@ void RequireReaderAgrees(const std::vector<uint8_t>& bytes, size_t num_entries,
                          static_cast<uint64_t>(blob.info.num_weights));
   const bool by_rows = blob.info.column_major == 0;
   std::vector<uint8_t> filled(dense.size(), 0);
-  keras_dc::AdaptiveReader reader(blob);
-  keras_dc::SparseTensor lines;
+  keras_dc::ArithmeticReader reader(blob);
+  keras_dc::SparseRows lines;
   kdc_status status = reader.Open();
   while (status == KDC_OK && !reader.is_done()) {
     const size_t first = reader.line();
@@ -116,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> dense(item_size * static_cast<size_t>(info.num_weights));
   const int32_t status =
       kdc_decode(blob.data(), blob.size(), dense.data(), dense.size());
-  keras_dc::SparseTensor sparse;
+  keras_dc::SparseRows sparse;
   const kdc_status sparse_status =
       keras_dc::DecodeSparse(blob.data(), blob.size(), &sparse);
   // An empty tensor has no streams to find fault with in the dense form.

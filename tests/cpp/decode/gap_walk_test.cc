@@ -144,13 +144,13 @@ TEST(GapWalk, AddsOnAnyMachine) { ExpectTotals(AddGapsPortable); }
 #if defined(KERAS_DC_X86_KERNELS)
 
 TEST(GapWalk, WalksWithAvx512) {
-  if (!UsableCpuFeatures().avx512) GTEST_SKIP();
+  if (!ThisCpu().avx512) GTEST_SKIP();
   ExpectWalks(WalkGapsAvx512);
   ExpectWalkFromBefore(WalkGapsAvx512);
 }
 
 TEST(GapWalk, AddsWithAvx512) {
-  if (!UsableCpuFeatures().avx512) GTEST_SKIP();
+  if (!ThisCpu().avx512) GTEST_SKIP();
   ExpectTotals(AddGapsAvx512);
 }
 

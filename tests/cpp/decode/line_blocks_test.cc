@@ -20,7 +20,7 @@ kdc_status DecodeInSteps(const LineBlocks& blocks, size_t step,
   values->assign(size, 0.0f);
   const LineBlocks::Tables tables = blocks.MakeTables();
   LineBlocks::Scratch scratch;
-  SparseTensor lines;
+  SparseRows lines;
   for (size_t begin = 0; begin < blocks.num_blocks(); begin += step) {
     const size_t end = std::min(begin + step, blocks.num_blocks());
     const kdc_status status =

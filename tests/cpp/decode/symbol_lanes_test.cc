@@ -125,19 +125,19 @@ TEST(SymbolLanes, RunOnAnyMachine) {
 #if defined(KERAS_DC_X86_KERNELS)
 
 TEST(SymbolLanes, RunWithBmi2) {
-  if (!UsableCpuFeatures().bmi2) GTEST_SKIP();
+  if (!ThisCpu().bmi2) GTEST_SKIP();
   ExpectRounds(RunLanesBmi2);
 }
 
 TEST(SymbolLanes, RunWithVbmi2) {
-  if (!UsableCpuFeatures().vbmi2) GTEST_SKIP();
+  if (!ThisCpu().vbmi2) GTEST_SKIP();
   ExpectSymbols([](const SymbolEntry* table, std::vector<SymbolLane>* lanes) {
     RunEightLanesVbmi2(table, kMaxTableBits, lanes->data());
   });
 }
 
 TEST(SymbolLanes, DoNotBeginWithVbmi2WhereStreamsAreShort) {
-  if (!UsableCpuFeatures().vbmi2) GTEST_SKIP();
+  if (!ThisCpu().vbmi2) GTEST_SKIP();
   const std::vector<uint8_t> stream(33);
   std::vector<uint8_t> out(63);
   std::vector<SymbolLane> lanes(kStreams);

@@ -94,7 +94,7 @@ struct Kernel {
     sparse.values = BytesOf(values);
   }
 
-  SparseTensor sparse;
+  SparseRows sparse;
   std::vector<float> dense;
 };
 
@@ -225,8 +225,8 @@ TEST_P(Conv2DTest, ThreadsChangeNothing) {
   }
 }
 
-SparseTensor RowsOf(const SparseTensor& kernel, size_t begin, size_t end) {
-  SparseTensor rows = kernel;
+SparseRows RowsOf(const SparseRows& kernel, size_t begin, size_t end) {
+  SparseRows rows = kernel;
   const auto cut = [&](auto* entries, size_t item) {
     if (entries->empty()) return;
     entries->assign(entries->begin() + kernel.row_begin[begin] * item,
@@ -328,7 +328,7 @@ TEST(Conv2D, AppliesEachActivationToWhatIsNotFinite) {
 
 TEST(Conv2D, RefusesOtherTypesThanFloat32) {
   Conv2D packed;
-  SparseTensor half;
+  SparseRows half;
   half.dtype = KDC_FLOAT16;
   half.shape = {1, 1, 1, 1};
   half.row_begin = {0};

@@ -75,7 +75,7 @@ class Weights {
     return packed;
   }
 
-  SparseTensor sparse;
+  SparseRows sparse;
   std::vector<float> dense;
 };
 
@@ -286,9 +286,9 @@ TEST(FullyConnected, TakesTheFormThatSuits) {
   EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kAvx512, 1)).Is<LockstepWeights>());
   EXPECT_TRUE(shared.Pack(shared.Plan(Isa::kPortable, 3)).Is<Conv2D>());
   const Weights few_rows({4, 1000, 0.1, 31});
-  EXPECT_TRUE(few_rows.Pack(few_rows.Plan(Isa::kPortable, 1)).Is<SparseRows>());
+  EXPECT_TRUE(few_rows.Pack(few_rows.Plan(Isa::kPortable, 1)).Is<RowWeights>());
   const Weights thin({400, 1000, 0.01, 3});
-  EXPECT_TRUE(thin.Pack(thin.Plan(Isa::kPortable, 1)).Is<SparseRows>());
+  EXPECT_TRUE(thin.Pack(thin.Plan(Isa::kPortable, 1)).Is<RowWeights>());
   const Weights raw({64, 100, 0.6, 0});
   EXPECT_TRUE(raw.Pack(raw.Plan(Isa::kAvx512, 1)).Is<DenseRows>());
 }
@@ -328,7 +328,7 @@ TEST(FullyConnected, FormsAreCompact) {
 }
 
 TEST(FullyConnected, RefusesOtherTypesThanFloat32) {
-  SparseTensor half;
+  SparseRows half;
   half.dtype = KDC_FLOAT16;
   half.row_begin = {0};
   FullyConnected packed;

@@ -37,16 +37,10 @@ void ExpectClose(const std::vector<float>& values,
   }
 }
 
-SparseTensor Decoded(const BlobKind& kind) {
-  SparseTensor sparse;
+SparseRows Decoded(const BlobKind& kind) {
+  SparseRows sparse;
   EXPECT_EQ(DecodeSparse(kind.blob.data(), kind.blob.size(), &sparse), KDC_OK);
   return sparse;
-}
-
-Isa ChosenIsa() {
-  Isa isa = Isa::kPortable;
-  EXPECT_EQ(ChooseIsa(&isa), "");
-  return isa;
 }
 
 TEST(StreamedWeights, VisitsEachRowOnce) {
@@ -72,7 +66,7 @@ TEST(StreamedWeights, VisitsEachRowOnce) {
       std::vector<int> visits(kind.num_rows());
       const kdc_status status = weights.ForEachRange(
           &pool, num_threads,
-          [&](const SparseTensor& rows, size_t first_row, size_t) {
+          [&](const SparseRows& rows, size_t first_row, size_t) {
             const std::lock_guard<std::mutex> lock(mutex);
             EXPECT_LE(static_cast<size_t>(rows.num_rows), weights.max_rows());
             for (size_t r = 0; r < static_cast<size_t>(rows.num_rows); ++r) {
@@ -102,12 +96,13 @@ TEST(StreamedWeights, AFailureEndsTheWalk) {
     SCOPED_TRACE(kind.name);
     StreamedWeights weights;
     ASSERT_EQ(weights.Open(kind.blob.data(), kind.blob.size(), 1), KDC_OK);
-    const auto fail = [](const SparseTensor&, size_t, size_t) {
+    const auto fail = [](const SparseRows&, size_t, size_t) {
       return KDC_OUT_OF_MEMORY;
     };
     EXPECT_EQ(weights.ForEachRange(nullptr, 1, fail), KDC_OUT_OF_MEMORY);
-    const auto throw_it = [](const SparseTensor&, size_t,
-                             size_t) -> kdc_status { throw std::bad_alloc(); };
+    const auto throw_it = [](const SparseRows&, size_t, size_t) -> kdc_status {
+      throw std::bad_alloc();
+    };
     EXPECT_EQ(weights.ForEachRange(nullptr, 1, throw_it), KDC_OUT_OF_MEMORY);
   }
 }
@@ -124,7 +119,7 @@ TEST(StreamedWeights, RefusesABlobThatChanged) {
     // The gaps are last. Ones everywhere are not what they were.
     std::fill(blob.end() - 40, blob.end() - 4, uint8_t{0xff});
     const kdc_status status = weights.ForEachRange(
-        nullptr, 1, [](const SparseTensor&, size_t, size_t) { return KDC_OK; });
+        nullptr, 1, [](const SparseRows&, size_t, size_t) { return KDC_OK; });
     EXPECT_TRUE(status == KDC_BAD_POSITION || status == KDC_BAD_STREAM)
         << status;
   }
@@ -132,7 +127,7 @@ TEST(StreamedWeights, RefusesABlobThatChanged) {
 
 TEST(StreamedLayers, AFullyConnectedLayerGivesWhatThePackedOneGives) {
   constexpr size_t kRows = 160, kColumns = 200;
-  const Isa isa = ChosenIsa();
+  const Isa isa = ThisCpu().isa;
   for (const BlobKind& kind : AllBlobKinds({kRows, kColumns})) {
     for (const size_t batch : {1, 2, 5}) {
       for (const size_t num_threads : {1, 3}) {
@@ -178,7 +173,7 @@ TEST(StreamedLayers, AConvolutionGivesWhatThePackedOneGives) {
     axis->padding = 1;
   }
   constexpr size_t kFilters = 120, kChannels = 20, kPixels = 2 * 25;
-  const Isa isa = ChosenIsa();
+  const Isa isa = ThisCpu().isa;
   for (const BlobKind& kind : AllBlobKinds({kFilters, 3, 3, kChannels})) {
     for (const size_t num_threads : {1, 2}) {
       SCOPED_TRACE(kind.name + " threads " + std::to_string(num_threads));

@@ -48,7 +48,7 @@ std::vector<uint64_t> CandidatePeriods(const std::vector<uint8_t>& mask,
 }
 
 // Entries as rows have them, in the order of a scan by rows or by columns.
-Draft ScanDraft(const SparseTensor& tensor, bool column_major,
+Draft ScanDraft(const SparseRows& tensor, bool column_major,
                 const Draft& common) {
   Draft draft = common;
   const auto num_rows = static_cast<size_t>(tensor.num_rows);
@@ -84,13 +84,13 @@ kdc_status RecodeOrThrow(const uint8_t* bytes, size_t size,
   kdc_status status = ReadBlob(bytes, size, &blob);
   if (status != KDC_OK) return status;
   recoded->assign(bytes, bytes + size);
-  if (blob.is_adaptive() || blob.info.gap_bits == 0) return KDC_OK;
-  SparseTensor tensor;
+  if (blob.is_arithmetic() || blob.info.gap_bits == 0) return KDC_OK;
+  SparseRows tensor;
   status = DecodeUnscaled(blob, &tensor);
   if (status != KDC_OK) return status;
 
   Draft common;
-  common.is_adaptive = true;
+  common.is_arithmetic = true;
   common.num_entries = blob.num_entries();
   common.has_codebook = blob.info.num_centroids != 0;
   common.indices.assign(tensor.indices.begin(), tensor.indices.end());

@@ -1,30 +1,114 @@
 #include "common/cpu.h"
 
-#include "common/isa.h"
+#include <cstdlib>
+#include <cstring>
+
+#if defined(KERAS_DC_X86_KERNELS)
+#include <cpuid.h>
+#endif
 
 namespace keras_dc {
 namespace {
 
-CpuFeatures FindFeatures() {
-  CpuFeatures features;
 #if defined(KERAS_DC_X86_KERNELS)
-  Isa isa = Isa::kPortable;
-  if (!ChooseIsa(&isa).empty() || isa == Isa::kPortable) return features;
+
+struct CpuidWords {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
+
+CpuidWords Cpuid(unsigned leaf) {
+  CpuidWords words;
+  __get_cpuid_count(leaf, 0, &words.a, &words.b, &words.c, &words.d);
+  return words;
+}
+
+bool HasBits(unsigned word, unsigned bits) { return (word & bits) == bits; }
+
+// Which registers the operating system saves when it changes threads.
+unsigned SavedState() {
+  unsigned low = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+void AddX86Isas(std::vector<Isa>* isas) {
+  constexpr unsigned kFma = 1u << 12, kOsXsave = 1u << 27, kAvx = 1u << 28;
+  constexpr unsigned kAvx2 = 1u << 5;
+  constexpr unsigned kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+  constexpr unsigned kYmmSaved = 0x06, kZmmSaved = 0xe6;
+  if (!HasBits(Cpuid(1).c, kFma | kOsXsave | kAvx)) return;
+  const unsigned saved = SavedState();
+  const unsigned features = Cpuid(7).b;
+  if (!HasBits(features, kAvx2) || !HasBits(saved, kYmmSaved)) return;
+  isas->push_back(Isa::kAvx2);
+  // AVX512F, DQ, BW and VL.
+  if (!HasBits(features, kAvx512) || !HasBits(saved, kZmmSaved)) return;
+  isas->push_back(Isa::kAvx512);
+}
+
+#endif  // KERAS_DC_X86_KERNELS
+
+// Sets `isa` and `error`.
+void ChooseIsa(Cpu* cpu) {
+  const std::vector<Isa> supported = SupportedIsas();
+  cpu->isa = supported.back();
+  const char* name = std::getenv("KERAS_DC_ISA");
+  if (name == nullptr || name[0] == '\0') return;
+  std::string names;
+  for (const Isa candidate : supported) {
+    if (std::strcmp(name, IsaName(candidate)) == 0) {
+      cpu->isa = candidate;
+      return;
+    }
+    names += (names.empty() ? "" : ", ") + std::string(IsaName(candidate));
+  }
+  cpu->error = "this machine cannot run KERAS_DC_ISA=" + std::string(name) +
+               ", only: " + names;
+}
+
+Cpu FindCpu() {
+  Cpu cpu;
+  ChooseIsa(&cpu);
+#if defined(KERAS_DC_X86_KERNELS)
+  if (!cpu.error.empty() || cpu.isa == Isa::kPortable) return cpu;
   __builtin_cpu_init();
-  features.bmi2 = __builtin_cpu_supports("bmi2") != 0;
-  features.clmul = __builtin_cpu_supports("pclmul") != 0;
-  features.avx512 = isa == Isa::kAvx512;
-  features.vbmi2 = features.avx512 && features.bmi2 &&
-                   __builtin_cpu_supports("avx512vbmi2") != 0;
+  cpu.bmi2 = __builtin_cpu_supports("bmi2") != 0;
+  cpu.clmul = __builtin_cpu_supports("pclmul") != 0;
+  cpu.avx512 = cpu.isa == Isa::kAvx512;
+  cpu.vbmi2 =
+      cpu.avx512 && cpu.bmi2 && __builtin_cpu_supports("avx512vbmi2") != 0;
 #endif
-  return features;
+  return cpu;
 }
 
 }  // namespace
 
-const CpuFeatures& UsableCpuFeatures() {
-  static const CpuFeatures features = FindFeatures();
-  return features;
+const Cpu& ThisCpu() {
+  static const Cpu cpu = FindCpu();
+  return cpu;
+}
+
+std::vector<Isa> SupportedIsas() {
+  std::vector<Isa> isas = {Isa::kPortable};
+#if defined(KERAS_DC_X86_KERNELS)
+  AddX86Isas(&isas);
+#elif defined(KERAS_DC_NEON_KERNELS)
+  isas.push_back(Isa::kNeon);
+#endif
+  return isas;
+}
+
+const char* IsaName(Isa isa) {
+  switch (isa) {
+    case Isa::kNeon:
+      return "neon";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    default:
+      return "portable";
+  }
 }
 
 }  // namespace keras_dc

@@ -1,19 +1,37 @@
-// Which instructions beyond the compiler's target the codec may use.
+// Which instructions this process may use.
 #ifndef KERAS_DC_SRC_COMMON_CPU_H_
 #define KERAS_DC_SRC_COMMON_CPU_H_
 
+#include <string>
+#include <vector>
+
 namespace keras_dc {
 
-struct CpuFeatures {
+// An instruction set that the kernels are written for.
+enum class Isa { kPortable, kNeon, kAvx2, kAvx512 };
+
+struct Cpu {
+  // The set that the kernels use: the fastest of SupportedIsas(), or the one
+  // that the environment variable KERAS_DC_ISA names.
+  Isa isa = Isa::kPortable;
+  // What is wrong with KERAS_DC_ISA; empty if nothing is.
+  std::string error;
+  // Instructions that the codec uses beyond the compiler's target. With
+  // KERAS_DC_ISA=portable it uses none, with avx2 all but AVX-512.
   bool bmi2 = false;
   bool clmul = false;
   bool avx512 = false;
-  bool vbmi2 = false;  // with AVX-512 and BMI2
+  bool vbmi2 = false;  // together with AVX-512 and BMI2
 };
 
-// Those of this machine that KERAS_DC_ISA leaves: with `portable` none, with
-// `avx2` all but AVX-512.
-const CpuFeatures& UsableCpuFeatures();
+// Found out at the first call, and the same for the whole process.
+const Cpu& ThisCpu();
+
+// What this build and this machine can run, the slowest first.
+std::vector<Isa> SupportedIsas();
+
+// "portable", "neon", "avx2" or "avx512".
+const char* IsaName(Isa isa);
 
 }  // namespace keras_dc
 

@@ -63,7 +63,7 @@ uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {
 uint32_t Crc32(const uint8_t* bytes, size_t size) {
   uint32_t crc = 0xffffffff;
 #if defined(KERAS_DC_X86_KERNELS)
-  if (UsableCpuFeatures().clmul) {
+  if (ThisCpu().clmul) {
     uint8_t folded[kSlices];
     const size_t done = FoldClmul(bytes, size, crc, folded);
     if (done != 0) crc = Update(0, folded, sizeof(folded));

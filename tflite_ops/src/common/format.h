@@ -30,7 +30,7 @@ inline constexpr uint8_t kStreamsMask = 0x0c;
 inline constexpr int kScaleAxisShift = 4;
 inline constexpr uint8_t kScaleAxisMask = 0x30;
 inline constexpr uint8_t kWideBit = 0x40;
-inline constexpr uint8_t kAdaptiveBit = 0x80;
+inline constexpr uint8_t kArithmeticBit = 0x80;
 
 // FORMAT.md, 3: the rank byte.
 inline constexpr uint8_t kRankMask = 0x0f;

@@ -76,18 +76,19 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   info.num_streams = 1 << ((coding & kStreamsMask) >> kStreamsShift);
   info.scale_axis = (coding & kScaleAxisMask) >> kScaleAxisShift;
   info.wide = (coding & kWideBit) != 0 ? 1 : 0;
-  info.coder = (coding & kAdaptiveBit) != 0 ? KDC_ARITHMETIC : KDC_HUFFMAN;
+  info.coder = (coding & kArithmeticBit) != 0 ? KDC_ARITHMETIC : KDC_HUFFMAN;
   if (reader->truncated()) return KDC_TRUNCATED;
   if (ItemSize(info.dtype) == 0 || info.gap_bits > kMaxGapBits ||
       !IsStorageAllowed(*blob, coding) ||
-      (blob->is_adaptive() && (info.gap_bits != 0 || info.num_streams != 1))) {
+      (blob->is_arithmetic() &&
+       (info.gap_bits != 0 || info.num_streams != 1))) {
     return KDC_BAD_HEADER;
   }
   const kdc_status status = ReadShape(reader, &info);
   if (status != KDC_OK) return status;
   if (info.scale_axis != KDC_NO_SCALE && info.rank < 2) return KDC_BAD_HEADER;
   if (info.line_classes != 0 &&
-      (info.value_planes == 0 || info.gap_bits != 0 || blob->is_adaptive() ||
+      (info.value_planes == 0 || info.gap_bits != 0 || blob->is_arithmetic() ||
        info.rank < 2 || info.num_weights == 0 ||
        (coding & kCodebookBit) != 0)) {
     return KDC_BAD_HEADER;
@@ -97,7 +98,7 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   if (info.gap_bits != 0) {
     num_kept = reader->ReadVarint();
     num_fillers = reader->ReadVarint();
-  } else if (blob->is_adaptive()) {
+  } else if (blob->is_arithmetic()) {
     num_kept = reader->ReadVarint();
     blob->period = reader->ReadVarint();
   }
@@ -229,12 +230,12 @@ kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
   status = ReadValues(&reader, blob);
   if (status != KDC_OK) return status;
   const size_t tables_begin = reader.position();
-  if (blob->has_indices() && !blob->is_adaptive()) {
+  if (blob->has_indices() && !blob->is_arithmetic()) {
     blob->index_lengths.resize(static_cast<size_t>(info.num_centroids));
     status = ReadCodeLengths(&reader, &blob->index_lengths);
     if (status != KDC_OK) return status;
   }
-  if (blob->has_positions() && !blob->is_adaptive()) {
+  if (blob->has_positions() && !blob->is_arithmetic()) {
     blob->gap_lengths.resize(size_t{1} << info.gap_bits);
     status = ReadCodeLengths(&reader, &blob->gap_lengths);
     if (status != KDC_OK) return status;

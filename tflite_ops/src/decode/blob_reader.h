@@ -30,14 +30,14 @@ struct ParsedBlob {
 
   // Weights that have a cluster index or a stored value each.
   size_t num_entries() const { return static_cast<size_t>(info.num_kept); }
-  bool is_adaptive() const { return info.coder == KDC_ARITHMETIC; }
+  bool is_arithmetic() const { return info.coder == KDC_ARITHMETIC; }
   bool has_indices() const {
     return info.num_centroids > 1 && info.num_kept > 0;
   }
   // Gap symbols, or a mask.
   bool has_positions() const {
-    return is_adaptive() ? info.num_kept > 0
-                         : info.gap_bits != 0 && num_gap_symbols() > 0;
+    return is_arithmetic() ? info.num_kept > 0
+                           : info.gap_bits != 0 && num_gap_symbols() > 0;
   }
   size_t num_gap_symbols() const {
     return static_cast<size_t>(info.num_kept + info.num_fillers);

@@ -20,7 +20,7 @@ MatrixShape ShapeOf(const ParsedBlob& blob) {
 }
 
 // FORMAT.md, 9.5: indices of the arithmetic coder.
-kdc_status DecodeAdaptiveIndices(const ParsedBlob& blob, uint8_t* indices) {
+kdc_status DecodeArithmeticIndices(const ParsedBlob& blob, uint8_t* indices) {
   const MatrixShape matrix = ShapeOf(blob);
   const uint64_t line_length =
       blob.info.column_major != 0 ? matrix.rows : matrix.columns;
@@ -53,7 +53,7 @@ kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
     for (size_t i = 0; i < blob.num_entries(); ++i) indices[i] = 0;
     return KDC_OK;
   }
-  if (blob.is_adaptive()) return DecodeAdaptiveIndices(blob, indices);
+  if (blob.is_arithmetic()) return DecodeArithmeticIndices(blob, indices);
   return DecodeSymbols(blob.index_lengths, blob.index_streams,
                        blob.num_entries(), indices);
 }
@@ -72,7 +72,7 @@ void Permute(const std::vector<uint32_t>& target, size_t item_size,
 }
 
 kdc_status DecodeColumnMajor(const ParsedBlob& blob, const MatrixShape& matrix,
-                             SparseTensor* tensor) {
+                             SparseRows* tensor) {
   const size_t num_entries = blob.num_entries();
   std::vector<uint32_t> rows, columns;
   rows.reserve(num_entries);
@@ -122,9 +122,9 @@ kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
 
 }  // namespace
 
-kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor) {
+kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* tensor) {
   kdc_status status = KDC_OK;
-  *tensor = SparseTensor();
+  *tensor = SparseRows();
   const MatrixShape matrix = ShapeOf(blob);
   tensor->dtype = static_cast<kdc_dtype>(blob.info.dtype);
   tensor->shape.assign(blob.info.shape, blob.info.shape + blob.info.rank);
@@ -155,7 +155,7 @@ kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor) {
 namespace {
 
 kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
-                               SparseTensor* tensor) {
+                               SparseRows* tensor) {
   ParsedBlob blob;
   kdc_status status = ReadBlob(bytes, size, &blob);
   if (status != KDC_OK) return status;
@@ -171,7 +171,7 @@ kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
 // A scaled tensor takes the way over the sparse form, where channels are known.
 kdc_status DecodeScaledDense(const uint8_t* bytes, size_t size,
                              size_t item_size, uint8_t* values) {
-  SparseTensor tensor;
+  SparseRows tensor;
   const kdc_status status = DecodeSparseOrThrow(bytes, size, &tensor);
   if (status != KDC_OK) return status;
   const auto num_columns = static_cast<size_t>(tensor.num_columns);
@@ -205,7 +205,7 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
     return DecodeScaledDense(bytes, size, item_size, out);
   }
   if (blob.info.num_centroids == 0 && blob.info.gap_bits == 0 &&
-      !blob.is_adaptive()) {
+      !blob.is_arithmetic()) {
     return DenseItems(blob, out);
   }
   std::vector<uint8_t> stored;
@@ -246,7 +246,7 @@ kdc_status DecodeEntriesOrThrow(const uint8_t* bytes, size_t size,
   if (blob.info.column_major == 0) {
     return DecodeRowMajor(blob, matrix, buffers.row_begin, buffers.columns);
   }
-  SparseTensor tensor;
+  SparseRows tensor;
   tensor.row_begin.assign(matrix.rows + 1, 0);
   tensor.indices.assign(buffers.indices, buffers.indices + num_entries);
   status = DecodeColumnMajor(blob, matrix, &tensor);
@@ -261,7 +261,7 @@ kdc_status DecodeEntriesOrThrow(const uint8_t* bytes, size_t size,
 }  // namespace
 
 kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,
-                        SparseTensor* tensor) {
+                        SparseRows* tensor) {
   try {
     return DecodeSparseOrThrow(blob, blob_size, tensor);
   } catch (const std::bad_alloc&) {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "common/sparse_tensor.h"
+#include "common/sparse_rows.h"
 #include "decode/blob_reader.h"
 #include "keras_dc/codec.h"
 
@@ -13,11 +13,11 @@ namespace keras_dc {
 
 // As DecodeSparse, but a scaled tensor keeps its indices and has no codebook.
 // May throw std::bad_alloc.
-kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseTensor* tensor);
+kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* tensor);
 
 // Decodes to the sparse form. `*tensor` is unspecified unless KDC_OK.
 kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,
-                        SparseTensor* tensor);
+                        SparseRows* tensor);
 
 // The caller's memory for entries: a row start for each row and one more, and a
 // column and a cluster index for each entry.

@@ -8,7 +8,7 @@ namespace keras_dc {
 
 GapTotals AddGaps(const uint8_t* gaps, size_t size, uint32_t filler) {
 #if defined(KERAS_DC_X86_KERNELS)
-  if (UsableCpuFeatures().avx512) return AddGapsAvx512(gaps, size, filler);
+  if (ThisCpu().avx512) return AddGapsAvx512(gaps, size, filler);
 #endif
   return AddGapsPortable(gaps, size, filler);
 }
@@ -35,7 +35,7 @@ GapTotals AddGapsPortable(const uint8_t* gaps, size_t size, uint32_t filler) {
 void WalkGapsTo(const uint8_t* stop, uint64_t row_length, uint32_t filler,
                 GapWalk* walk) {
 #if defined(KERAS_DC_X86_KERNELS)
-  if (UsableCpuFeatures().avx512) {
+  if (ThisCpu().avx512) {
     WalkGapsAvx512(stop, row_length, filler, walk);
     return;
   }

@@ -106,7 +106,7 @@ kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
 kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
                           uint32_t* row_begin, uint32_t* columns) {
   row_begin[0] = 0;
-  if (blob.is_adaptive()) {
+  if (blob.is_arithmetic()) {
     uint64_t row = 0;
     uint32_t entry = 0;
     const kdc_status status = WalkPositions(

@@ -59,7 +59,7 @@ template <typename Visit>
 kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
                          Visit visit) {
   uint64_t line = 0, offset = 0;
-  if (blob.is_adaptive()) {
+  if (blob.is_arithmetic()) {
     return WalkMask(blob, line_length, visit);
   }
   if (blob.info.gap_bits == 0) {

@@ -138,7 +138,7 @@ kdc_status StoredScales(const ParsedBlob& blob, std::vector<double>* codebook,
 }
 
 void ApplyScales(const ParsedBlob& blob, const LineValues& values,
-                 bool are_columns, size_t first_line, SparseTensor* lines) {
+                 bool are_columns, size_t first_line, SparseRows* lines) {
   const kdc_blob_info& info = blob.info;
   const size_t num_channels = values.scales.size();
   const size_t item_size = ItemSize(info.dtype);
@@ -173,7 +173,7 @@ kdc_status UnpackLineValues(const ParsedBlob& blob, LineValues* values) {
 }
 
 void FillValues(const ParsedBlob& blob, const LineValues& values,
-                size_t first_line, size_t first_entry, SparseTensor* lines) {
+                size_t first_line, size_t first_entry, SparseRows* lines) {
   lines->codebook.clear();
   lines->values.clear();
   const kdc_blob_info& info = blob.info;

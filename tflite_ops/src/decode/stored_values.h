@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/sparse_tensor.h"
+#include "common/sparse_rows.h"
 #include "decode/blob_reader.h"
 
 namespace keras_dc {
@@ -42,13 +42,13 @@ kdc_status UnpackLineValues(const ParsedBlob& blob, LineValues* values);
 // channel has centroids of its own. The rows of `lines` are the tensor's from
 // `first_line` on, or its columns.
 void ApplyScales(const ParsedBlob& blob, const LineValues& values,
-                 bool are_columns, size_t first_line, SparseTensor* lines);
+                 bool are_columns, size_t first_line, SparseRows* lines);
 
 // Gives lines with offsets, and with indices if there is a codebook, their
 // codebook or values. `first_entry` is the number of their first entry; the
 // rest is as for ApplyScales. Not for values by planes, but with line classes.
 void FillValues(const ParsedBlob& blob, const LineValues& values,
-                size_t first_line, size_t first_entry, SparseTensor* lines);
+                size_t first_line, size_t first_entry, SparseRows* lines);
 
 // The sign of each centroid, by its highest bit.
 kdc_status NegativeCentroids(const ParsedBlob& blob,

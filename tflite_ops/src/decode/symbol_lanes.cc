@@ -8,7 +8,7 @@ namespace keras_dc {
 void RunLanes(const SymbolEntry* table, int table_bits, SymbolLane* lanes,
               size_t num_lanes, size_t rounds) {
 #if defined(KERAS_DC_X86_KERNELS)
-  if (UsableCpuFeatures().bmi2) {
+  if (ThisCpu().bmi2) {
     RunLanesBmi2(table, table_bits, lanes, num_lanes, rounds);
     return;
   }
@@ -19,7 +19,7 @@ void RunLanes(const SymbolEntry* table, int table_bits, SymbolLane* lanes,
 void RunEightLanes(const SymbolEntry* table, int table_bits,
                    SymbolLane* lanes) {
 #if defined(KERAS_DC_X86_KERNELS)
-  if (UsableCpuFeatures().vbmi2) RunEightLanesVbmi2(table, table_bits, lanes);
+  if (ThisCpu().vbmi2) RunEightLanesVbmi2(table, table_bits, lanes);
 #else
   static_cast<void>(table);
   static_cast<void>(table_bits);

@@ -48,7 +48,7 @@ std::vector<uint32_t> FloatPatterns(const std::vector<double>& numbers) {
 }
 
 int LogStreamsOf(const Draft& draft) {
-  return draft.is_adaptive ? 0 : LogStreams(draft.num_entries);
+  return draft.is_arithmetic ? 0 : LogStreams(draft.num_entries);
 }
 
 int ValueStreams(const Draft& draft) {
@@ -113,7 +113,8 @@ std::vector<uint8_t> NegativeCentroids(const Draft& draft, int32_t dtype) {
   return is_negative;
 }
 
-std::vector<uint8_t> EncodeAdaptiveIndices(const Draft& draft, int32_t dtype) {
+std::vector<uint8_t> EncodeArithmeticIndices(const Draft& draft,
+                                             int32_t dtype) {
   std::vector<uint8_t> stream;
   RangeEncoder encoder(&stream);
   IndexModel model(NegativeCentroids(draft, dtype), draft.line_length,
@@ -148,7 +149,7 @@ void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
       (draft.has_codebook ? kCodebookBit : 0) |
       (storage.half_float ? kHalfFloatBit : 0) | log_streams << kStreamsShift |
       draft.scale_axis << kScaleAxisShift | (storage.wide ? kWideBit : 0) |
-      (draft.is_adaptive ? kAdaptiveBit : 0)));
+      (draft.is_arithmetic ? kArithmeticBit : 0)));
   blob->push_back(static_cast<uint8_t>(
       rank | (storage.value_planes.coded != 0 ? kValuePlanesBit : 0) |
       (storage.scale_planes.coded != 0 ? kScalePlanesBit : 0) |
@@ -156,7 +157,7 @@ void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
   for (int i = 0; i < rank; ++i) {
     WriteVarint(static_cast<uint64_t>(shape[i]), blob);
   }
-  if (draft.is_adaptive) {
+  if (draft.is_arithmetic) {
     WriteVarint(draft.num_entries, blob);
     WriteVarint(draft.period, blob);
   } else if (draft.has_gaps) {
@@ -196,16 +197,16 @@ std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
   std::vector<std::vector<uint8_t>> streams;
   const bool has_indices =
       draft.has_codebook && storage.values.count() > 1 && draft.num_entries > 0;
-  if (draft.is_adaptive) {
+  if (draft.is_arithmetic) {
     if (has_indices) {
-      streams.push_back(EncodeAdaptiveIndices(draft, dtype));
+      streams.push_back(EncodeArithmeticIndices(draft, dtype));
     }
     if (draft.num_entries > 0) streams.push_back(EncodeMask(draft));
   } else if (has_indices) {
     WriteCodeLengths(draft.index_lengths, &blob);
     EncodeStreams(draft.indices, draft.index_lengths, num_streams, &streams);
   }
-  if (!draft.is_adaptive && draft.has_gaps && draft.num_entries > 0) {
+  if (!draft.is_arithmetic && draft.has_gaps && draft.num_entries > 0) {
     WriteCodeLengths(draft.gaps.lengths, &blob);
     EncodeStreams(draft.gap_symbols, draft.gaps.lengths, num_streams, &streams);
   }

@@ -30,7 +30,7 @@ struct Draft {
   std::vector<uint8_t> line_classes;
   // With the arithmetic coder: whether each weight is kept, in scan order, in
   // place of the gaps.
-  bool is_adaptive = false;
+  bool is_arithmetic = false;
   std::vector<uint8_t> mask;
   uint64_t line_length = 0;
   uint64_t period = 0;

@@ -77,13 +77,13 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
   }
 }
 
-kdc_status Conv2D::Pack(const SparseTensor& kernel, const ConvPlan& plan,
+kdc_status Conv2D::Pack(const SparseRows& kernel, const ConvPlan& plan,
                         Conv2D* packed) {
   return PackBlock(kernel, plan, 0, static_cast<size_t>(kernel.num_rows),
                    packed);
 }
 
-kdc_status Conv2D::PackBlock(const SparseTensor& block, const ConvPlan& plan,
+kdc_status Conv2D::PackBlock(const SparseRows& block, const ConvPlan& plan,
                              size_t first_filter, size_t filters,
                              Conv2D* packed) {
   if (block.dtype != KDC_FLOAT32) return KDC_INVALID_ARGUMENT;

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/sparse_rows.h"
 #include "common/thread_pool.h"
-#include "decode/decoder.h"
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
 #include "kernels/forms/aligned_vector.h"
@@ -57,7 +57,7 @@ class Conv2D {
  public:
   // Packs a float32 kernel of shape [filters, height, width, channels] as
   // `plan` wants it; any other dtype is refused with KDC_INVALID_ARGUMENT.
-  static kdc_status Pack(const SparseTensor& kernel, const ConvPlan& plan,
+  static kdc_status Pack(const SparseRows& kernel, const ConvPlan& plan,
                          Conv2D* packed);
 
   // Packs filters [first_filter, first_filter + block.num_rows) of a kernel
@@ -65,7 +65,7 @@ class Conv2D {
   // these channels of the output and leaves the others as they are: to be
   // called with an activation that clamps or none, and with none where an input
   // is Inf or NaN.
-  static kdc_status PackBlock(const SparseTensor& block, const ConvPlan& plan,
+  static kdc_status PackBlock(const SparseRows& block, const ConvPlan& plan,
                               size_t first_filter, size_t filters,
                               Conv2D* packed);
 

@@ -10,8 +10,8 @@
 namespace keras_dc {
 namespace {
 
-// Above this density the dense loop beats SparseRows.
-constexpr double kMaxSparseRowsDensity = 0.45;
+// Above this density the dense loop beats RowWeights.
+constexpr double kMaxRowWeightsDensity = 0.45;
 // Parts of a layer per thread: more than one, since a thread may begin late,
 // but long ones, since each begins with memory that nobody has prefetched.
 constexpr size_t kPartsPerThread = 2;
@@ -26,7 +26,7 @@ ConvShape BatchAsImage(size_t batch) {
   return shape;
 }
 
-double DensityOf(const SparseTensor& weights) {
+double DensityOf(const SparseRows& weights) {
   const double num_weights = static_cast<double>(weights.num_rows) *
                              static_cast<double>(weights.num_columns);
   return static_cast<double>(weights.columns.size()) /
@@ -72,7 +72,7 @@ FullyConnectedPlan::FullyConnectedPlan(size_t num_rows, size_t num_columns,
   }
 }
 
-DenseRows DenseRows::Pack(const SparseTensor& weights) {
+DenseRows DenseRows::Pack(const SparseRows& weights) {
   DenseRows packed;
   packed.num_rows = static_cast<size_t>(weights.num_rows);
   packed.num_columns = static_cast<size_t>(weights.num_columns);
@@ -110,7 +110,7 @@ void DenseRows::Run(size_t begin_row, size_t end_row, const float* input,
   }
 }
 
-kdc_status FullyConnected::Pack(SparseTensor weights,
+kdc_status FullyConnected::Pack(SparseRows weights,
                                 const FullyConnectedPlan& plan,
                                 FullyConnected* packed) {
   if (weights.dtype != KDC_FLOAT32) return KDC_INVALID_ARGUMENT;
@@ -129,10 +129,10 @@ kdc_status FullyConnected::Pack(SparseTensor weights,
     result.num_threads_ = plan.num_threads;
     result.form_ =
         ProductSums::Pack(weights, MostThreads(plan, weights.indices.size()));
-  } else if (DensityOf(weights) > kMaxSparseRowsDensity) {
+  } else if (DensityOf(weights) > kMaxRowWeightsDensity) {
     result.form_ = DenseRows::Pack(weights);
   } else {
-    result.form_ = SparseRows::Pack(std::move(weights));
+    result.form_ = RowWeights::Pack(std::move(weights));
   }
   *packed = std::move(result);
   return KDC_OK;
@@ -192,7 +192,7 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
     split(num_rows_, dense->weights.size(), [&](size_t begin, size_t end) {
       dense->Run(begin, end, input, output);
     });
-  } else if (const auto* rows = std::get_if<SparseRows>(&form_)) {
+  } else if (const auto* rows = std::get_if<RowWeights>(&form_)) {
     split(num_rows_, rows->size_bytes() / 4, [&](size_t begin, size_t end) {
       rows->Run(begin, end, input, output);
     });
@@ -221,7 +221,7 @@ void FullyConnected::Run(const FullyConnectedPlan& plan, const float* input,
         add(*lockstep);
       } else if (const auto* sums = std::get_if<ProductSums>(&form_)) {
         add(*sums);
-      } else if (const auto* rows = std::get_if<SparseRows>(&form_)) {
+      } else if (const auto* rows = std::get_if<RowWeights>(&form_)) {
         add(*rows);
       }
     } else {
@@ -244,7 +244,7 @@ size_t FullyConnected::size_bytes() const {
   if (const auto* sums = std::get_if<ProductSums>(&form_)) {
     return sums->size_bytes();
   }
-  if (const auto* rows = std::get_if<SparseRows>(&form_)) {
+  if (const auto* rows = std::get_if<RowWeights>(&form_)) {
     return rows->size_bytes();
   }
   return std::get<Conv2D>(form_).size_bytes();

@@ -10,15 +10,15 @@
 #include <variant>
 #include <vector>
 
+#include "common/sparse_rows.h"
 #include "common/thread_pool.h"
-#include "decode/decoder.h"
 #include "keras_dc/codec.h"
 #include "kernels/activation.h"
 #include "kernels/conv_2d.h"
 #include "kernels/forms/aligned_vector.h"
 #include "kernels/forms/lockstep_weights.h"
 #include "kernels/forms/product_sums.h"
-#include "kernels/forms/sparse_rows.h"
+#include "kernels/forms/row_weights.h"
 
 namespace keras_dc {
 
@@ -56,7 +56,7 @@ struct DenseRows {
   size_t num_columns = 0;
   std::vector<float> weights;
 
-  static DenseRows Pack(const SparseTensor& weights);
+  static DenseRows Pack(const SparseRows& weights);
   void Run(size_t begin_row, size_t end_row, const float* input,
            float* output) const;
 };
@@ -65,7 +65,7 @@ class FullyConnected {
  public:
   // Packs float32 weights as `plan` wants them; row r holds the weights of unit
   // r. Any other dtype is refused with KDC_INVALID_ARGUMENT.
-  static kdc_status Pack(SparseTensor weights, const FullyConnectedPlan& plan,
+  static kdc_status Pack(SparseRows weights, const FullyConnectedPlan& plan,
                          FullyConnected* packed);
 
   // True if these weights can be run with `plan`.
@@ -108,7 +108,7 @@ class FullyConnected {
   Isa isa_ = Isa::kPortable;
   // What it was packed for; only some forms depend on it.
   size_t num_threads_ = 1;
-  std::variant<SparseRows, DenseRows, ProductSums, LockstepWeights, Conv2D>
+  std::variant<RowWeights, DenseRows, ProductSums, LockstepWeights, Conv2D>
       form_;
 };
 

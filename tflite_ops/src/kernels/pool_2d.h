@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "common/isa.h"
+#include "common/cpu.h"
 #include "common/thread_pool.h"
 #include "kernels/pixel_grid.h"
 #include "kernels/tile/tile.h"

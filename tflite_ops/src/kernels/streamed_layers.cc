@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/forms/sparse_rows.h"
+#include "kernels/forms/row_weights.h"
 #include "kernels/tile/tile.h"
 
 namespace keras_dc {
@@ -14,7 +14,7 @@ constexpr size_t kRangesPerThread = 2;
 // Entries below which a thread costs more than it brings.
 constexpr size_t kMinEntriesPerThread = 32 * 1024;
 
-const uint8_t* ValueAt(const SparseTensor& weights, size_t entry) {
+const uint8_t* ValueAt(const SparseRows& weights, size_t entry) {
   return weights.codebook.empty()
              ? &weights.values[entry * sizeof(float)]
              : &weights.codebook[weights.indices[entry] * sizeof(float)];
@@ -22,7 +22,7 @@ const uint8_t* ValueAt(const SparseTensor& weights, size_t entry) {
 
 // output[row] = sum over columns of weights * input as IEEE arithmetic has it,
 // for inputs that are Inf or NaN: pruned weights are multiplied, too.
-void MultiplyDense(const SparseTensor& rows, size_t num_columns,
+void MultiplyDense(const SparseRows& rows, size_t num_columns,
                    const float* input, float* output) {
   std::vector<float> row(num_columns);
   for (size_t r = 0; r < static_cast<size_t>(rows.num_rows); ++r) {
@@ -37,7 +37,7 @@ void MultiplyDense(const SparseTensor& rows, size_t num_columns,
 }
 
 // output[row] += weights * input for columns from `first_column` on.
-void AddColumns(const SparseTensor& columns, size_t first_column,
+void AddColumns(const SparseRows& columns, size_t first_column,
                 const float* input, float* output) {
   for (size_t c = 0; c < static_cast<size_t>(columns.num_rows); ++c) {
     const float x = input[first_column + c];
@@ -57,7 +57,7 @@ kdc_status AddByColumns(const StreamedWeights& weights, size_t num_threads,
   std::vector<std::vector<float>> sums(num_threads);
   const kdc_status status = weights.lines().ForEach(
       pool, num_threads,
-      [&](const SparseTensor& columns, size_t first_column, size_t worker) {
+      [&](const SparseRows& columns, size_t first_column, size_t worker) {
         float* out = output;
         if (worker > 0) {
           sums[worker].resize(batch * num_rows);
@@ -99,7 +99,7 @@ kdc_status RunStreamed(const StreamedWeights& weights,
   } else {
     status = weights.ForEachRange(
         pool, num_threads,
-        [&](const SparseTensor& rows, size_t first_row, size_t) {
+        [&](const SparseRows& rows, size_t first_row, size_t) {
           for (size_t b = 0; b < plan.batch; ++b) {
             const float* in = input + b * num_columns;
             float* out = output + b * num_rows + first_row;
@@ -141,7 +141,7 @@ kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
                         !plan.kernel.has_non_finite(input, num_inputs);
   const kdc_status status = weights.ForEachRange(
       pool, num_threads,
-      [&](const SparseTensor& rows, size_t first_row, size_t worker) {
+      [&](const SparseRows& rows, size_t first_row, size_t worker) {
         Conv2D kernel;
         const kdc_status packed =
             Conv2D::PackBlock(rows, range_plan, first_row, filters, &kernel);

@@ -219,7 +219,7 @@ class Conv2DOp : public Op {
   }
 
   Error Unpack(Conv2D* kernel) const {
-    SparseTensor sparse;
+    SparseRows sparse;
     kdc_status status = DecodeSparse(blob_.data, blob_.size, &sparse);
     if (status == KDC_OK) status = Conv2D::Pack(sparse, plan_, kernel);
     return status == KDC_OK ? "" : BlobError(status);

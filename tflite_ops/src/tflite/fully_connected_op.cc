@@ -189,7 +189,7 @@ class FullyConnectedOp : public Op {
     weights_ = caches_->fully_connected.FindIf(
         key, [this](const FullyConnected& held) { return held.Fits(plan_); });
     if (weights_ == nullptr) {
-      SparseTensor sparse;
+      SparseRows sparse;
       kdc_status status = DecodeSparse(blob.data, blob.size, &sparse);
       if (status != KDC_OK) return BlobError(status);
       auto weights = std::make_shared<FullyConnected>();

@@ -110,7 +110,8 @@ Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads) {
   // -1 leaves the number to the runtime, which then takes one.
   *num_threads =
       static_cast<size_t>(std::max(context.recommended_num_threads, 1));
-  return ChooseIsa(isa);
+  *isa = ThisCpu().isa;
+  return ThisCpu().error;
 }
 
 Error CheckFloat32(const char* role, const TfLiteTensor& tensor) {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "common/isa.h"
+#include "common/cpu.h"
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
 #include "tflite/blob_cache.h"

@@ -13,7 +13,7 @@ kdc_status LineBlocks::Open(const uint8_t* bytes, size_t size,
                             size_t block_entries) {
   kdc_status status = ReadBlob(bytes, size, &blob_);
   if (status != KDC_OK) return status;
-  if (blob_.is_adaptive()) return KDC_INVALID_ARGUMENT;
+  if (blob_.is_arithmetic()) return KDC_INVALID_ARGUMENT;
   const kdc_blob_info& info = blob_.info;
   const MatrixShape matrix =
       AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
@@ -144,7 +144,7 @@ LineBlocks::Tables LineBlocks::MakeTables() const {
 
 kdc_status LineBlocks::DecodeOffsets(const Tables& tables, const Block& begin,
                                      const Block& end, Scratch* scratch,
-                                     SparseTensor* lines) const {
+                                     SparseRows* lines) const {
   const size_t num_lines = end.first_line - begin.first_line;
   const size_t num_entries = end.first_entry - begin.first_entry;
   const size_t num_gaps = end.first_gap - begin.first_gap;
@@ -189,7 +189,7 @@ kdc_status LineBlocks::DecodeOffsets(const Tables& tables, const Block& begin,
 }
 
 kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
-                              Scratch* scratch, SparseTensor* lines) const {
+                              Scratch* scratch, SparseRows* lines) const {
   const kdc_blob_info& info = blob_.info;
   const size_t first_entry = blocks_[begin].first_entry;
   const size_t num_entries = blocks_[end].first_entry - first_entry;

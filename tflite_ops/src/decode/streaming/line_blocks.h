@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/format.h"
-#include "common/sparse_tensor.h"
+#include "common/sparse_rows.h"
 #include "decode/blob_reader.h"
 #include "decode/plane_parts.h"
 #include "decode/stored_values.h"
@@ -57,7 +57,7 @@ class LineBlocks {
   // Checks what it decodes, in case that the blob has changed since. May throw
   // std::bad_alloc.
   kdc_status Decode(const Tables& tables, size_t begin, size_t end,
-                    Scratch* scratch, SparseTensor* lines) const;
+                    Scratch* scratch, SparseRows* lines) const;
 
  private:
   struct Block {
@@ -74,7 +74,7 @@ class LineBlocks {
   kdc_status IndexGaps(size_t block_entries);
   kdc_status DecodeOffsets(const Tables& tables, const Block& begin,
                            const Block& end, Scratch* scratch,
-                           SparseTensor* lines) const;
+                           SparseRows* lines) const;
   ParsedBlob blob_;
   uint64_t num_lines_ = 0;
   uint64_t line_length_ = 0;

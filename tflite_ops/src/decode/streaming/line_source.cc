@@ -4,7 +4,7 @@
 #include <atomic>
 #include <new>
 
-#include "decode/streaming/adaptive_reader.h"
+#include "decode/streaming/arithmetic_reader.h"
 
 namespace keras_dc {
 namespace {
@@ -47,7 +47,7 @@ kdc_status LineSource::Open(const uint8_t* bytes, size_t size,
       std::max(kMinBlockEntries, range_entries / kBlocksPerRange);
   const kdc_status status = blocks_.Open(bytes, size, block_entries);
   // All of it but the streams was read and is in order.
-  if (status == KDC_INVALID_ARGUMENT && blob().is_adaptive()) return KDC_OK;
+  if (status == KDC_INVALID_ARGUMENT && blob().is_arithmetic()) return KDC_OK;
   if (status != KDC_OK) return status;
   for (size_t begin = 0; begin < blocks_.num_blocks();) {
     size_t end = begin + 1;
@@ -72,7 +72,7 @@ kdc_status LineSource::ForEach(ThreadPool* pool, size_t num_threads,
   }
   struct Worker {
     LineBlocks::Scratch scratch;
-    SparseTensor lines;
+    SparseRows lines;
   };
   const LineBlocks::Tables tables = blocks_.MakeTables();
   const size_t num_workers = std::min(num_threads, num_ranges());
@@ -89,10 +89,10 @@ kdc_status LineSource::ForEach(ThreadPool* pool, size_t num_threads,
 }
 
 kdc_status LineSource::ReadInOrder(const Visit& visit) const {
-  AdaptiveReader reader(blob());
+  ArithmeticReader reader(blob());
   const kdc_status opened = reader.Open();
   if (opened != KDC_OK) return opened;
-  SparseTensor lines;
+  SparseRows lines;
   while (!reader.is_done()) {
     const size_t first_line = reader.line();
     kdc_status status = reader.Next(range_entries_, &lines);

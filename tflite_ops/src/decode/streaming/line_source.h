@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/format.h"
-#include "common/sparse_tensor.h"
+#include "common/sparse_rows.h"
 #include "common/thread_pool.h"
 #include "decode/blob_reader.h"
 #include "decode/streaming/line_blocks.h"
@@ -20,7 +20,7 @@ namespace keras_dc {
 class LineSource {
  public:
   // What is done with lines from `first_line` on.
-  using Visit = std::function<kdc_status(const SparseTensor& lines,
+  using Visit = std::function<kdc_status(const SparseRows& lines,
                                          size_t first_line, size_t worker)>;
 
   // Checks the blob, and its streams unless the coder is arithmetic; the blob
@@ -30,7 +30,7 @@ class LineSource {
 
   bool is_by_rows() const { return blob().info.column_major == 0; }
   // The arithmetic coder can be read in order only, on one thread.
-  bool is_in_order() const { return blob().is_adaptive(); }
+  bool is_in_order() const { return blob().is_arithmetic(); }
   const ParsedBlob& blob() const { return blocks_.blob(); }
   MatrixShape matrix() const {
     const kdc_blob_info& info = blob().info;

@@ -25,7 +25,7 @@ std::vector<Place> PlacesOfChannels(const Blocking& blocking) {
 
 // Calls `visit(row, entry, place)` for each weight of the rows.
 template <typename Visit>
-void VisitPlaces(const SparseTensor& weights, const Blocking& blocking,
+void VisitPlaces(const SparseRows& weights, const Blocking& blocking,
                  size_t begin_row, size_t end_row, Visit visit) {
   const std::vector<Place> channels = PlacesOfChannels(blocking);
   for (size_t row = begin_row; row < end_row; ++row) {
@@ -75,7 +75,7 @@ void SortRows(uint32_t least, uint32_t* counts, size_t num_rows,
 
 }  // namespace
 
-BlockedWeights BlockedWeights::Pack(const SparseTensor& weights,
+BlockedWeights BlockedWeights::Pack(const SparseRows& weights,
                                     const Blocking& blocking, size_t begin_row,
                                     size_t end_row) {
   BlockedWeights packed;

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "decode/decoder.h"
+#include "common/sparse_rows.h"
 #include "kernels/forms/aligned_vector.h"
 
 namespace keras_dc {
@@ -79,7 +79,7 @@ struct BlockedWeights {
   std::vector<float> values;
 
   // Packs rows [begin_row, end_row), at most kMaxRows.
-  static BlockedWeights Pack(const SparseTensor& weights,
+  static BlockedWeights Pack(const SparseRows& weights,
                              const Blocking& blocking, size_t begin_row,
                              size_t end_row);
 

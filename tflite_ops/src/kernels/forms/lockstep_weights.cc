@@ -42,11 +42,11 @@ using Counts = std::array<uint32_t, 256>;
 // The code of each centroid.
 using Codes = std::array<uint16_t, 256>;
 
-size_t NumCentroids(const SparseTensor& weights) {
+size_t NumCentroids(const SparseRows& weights) {
   return weights.codebook.size() / sizeof(float);
 }
 
-Counts CountCentroids(const SparseTensor& weights) {
+Counts CountCentroids(const SparseRows& weights) {
   Counts counts = {};
   for (const uint8_t index : weights.indices) ++counts[index];
   return counts;
@@ -62,7 +62,7 @@ std::array<uint8_t, 256> ByFrequency(const Counts& counts) {
 }
 
 // Rows of like length side by side, the longest first.
-std::vector<uint32_t> SortRows(const SparseTensor& weights) {
+std::vector<uint32_t> SortRows(const SparseRows& weights) {
   const auto num_rows = static_cast<size_t>(weights.num_rows);
   const auto length = [&](uint32_t row) {
     return weights.row_begin[row + 1] - weights.row_begin[row];
@@ -84,8 +84,7 @@ std::vector<uint32_t> SortRows(const SparseTensor& weights) {
 template <bool kAllFit>
 class Packer {
  public:
-  Packer(const SparseTensor& weights, const Codes& codes,
-         LockstepWeights* packed)
+  Packer(const SparseRows& weights, const Codes& codes, LockstepWeights* packed)
       : weights_(weights), codes_(codes), packed_(*packed) {
     next_.resize(packed_.num_groups * kLanes);
     for (size_t lane = 0; lane < next_.size(); ++lane) {
@@ -273,7 +272,7 @@ class Packer {
     }
   }
 
-  const SparseTensor& weights_;
+  const SparseRows& weights_;
   const Codes& codes_;
   LockstepWeights& packed_;
   // The first weight of each lane that is not packed yet.
@@ -293,7 +292,7 @@ class Packer {
 
 }  // namespace
 
-bool LockstepWeights::Suits(const SparseTensor& weights) {
+bool LockstepWeights::Suits(const SparseRows& weights) {
   if (weights.indices.empty()) return false;
   if (NumCentroids(weights) < kNumCodes) return true;
   const Counts counts = CountCentroids(weights);
@@ -306,7 +305,7 @@ bool LockstepWeights::Suits(const SparseTensor& weights) {
          kMinShareInWords * static_cast<double>(weights.indices.size());
 }
 
-LockstepWeights LockstepWeights::Pack(const SparseTensor& weights) {
+LockstepWeights LockstepWeights::Pack(const SparseRows& weights) {
   LockstepWeights packed;
   packed.num_rows = static_cast<size_t>(weights.num_rows);
   packed.num_columns = static_cast<size_t>(weights.num_columns);

@@ -20,7 +20,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "decode/decoder.h"
+#include "common/sparse_rows.h"
 #include "kernels/forms/aligned_vector.h"
 
 namespace keras_dc {
@@ -74,10 +74,10 @@ struct LockstepWeights {
 
   // True if the form suits the matrix: a codebook that fits, or of which the
   // most frequent centroids that fit make up nearly all weights.
-  static bool Suits(const SparseTensor& weights);
+  static bool Suits(const SparseRows& weights);
 
   // To be called if the form suits only.
-  static LockstepWeights Pack(const SparseTensor& weights);
+  static LockstepWeights Pack(const SparseRows& weights);
 
   size_t size_bytes() const;
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kColumns = ProductSums::kColumns;
 // Products per weight up to which the tables pay, and weights of a row in a
-// block from which on they do; measured against SparseRows.
+// block from which on they do; measured against RowWeights.
 constexpr double kMaxProductsPerWeight = 1.5;
 constexpr double kMinWeightsPerRow = 5.0;
 // Codes come in order, from far away; a processor alone asks for them late.
@@ -77,7 +77,7 @@ void AddRun(const BlockedWeights::Run& run, const float* table,
 
 }  // namespace
 
-bool ProductSums::Suits(const SparseTensor& weights) {
+bool ProductSums::Suits(const SparseRows& weights) {
   const auto num_weights = static_cast<double>(weights.indices.size());
   const auto num_columns = static_cast<size_t>(weights.num_columns);
   const size_t num_blocks = (num_columns + kColumns - 1) / kColumns;
@@ -90,7 +90,7 @@ bool ProductSums::Suits(const SparseTensor& weights) {
                             static_cast<double>(weights.num_rows);
 }
 
-ProductSums ProductSums::Pack(const SparseTensor& weights, size_t num_panels) {
+ProductSums ProductSums::Pack(const SparseRows& weights, size_t num_panels) {
   ProductSums packed;
   packed.num_columns = static_cast<size_t>(weights.num_columns);
   packed.num_centroids = weights.codebook.size() / sizeof(float);

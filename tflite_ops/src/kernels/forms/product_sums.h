@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "decode/decoder.h"
+#include "common/sparse_rows.h"
 #include "kernels/forms/aligned_vector.h"
 #include "kernels/forms/blocked_weights.h"
 
@@ -28,9 +28,9 @@ struct ProductSums {
 
   // True if there is a codebook, and the tables are little work beside the
   // weights.
-  static bool Suits(const SparseTensor& weights);
+  static bool Suits(const SparseRows& weights);
   // `num_panels` is the least number of panels; there may be fewer rows.
-  static ProductSums Pack(const SparseTensor& weights, size_t num_panels);
+  static ProductSums Pack(const SparseRows& weights, size_t num_panels);
 
   // output[row] = sum over columns of weights * input, for the rows of a panel.
   // `table` has kColumns * num_centroids floats of scratch.

@@ -27,8 +27,8 @@ kdc_status StreamedWeights::Open(const uint8_t* bytes, size_t size,
   if (lines_.is_by_rows() && !lines_.is_in_order()) return KDC_OK;
   // The lines tell what is left to know.
   row_begin_.assign(lines_.is_by_rows() ? 0 : lines_.matrix().rows + 1, 0);
-  status = lines_.ForEach(
-      nullptr, 1, [&](const SparseTensor& lines, size_t, size_t) {
+  status =
+      lines_.ForEach(nullptr, 1, [&](const SparseRows& lines, size_t, size_t) {
         if (lines_.is_by_rows()) {
           max_rows_ = std::max(max_rows_, static_cast<size_t>(lines.num_rows));
         } else {
@@ -61,7 +61,7 @@ void StreamedWeights::CutRows() {
 }
 
 kdc_status StreamedWeights::GatherRows(const Range& range,
-                                       SparseTensor* rows) const {
+                                       SparseRows* rows) const {
   const auto begin =
       row_begin_.begin() + static_cast<std::ptrdiff_t>(range.begin);
   const auto end = row_begin_.begin() + static_cast<std::ptrdiff_t>(range.end);
@@ -76,8 +76,7 @@ kdc_status StreamedWeights::GatherRows(const Range& range,
                              rows->row_begin.end() - 1);
   size_t num_gathered = 0;
   const kdc_status status = lines_.ForEach(
-      nullptr, 1,
-      [&](const SparseTensor& columns, size_t first_column, size_t) {
+      nullptr, 1, [&](const SparseRows& columns, size_t first_column, size_t) {
         const bool has_codebook = !columns.codebook.empty();
         rows->codebook = columns.codebook;
         rows->indices.resize(has_codebook ? num_entries : 0);
@@ -110,7 +109,7 @@ kdc_status StreamedWeights::ForEachRange(ThreadPool* pool, size_t num_threads,
                                          const LineSource::Visit& visit) const {
   if (lines_.is_by_rows()) return lines_.ForEach(pool, num_threads, visit);
   const size_t num_workers = std::min(num_threads, ranges_.size());
-  std::vector<SparseTensor> rows(std::max<size_t>(num_workers, 1));
+  std::vector<SparseRows> rows(std::max<size_t>(num_workers, 1));
   return ForEachOrFail(
       pool, ranges_.size(), num_workers, [&](size_t i, size_t worker) {
         const kdc_status status = GatherRows(ranges_[i], &rows[worker]);

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/sparse_tensor.h"
+#include "common/sparse_rows.h"
 #include "common/thread_pool.h"
 #include "decode/streaming/line_source.h"
 #include "keras_dc/codec.h"
@@ -58,7 +58,7 @@ class StreamedWeights {
 
   void CutRows();
   // Collects the rows of a range from all columns.
-  kdc_status GatherRows(const Range& range, SparseTensor* rows) const;
+  kdc_status GatherRows(const Range& range, SparseRows* rows) const;
 
   LineSource lines_;
   size_t max_rows_ = 0;

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "common/isa.h"
+#include "common/cpu.h"
 #include "kernels/forms/blocked_weights.h"
 #include "kernels/tile/pool_line.h"
 

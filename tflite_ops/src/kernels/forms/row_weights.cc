@@ -1,4 +1,4 @@
-#include "kernels/forms/sparse_rows.h"
+#include "kernels/forms/row_weights.h"
 
 #include <algorithm>
 #include <cstring>
@@ -58,7 +58,7 @@ std::vector<float> FloatsFrom(const std::vector<uint8_t>& bytes, size_t size) {
 
 }  // namespace
 
-void MultiplyUnpacked(const SparseTensor& weights, const float* input,
+void MultiplyUnpacked(const SparseRows& weights, const float* input,
                       float* output) {
   const auto run = [&](const auto& values) {
     for (size_t row = 0; row < static_cast<size_t>(weights.num_rows); ++row) {
@@ -75,8 +75,8 @@ void MultiplyUnpacked(const SparseTensor& weights, const float* input,
   }
 }
 
-SparseRows SparseRows::Pack(SparseTensor weights) {
-  SparseRows packed;
+RowWeights RowWeights::Pack(SparseRows weights) {
+  RowWeights packed;
   packed.row_begin_ = std::move(weights.row_begin);
   packed.indices_ = std::move(weights.indices);
   if (packed.indices_.empty()) {
@@ -96,7 +96,7 @@ SparseRows SparseRows::Pack(SparseTensor weights) {
   return packed;
 }
 
-void SparseRows::Run(size_t begin_row, size_t end_row, const float* input,
+void RowWeights::Run(size_t begin_row, size_t end_row, const float* input,
                      float* output) const {
   const auto run = [&](const auto* columns, const auto& values) {
     for (size_t row = begin_row; row < end_row; ++row) {
@@ -118,7 +118,7 @@ void SparseRows::Run(size_t begin_row, size_t end_row, const float* input,
   }
 }
 
-size_t SparseRows::size_bytes() const {
+size_t RowWeights::size_bytes() const {
   const auto bytes = [](const auto& v) { return v.size() * sizeof(v[0]); };
   return bytes(row_begin_) + bytes(columns16_) + bytes(columns32_) +
          bytes(indices_) + bytes(codebook_) + bytes(values_);

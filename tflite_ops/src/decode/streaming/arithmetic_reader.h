@@ -1,7 +1,7 @@
 // The lines of a blob of the arithmetic coder, in their order: it cannot be
 // read in any other.
-#ifndef KERAS_DC_SRC_DECODE_STREAMING_ADAPTIVE_READER_H_
-#define KERAS_DC_SRC_DECODE_STREAMING_ADAPTIVE_READER_H_
+#ifndef KERAS_DC_SRC_DECODE_STREAMING_ARITHMETIC_READER_H_
+#define KERAS_DC_SRC_DECODE_STREAMING_ARITHMETIC_READER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 #include "common/adaptive_model.h"
 #include "common/range_coder.h"
-#include "common/sparse_tensor.h"
+#include "common/sparse_rows.h"
 #include "decode/blob_reader.h"
 #include "decode/plane_parts.h"
 #include "decode/stored_values.h"
@@ -17,11 +17,11 @@
 
 namespace keras_dc {
 
-class AdaptiveReader {
+class ArithmeticReader {
  public:
   // `blob` is one of the arithmetic coder, and outlives this. What is learnt of
   // a line and its offsets takes some 30 bytes an offset.
-  explicit AdaptiveReader(const ParsedBlob& blob);
+  explicit ArithmeticReader(const ParsedBlob& blob);
 
   // To be called before anything is read. May throw std::bad_alloc.
   kdc_status Open();
@@ -33,7 +33,7 @@ class AdaptiveReader {
   // Reads as few lines as hold `num_entries` entries, or what is left: they
   // become the rows of `lines`. With the last line, checks that nothing
   // follows. May throw std::bad_alloc.
-  kdc_status Next(size_t num_entries, SparseTensor* lines);
+  kdc_status Next(size_t num_entries, SparseRows* lines);
 
  private:
   // Decodes the index of the entry at `offset`.
@@ -54,4 +54,4 @@ class AdaptiveReader {
 
 }  // namespace keras_dc
 
-#endif  // KERAS_DC_SRC_DECODE_STREAMING_ADAPTIVE_READER_H_
+#endif  // KERAS_DC_SRC_DECODE_STREAMING_ARITHMETIC_READER_H_

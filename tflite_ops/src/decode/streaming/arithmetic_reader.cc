@@ -1,4 +1,4 @@
-#include "decode/streaming/adaptive_reader.h"
+#include "decode/streaming/arithmetic_reader.h"
 
 #include <utility>
 
@@ -7,7 +7,7 @@
 
 namespace keras_dc {
 
-AdaptiveReader::AdaptiveReader(const ParsedBlob& blob) : blob_(blob) {
+ArithmeticReader::ArithmeticReader(const ParsedBlob& blob) : blob_(blob) {
   const kdc_blob_info& info = blob.info;
   const auto num_weights = static_cast<uint64_t>(info.num_weights);
   const MatrixShape matrix = AsMatrix(info.shape, info.rank, num_weights);
@@ -16,7 +16,7 @@ AdaptiveReader::AdaptiveReader(const ParsedBlob& blob) : blob_(blob) {
   line_length_ = by_rows ? matrix.columns : matrix.rows;
 }
 
-kdc_status AdaptiveReader::Open() {
+kdc_status ArithmeticReader::Open() {
   const kdc_status unpacked = UnpackLineValues(blob_, &values_);
   if (unpacked != KDC_OK || blob_.num_entries() == 0) return unpacked;
   mask_model_.emplace(line_length_,
@@ -36,7 +36,7 @@ kdc_status AdaptiveReader::Open() {
 }
 
 // FORMAT.md, 9.5.
-kdc_status AdaptiveReader::ReadIndex(uint64_t offset, uint8_t* index) {
+kdc_status ArithmeticReader::ReadIndex(uint64_t offset, uint8_t* index) {
   if (!index_model_) {
     *index = 0;
     return KDC_OK;
@@ -53,7 +53,7 @@ kdc_status AdaptiveReader::ReadIndex(uint64_t offset, uint8_t* index) {
   return KDC_OK;
 }
 
-kdc_status AdaptiveReader::Next(size_t num_entries, SparseTensor* lines) {
+kdc_status ArithmeticReader::Next(size_t num_entries, SparseRows* lines) {
   const size_t num_kept = blob_.num_entries();
   const size_t first_line = line();
   const size_t first_entry = num_read_;

@@ -1,23 +1,23 @@
 // A sparse matrix row by row: the form that suits any weights and any machine.
-#ifndef KERAS_DC_SRC_KERNELS_FORMS_SPARSE_ROWS_H_
-#define KERAS_DC_SRC_KERNELS_FORMS_SPARSE_ROWS_H_
+#ifndef KERAS_DC_SRC_KERNELS_FORMS_ROW_WEIGHTS_H_
+#define KERAS_DC_SRC_KERNELS_FORMS_ROW_WEIGHTS_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "decode/decoder.h"
+#include "common/sparse_rows.h"
 
 namespace keras_dc {
 
 // output[row] = sum over columns of weights * input, for float32 weights that
 // are not packed.
-void MultiplyUnpacked(const SparseTensor& weights, const float* input,
+void MultiplyUnpacked(const SparseRows& weights, const float* input,
                       float* output);
 
-class SparseRows {
+class RowWeights {
  public:
-  static SparseRows Pack(SparseTensor weights);
+  static RowWeights Pack(SparseRows weights);
 
   // output[row] = sum over columns of weights * input, for the rows
   // [begin_row, end_row).
@@ -53,4 +53,4 @@ class SparseRows {
 
 }  // namespace keras_dc
 
-#endif  // KERAS_DC_SRC_KERNELS_FORMS_SPARSE_ROWS_H_
+#endif  // KERAS_DC_SRC_KERNELS_FORMS_ROW_WEIGHTS_H_

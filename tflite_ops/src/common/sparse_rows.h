@@ -1,6 +1,6 @@
 // What a blob decodes to.
-#ifndef KERAS_DC_SRC_COMMON_SPARSE_TENSOR_H_
-#define KERAS_DC_SRC_COMMON_SPARSE_TENSOR_H_
+#ifndef KERAS_DC_SRC_COMMON_SPARSE_ROWS_H_
+#define KERAS_DC_SRC_COMMON_SPARSE_ROWS_H_
 
 #include <cstdint>
 #include <vector>
@@ -13,7 +13,7 @@ namespace keras_dc {
 // A tensor in compressed sparse row form, seen as a matrix (FORMAT.md, 2): the
 // first dimension is the row, all others together are the column; a scalar and
 // a vector are one row.
-struct SparseTensor {
+struct SparseRows {
   kdc_dtype dtype = KDC_FLOAT32;
   std::vector<int64_t> shape;
   int64_t num_rows = 0;
@@ -32,4 +32,4 @@ struct SparseTensor {
 
 }  // namespace keras_dc
 
-#endif  // KERAS_DC_SRC_COMMON_SPARSE_TENSOR_H_
+#endif  // KERAS_DC_SRC_COMMON_SPARSE_ROWS_H_
