@@ -4,6 +4,7 @@ Python never parses a blob; it hands bytes to the library, which also holds the
 TFLite ops. The library lets go of the interpreter lock while it works.
 """
 
+import contextlib
 import ctypes
 import dataclasses
 
@@ -186,6 +187,31 @@ def _call_encoder(function, values, dtype, *parameters, extra_bytes=0):
     return blob[: size.value].tobytes()
 
 
+@contextlib.contextmanager
+def _opened(blob):
+    """The C library's handle of a blob whose header and tables are in order."""
+    blob = bytes(blob)
+    handle = ctypes.c_void_p()
+    _check(library.library().kdc_open(blob, len(blob), ctypes.byref(handle)))
+    try:
+        yield handle
+    finally:
+        library.library().kdc_close(handle)
+
+
+def _info(handle):
+    struct = library.BlobInfoStruct()
+    _check(library.library().kdc_get_info(handle, ctypes.byref(struct)))
+    fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
+    fields["dtype"] = dtypes.BY_CODE[struct.dtype].name
+    fields["shape"] = tuple(struct.shape[: struct.rank])
+    for name in ("column_major", "wide", "value_planes", "line_classes", "scale_planes"):
+        fields[name] = bool(fields[name])
+    fields["scale_axis"] = _AXIS_OF[struct.scale_axis]
+    fields["coder"] = CODERS[struct.coder]
+    return BlobInfo(**fields)
+
+
 def inspect(blob):
     """Read what a blob says of itself, without decoding its weights.
 
@@ -198,17 +224,8 @@ def inspect(blob):
     Raises:
         CodecError: if the blob is malformed.
     """
-    blob = bytes(blob)
-    struct = library.BlobInfoStruct()
-    _check(library.library().kdc_inspect(blob, len(blob), ctypes.byref(struct)))
-    fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
-    fields["dtype"] = dtypes.BY_CODE[struct.dtype].name
-    fields["shape"] = tuple(struct.shape[: struct.rank])
-    for name in ("column_major", "wide", "value_planes", "line_classes", "scale_planes"):
-        fields[name] = bool(fields[name])
-    fields["scale_axis"] = _AXIS_OF[struct.scale_axis]
-    fields["coder"] = CODERS[struct.coder]
-    return BlobInfo(**fields)
+    with _opened(blob) as handle:
+        return _info(handle)
 
 
 def decode(blob):
@@ -223,11 +240,26 @@ def decode(blob):
     Raises:
         CodecError: if the blob is malformed.
     """
-    blob = bytes(blob)
-    info = inspect(blob)
-    values = np.empty(info.shape, dtypes.BY_NAME[info.dtype].storage)
-    _check(library.library().kdc_decode(blob, len(blob), values.ctypes.data, values.nbytes))
-    return values
+    return decode_with_info(blob)[1]
+
+
+def decode_with_info(blob):
+    """As `inspect` and `decode`, reading the header and the tables once.
+
+    Args:
+        blob: bytes-like.
+
+    Returns:
+        (BlobInfo, array).
+
+    Raises:
+        CodecError: if the blob is malformed.
+    """
+    with _opened(blob) as handle:
+        info = _info(handle)
+        values = np.empty(info.shape, dtypes.BY_NAME[info.dtype].storage)
+        _check(library.library().kdc_decode(handle, values.ctypes.data, values.nbytes))
+    return info, values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,35 +295,40 @@ def decode_entries(blob, *, out=None):
     Raises:
         CodecError: if the blob is malformed or has no codebook, or if `out` does not fit.
     """
-    if out is None:
-        info = inspect(blob)
-        rows = 0 if 0 in info.shape else info.shape[0] if len(info.shape) > 1 else 1
-        out = Entries(
-            row_begin=np.zeros(rows + 1, np.uint32),
-            columns=np.empty(info.num_kept, np.uint32),
-            indices=np.empty(info.num_kept, np.uint8),
+    with _opened(blob) as handle:
+        out = out or _empty_entries(_info(handle))
+        _check_entries(out.row_begin, out.columns, out.indices)
+        _check(
+            library.library().kdc_decode_entries(
+                handle,
+                out.row_begin.ctypes.data,
+                out.row_begin.size,
+                out.columns.ctypes.data,
+                out.indices.ctypes.data,
+                out.indices.size,
+            )
         )
-    arrays = (out.row_begin, out.columns, out.indices)
-    dtypes = [array.dtype for array in arrays]
+    return out
+
+
+def _empty_entries(info):
+    rows = 0 if 0 in info.shape else info.shape[0] if len(info.shape) > 1 else 1
+    return Entries(
+        row_begin=np.zeros(rows + 1, np.uint32),
+        columns=np.empty(info.num_kept, np.uint32),
+        indices=np.empty(info.num_kept, np.uint8),
+    )
+
+
+def _check_entries(*arrays):
+    found = [array.dtype for array in arrays]
     if (
-        dtypes != [np.uint32, np.uint32, np.uint8]
-        or out.columns.shape != out.indices.shape
+        found != [np.uint32, np.uint32, np.uint8]
+        or arrays[1].shape != arrays[2].shape
         or not all(array.flags.carray for array in arrays)
     ):
         raise CodecError(
             "`out` must hold contiguous, writable arrays of uint32, uint32 and uint8, with as many "
-            f"columns as indices. Received: {', '.join(map(str, dtypes))} shaped "
+            f"columns as indices. Received: {', '.join(map(str, found))} shaped "
             f"{', '.join(str(array.shape) for array in arrays)}"
         )
-    _check(
-        library.library().kdc_decode_entries(
-            blob,
-            len(blob),
-            out.row_begin.ctypes.data,
-            out.row_begin.size,
-            out.columns.ctypes.data,
-            out.indices.ctypes.data,
-            out.indices.size,
-        )
-    )
-    return out

@@ -100,11 +100,6 @@ def library():
         ctypes.c_size_t,
         size_pointer,
     ]
-    loaded.kdc_inspect.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.POINTER(BlobInfoStruct),
-    ]
     loaded.kdc_recode.argtypes = [
         ctypes.c_char_p,
         ctypes.c_size_t,
@@ -112,18 +107,20 @@ def library():
         ctypes.c_size_t,
         size_pointer,
     ]
-    loaded.kdc_decode_entries.argtypes = [
+    loaded.kdc_open.argtypes = [
         ctypes.c_char_p,
         ctypes.c_size_t,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_void_p),
     ]
-    loaded.kdc_decode.argtypes = [
-        ctypes.c_char_p,
+    loaded.kdc_close.argtypes = [ctypes.c_void_p]
+    loaded.kdc_close.restype = None
+    loaded.kdc_get_info.argtypes = [ctypes.c_void_p, ctypes.POINTER(BlobInfoStruct)]
+    loaded.kdc_decode.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    loaded.kdc_decode_entries.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_void_p,
         ctypes.c_size_t,
+        ctypes.c_void_p,
         ctypes.c_void_p,
         ctypes.c_size_t,
     ]

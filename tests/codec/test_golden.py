@@ -28,6 +28,12 @@ def test_decodes_the_hand_made_blob():
     np.testing.assert_array_equal(codec.decode(EXAMPLE_BLOB), EXAMPLE, strict=True)
 
 
+def test_decode_with_info_is_inspect_and_decode():
+    info, values = codec.decode_with_info(EXAMPLE_BLOB)
+    assert info == codec.inspect(EXAMPLE_BLOB)
+    np.testing.assert_array_equal(values, EXAMPLE, strict=True)
+
+
 def test_inspects_the_hand_made_blob():
     assert codec.inspect(EXAMPLE_BLOB) == codec.BlobInfo(
         dtype="float32",

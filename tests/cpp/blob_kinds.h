@@ -26,10 +26,15 @@ struct BlobKind {
   size_t num_columns() const { return values.size() / num_rows(); }
 };
 
+// The blob, which must be in order and outlive the result.
+inline ParsedBlob Parsed(const std::vector<uint8_t>& blob) {
+  ParsedBlob parsed;
+  if (ReadBlob(blob.data(), blob.size(), &parsed) != KDC_OK) std::abort();
+  return parsed;
+}
+
 inline kdc_blob_info InfoOf(const std::vector<uint8_t>& blob) {
-  kdc_blob_info info;
-  if (kdc_inspect(blob.data(), blob.size(), &info) != KDC_OK) std::abort();
-  return info;
+  return Parsed(blob).info;
 }
 
 // `size` weights, of which `density` are kept, of `num_values` values; of ever
@@ -107,7 +112,7 @@ inline BlobKind KindOf(const std::string& name,
                        const std::vector<uint8_t>& blob) {
   BlobKind kind{name, shape, blob, {}};
   kind.values.resize(static_cast<size_t>(InfoOf(blob).num_weights));
-  if (DecodeDense(blob.data(), blob.size(), kind.values.data(),
+  if (DecodeDense(Parsed(blob), kind.values.data(),
                   kind.values.size() * sizeof(float)) != KDC_OK) {
     std::abort();
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "common/format.h"
@@ -23,6 +24,19 @@ constexpr uint8_t kEncodedOneIn = 64;
 
 void Require(bool condition) {
   if (!condition) std::abort();
+}
+
+struct CloseBlob {
+  void operator()(kdc_blob* blob) const { kdc_close(blob); }
+};
+using BlobPtr = std::unique_ptr<kdc_blob, CloseBlob>;
+
+// Null if the blob is refused.
+BlobPtr Open(const std::vector<uint8_t>& bytes) {
+  kdc_blob* blob = nullptr;
+  const int32_t status = kdc_open(bytes.data(), bytes.size(), &blob);
+  Require((status == KDC_OK) == (blob != nullptr));
+  return BlobPtr(blob);
 }
 
 // Puts the rows from `first` on into a dense tensor, of which one row is
@@ -53,11 +67,10 @@ void RequireEqual(const keras_dc::SparseRows& sparse,
 
 // Blocks of `block_entries` entries, two at a time, give what `dense` holds; or
 // they are refused, if `is_valid` is false.
-void RequireBlocksAgree(const std::vector<uint8_t>& blob, size_t block_entries,
+void RequireBlocksAgree(const keras_dc::ParsedBlob& blob, size_t block_entries,
                         bool is_valid, const std::vector<uint8_t>& dense) {
   keras_dc::LineBlocks blocks;
-  const kdc_status status =
-      blocks.Open(blob.data(), blob.size(), block_entries);
+  const kdc_status status = blocks.Open(blob, block_entries);
   Require((status == KDC_OK) == is_valid);
   if (!is_valid) return;
   const kdc_blob_info& info = blocks.blob().info;
@@ -78,15 +91,11 @@ void RequireBlocksAgree(const std::vector<uint8_t>& blob, size_t block_entries,
 }
 
 // The same of a blob of the arithmetic coder, read in order.
-void RequireReaderAgrees(const std::vector<uint8_t>& bytes, size_t num_entries,
+void RequireReaderAgrees(const keras_dc::ParsedBlob& blob, size_t num_entries,
                          bool is_valid, const std::vector<uint8_t>& dense) {
-  keras_dc::ParsedBlob blob;
-  Require(keras_dc::ReadBlob(bytes.data(), bytes.size(), &blob) == KDC_OK);
   const size_t item_size = keras_dc::ItemSize(blob.info.dtype);
-  const keras_dc::MatrixShape matrix =
-      keras_dc::AsMatrix(blob.info.shape, blob.info.rank,
-                         static_cast<uint64_t>(blob.info.num_weights));
-  const bool by_rows = blob.info.column_major == 0;
+  const auto num_columns = static_cast<size_t>(blob.matrix().columns);
+  const bool by_rows = blob.is_by_rows();
   std::vector<uint8_t> filled(dense.size(), 0);
   keras_dc::ArithmeticReader reader(blob);
   keras_dc::SparseRows lines;
@@ -95,8 +104,8 @@ void RequireReaderAgrees(const std::vector<uint8_t>& bytes, size_t num_entries,
     const size_t first = reader.line();
     status = reader.Next(num_entries, &lines);
     if (status != KDC_OK) break;
-    Fill(lines, first, by_rows ? static_cast<size_t>(matrix.columns) : 1,
-         by_rows ? 1 : static_cast<size_t>(matrix.columns), item_size, &filled);
+    Fill(lines, first, by_rows ? num_columns : 1, by_rows ? 1 : num_columns,
+         item_size, &filled);
   }
   Require((status == KDC_OK) == is_valid);
   Require(!is_valid || filled == dense);
@@ -105,39 +114,41 @@ void RequireReaderAgrees(const std::vector<uint8_t>& bytes, size_t num_entries,
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::vector<uint8_t> blob = keras_dc::SealedBlob(data, size);
+  const std::vector<uint8_t> bytes = keras_dc::SealedBlob(data, size);
+  const BlobPtr opened = Open(bytes);
+  if (opened == nullptr) return 0;
   kdc_blob_info info;
-  if (kdc_inspect(blob.data(), blob.size(), &info) != KDC_OK ||
-      info.num_weights > (info.coder == KDC_ARITHMETIC ? kMaxArithmeticWeights
+  Require(kdc_get_info(opened.get(), &info) == KDC_OK);
+  if (info.num_weights > (info.coder == KDC_ARITHMETIC ? kMaxArithmeticWeights
                                                        : kMaxFuzzedWeights)) {
     return 0;
   }
   const size_t item_size = keras_dc::ItemSize(info.dtype);
   std::vector<uint8_t> dense(item_size * static_cast<size_t>(info.num_weights));
-  const int32_t status =
-      kdc_decode(blob.data(), blob.size(), dense.data(), dense.size());
+  const int32_t status = kdc_decode(opened.get(), dense.data(), dense.size());
+  keras_dc::ParsedBlob blob;
+  Require(keras_dc::ReadBlob(bytes.data(), bytes.size(), &blob) == KDC_OK);
   keras_dc::SparseRows sparse;
-  const kdc_status sparse_status =
-      keras_dc::DecodeSparse(blob.data(), blob.size(), &sparse);
+  const kdc_status sparse_status = keras_dc::DecodeSparse(blob, &sparse);
   // An empty tensor has no streams to find fault with in the dense form.
   if (info.num_weights > 0) Require(status == sparse_status);
   if (info.num_weights > 0) {
     const auto require =
         info.coder == KDC_ARITHMETIC ? RequireReaderAgrees : RequireBlocksAgree;
-    require(blob, blob.back() % 64 + 1, status == KDC_OK, dense);
+    require(blob, bytes.back() % 64 + 1, status == KDC_OK, dense);
   }
   if (status != KDC_OK || sparse_status != KDC_OK) return 0;
   RequireEqual(sparse, dense, item_size);
-  if (blob.back() % kEncodedOneIn != 0) return 0;
+  if (bytes.back() % kEncodedOneIn != 0) return 0;
 
   std::vector<uint8_t> again(
       kdc_encode_bound(info.num_weights, info.dtype, info.rank));
   size_t again_size = 0;
   Require(kdc_encode(dense.data(), info.dtype, info.shape, info.rank,
                      again.data(), again.size(), &again_size) == KDC_OK);
+  again.resize(again_size);
   std::vector<uint8_t> back(dense.size());
-  Require(kdc_decode(again.data(), again_size, back.data(), back.size()) ==
-          KDC_OK);
+  Require(kdc_decode(Open(again).get(), back.data(), back.size()) == KDC_OK);
   Require(back == dense);
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "decode/blob_reader.h"
 #include "fake_runtime.h"
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
@@ -36,9 +37,9 @@ struct Header {
 constexpr int64_t kMaxConvolvedWeights = 1 << 12;
 
 int64_t NumWeights(const std::vector<uint8_t>& blob) {
-  kdc_blob_info info = {};
-  kdc_inspect(blob.data(), blob.size(), &info);
-  return info.num_weights;
+  keras_dc::ParsedBlob parsed;
+  keras_dc::ReadBlob(blob.data(), blob.size(), &parsed);
+  return parsed.info.num_weights;
 }
 
 constexpr const char* kOps[] = {"KerasDcDecode", "KerasDcFullyConnected",

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "decode/decoder.h"
-#include "fake_runtime.h"
+#include "blob_kinds.h"
 
 namespace keras_dc {
 namespace {
@@ -17,7 +16,7 @@ TEST(Recode, CountsNoPeriodBeyondTheLongest) {
   std::vector<uint8_t> recoded;
   ASSERT_EQ(Recode(blob.data(), blob.size(), &recoded), KDC_OK);
   std::vector<float> decoded(weights.size());
-  ASSERT_EQ(DecodeDense(recoded.data(), recoded.size(), decoded.data(),
+  ASSERT_EQ(DecodeDense(Parsed(recoded), decoded.data(),
                         decoded.size() * sizeof(float)),
             KDC_OK);
   EXPECT_EQ(decoded, weights);

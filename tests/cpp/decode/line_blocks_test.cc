@@ -52,9 +52,7 @@ TEST(LineBlocks, DecodesAnyRangeOfAnyKind) {
       for (const size_t block_entries : {1, 100, 3000, 1 << 20}) {
         SCOPED_TRACE(block_entries);
         LineBlocks blocks;
-        ASSERT_EQ(
-            blocks.Open(kind.blob.data(), kind.blob.size(), block_entries),
-            KDC_OK);
+        ASSERT_EQ(blocks.Open(Parsed(kind.blob), block_entries), KDC_OK);
         for (const size_t step : {size_t{1}, size_t{8}, blocks.num_blocks()}) {
           std::vector<float> values;
           ASSERT_EQ(DecodeInSteps(blocks, step, &values), KDC_OK);
@@ -75,7 +73,7 @@ TEST(LineBlocks, DecodesBlobsOfSeveralStreams) {
     for (const size_t block_entries : {900, 9000, 50000}) {
       SCOPED_TRACE(block_entries);
       LineBlocks blocks;
-      ASSERT_EQ(blocks.Open(blob.data(), blob.size(), block_entries), KDC_OK);
+      ASSERT_EQ(blocks.Open(Parsed(blob), block_entries), KDC_OK);
       for (const size_t step : {1, 5}) {
         std::vector<float> values;
         ASSERT_EQ(DecodeInSteps(blocks, step, &values), KDC_OK);
@@ -123,7 +121,7 @@ TEST(LineBlocks, ABlockHasAsFewLinesAsHoldItsEntries) {
   }
   const std::vector<uint8_t> blob = EncodeFloats(weights, {50, 100});
   LineBlocks blocks;
-  ASSERT_EQ(blocks.Open(blob.data(), blob.size(), 15), KDC_OK);
+  ASSERT_EQ(blocks.Open(Parsed(blob), 15), KDC_OK);
   ASSERT_EQ(blocks.num_blocks(), 25u);
   for (size_t i = 0; i <= 25; ++i) {
     EXPECT_EQ(blocks.first_line(i), 2 * i);
@@ -131,18 +129,23 @@ TEST(LineBlocks, ABlockHasAsFewLinesAsHoldItsEntries) {
   }
 }
 
-TEST(LineBlocks, RefusesWhatItCannotRead) {
-  const std::vector<BlobKind> kinds = AllBlobKinds({20, 30});
-  for (const BlobKind& kind : kinds) {
+TEST(LineBlocks, RefusesTheArithmeticCoder) {
+  for (const BlobKind& kind : AllBlobKinds({20, 30})) {
     SCOPED_TRACE(kind.name);
     LineBlocks blocks;
-    if (InfoOf(kind.blob).coder == KDC_ARITHMETIC) {
-      EXPECT_EQ(blocks.Open(kind.blob.data(), kind.blob.size(), 9),
-                KDC_INVALID_ARGUMENT);
-    }
+    EXPECT_EQ(blocks.Open(Parsed(kind.blob), 9) == KDC_INVALID_ARGUMENT,
+              InfoOf(kind.blob).coder == KDC_ARITHMETIC);
+  }
+}
+
+TEST(ReadBlob, RefusesADamagedBlob) {
+  for (const BlobKind& kind : AllBlobKinds({20, 30})) {
+    SCOPED_TRACE(kind.name);
     std::vector<uint8_t> damaged = kind.blob;
     damaged[damaged.size() / 2] ^= 1;
-    EXPECT_EQ(blocks.Open(damaged.data(), damaged.size(), 9), KDC_BAD_CHECKSUM);
+    ParsedBlob parsed;
+    EXPECT_EQ(ReadBlob(damaged.data(), damaged.size(), &parsed),
+              KDC_BAD_CHECKSUM);
   }
 }
 
@@ -155,7 +158,7 @@ TEST(LineBlocks, SurvivesAChangedBlob) {
     if (InfoOf(kind.blob).coder == KDC_ARITHMETIC) continue;
     std::vector<uint8_t> blob = kind.blob;
     LineBlocks blocks;
-    ASSERT_EQ(blocks.Open(blob.data(), blob.size(), 100), KDC_OK);
+    ASSERT_EQ(blocks.Open(Parsed(blob), 100), KDC_OK);
     for (int i = 0; i < 50; ++i) {
       for (int k = 0; k < 5; ++k) {
         blob[random() % blob.size()] = static_cast<uint8_t>(random());
@@ -180,8 +183,7 @@ TEST(LineBlocks, RefusesATrailingFiller) {
   }
   for (const size_t block_entries : {1, 100}) {
     LineBlocks blocks;
-    EXPECT_EQ(blocks.Open(blob.data(), blob.size(), block_entries),
-              KDC_BAD_POSITION);
+    EXPECT_EQ(blocks.Open(Parsed(blob), block_entries), KDC_BAD_POSITION);
   }
 }
 

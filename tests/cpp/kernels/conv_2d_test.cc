@@ -72,7 +72,6 @@ struct Kernel {
     for (float& centroid : codebook) centroid = normal(random);
     sparse.num_rows = c.filters;
     sparse.num_columns = c.kernel_height * c.kernel_width * c.channels;
-    sparse.shape = {c.filters, c.kernel_height, c.kernel_width, c.channels};
     sparse.row_begin.push_back(0);
     for (int64_t row = 0; row < sparse.num_rows; ++row) {
       for (int64_t column = 0; column < sparse.num_columns; ++column) {
@@ -330,7 +329,6 @@ TEST(Conv2D, RefusesOtherTypesThanFloat32) {
   Conv2D packed;
   SparseRows half;
   half.dtype = KDC_FLOAT16;
-  half.shape = {1, 1, 1, 1};
   half.row_begin = {0};
   EXPECT_EQ(Conv2D::Pack(half, ConvPlan(), &packed), KDC_INVALID_ARGUMENT);
 }

@@ -40,7 +40,6 @@ class Weights {
     std::vector<float> values;
     sparse.num_rows = static_cast<int64_t>(c.num_rows);
     sparse.num_columns = static_cast<int64_t>(c.num_columns);
-    sparse.shape = {sparse.num_rows, sparse.num_columns};
     sparse.row_begin.push_back(0);
     for (size_t row = 0; row < c.num_rows; ++row) {
       for (size_t column = 0; column < c.num_columns; ++column) {

@@ -39,7 +39,7 @@ void ExpectClose(const std::vector<float>& values,
 
 SparseRows Decoded(const BlobKind& kind) {
   SparseRows sparse;
-  EXPECT_EQ(DecodeSparse(kind.blob.data(), kind.blob.size(), &sparse), KDC_OK);
+  EXPECT_EQ(DecodeSparse(Parsed(kind.blob), &sparse), KDC_OK);
   return sparse;
 }
 
@@ -55,8 +55,7 @@ TEST(StreamedWeights, VisitsEachRowOnce) {
     SCOPED_TRACE(kind.name);
     for (const size_t num_threads : {1, 3}) {
       StreamedWeights weights;
-      ASSERT_EQ(weights.Open(kind.blob.data(), kind.blob.size(), num_threads),
-                KDC_OK);
+      ASSERT_EQ(weights.Open(Parsed(kind.blob), num_threads), KDC_OK);
       if (kind.name.substr(0, 4) == "long") {
         EXPECT_GT(weights.num_ranges(), 1u);
       }
@@ -95,7 +94,7 @@ TEST(StreamedWeights, AFailureEndsTheWalk) {
   for (const BlobKind& kind : AllBlobKinds({120, 3, 3, 20})) {
     SCOPED_TRACE(kind.name);
     StreamedWeights weights;
-    ASSERT_EQ(weights.Open(kind.blob.data(), kind.blob.size(), 1), KDC_OK);
+    ASSERT_EQ(weights.Open(Parsed(kind.blob), 1), KDC_OK);
     const auto fail = [](const SparseRows&, size_t, size_t) {
       return KDC_OUT_OF_MEMORY;
     };
@@ -115,7 +114,7 @@ TEST(StreamedWeights, RefusesABlobThatChanged) {
     }
     std::vector<uint8_t> blob = kind.blob;
     StreamedWeights weights;
-    ASSERT_EQ(weights.Open(blob.data(), blob.size(), 1), KDC_OK);
+    ASSERT_EQ(weights.Open(Parsed(blob), 1), KDC_OK);
     // The gaps are last. Ones everywhere are not what they were.
     std::fill(blob.end() - 40, blob.end() - 4, uint8_t{0xff});
     const kdc_status status = weights.ForEachRange(
@@ -135,8 +134,7 @@ TEST(StreamedLayers, AFullyConnectedLayerGivesWhatThePackedOneGives) {
                      " threads " + std::to_string(num_threads));
         const FullyConnectedPlan plan(kRows, kColumns, batch, isa, num_threads);
         StreamedWeights weights;
-        ASSERT_EQ(weights.Open(kind.blob.data(), kind.blob.size(), num_threads),
-                  KDC_OK);
+        ASSERT_EQ(weights.Open(Parsed(kind.blob), num_threads), KDC_OK);
         const FullyConnectedPlan range_plan(weights.max_rows(), kColumns, batch,
                                             isa, num_threads);
         FullyConnected packed;
@@ -153,9 +151,8 @@ TEST(StreamedLayers, AFullyConnectedLayerGivesWhatThePackedOneGives) {
           std::vector<float> expected(batch * kRows), output(batch * kRows, 9);
           packed.Run(plan, input.data(), bias_or_null, Activation::kRelu6,
                      &pool, &scratch, expected.data());
-          ASSERT_EQ(RunStreamed(weights, range_plan, kRows, kColumns,
-                                input.data(), bias_or_null, Activation::kRelu6,
-                                &pool, output.data()),
+          ASSERT_EQ(RunStreamed(weights, range_plan, input.data(), bias_or_null,
+                                Activation::kRelu6, &pool, output.data()),
                     KDC_OK);
           ExpectClose(output, expected);
         }
@@ -179,8 +176,7 @@ TEST(StreamedLayers, AConvolutionGivesWhatThePackedOneGives) {
       SCOPED_TRACE(kind.name + " threads " + std::to_string(num_threads));
       const ConvPlan plan(shape, kFilters, kChannels, isa, num_threads);
       StreamedWeights weights;
-      ASSERT_EQ(weights.Open(kind.blob.data(), kind.blob.size(), num_threads),
-                KDC_OK);
+      ASSERT_EQ(weights.Open(Parsed(kind.blob), num_threads), KDC_OK);
       const ConvPlan range_plan(shape, weights.max_rows(), kChannels, isa,
                                 num_threads);
       Conv2D packed;
@@ -198,8 +194,8 @@ TEST(StreamedLayers, AConvolutionGivesWhatThePackedOneGives) {
           std::vector<float> output(expected.size(), 9);
           packed.Run(plan, input.data(), bias.data(), activation, &pool,
                      &scratch, expected.data());
-          ASSERT_EQ(RunStreamed(weights, range_plan, kFilters, input.data(),
-                                bias.data(), activation, &pool, output.data()),
+          ASSERT_EQ(RunStreamed(weights, range_plan, input.data(), bias.data(),
+                                activation, &pool, output.data()),
                     KDC_OK);
           ExpectClose(output, expected);
         }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "fake_runtime.h"
-#include "tflite/ops.h"
+#include "tflite/op_table.h"
 
 namespace keras_dc {
 namespace {
@@ -26,8 +26,9 @@ struct ConvGraph {
     std::vector<int> inputs = {input, blob};
     if (!bias_blob.empty()) inputs.push_back(runtime.AddBlob(bias_blob));
     output = runtime.AddTensor(kTfLiteFloat32, {1, 1, 1, 1}, "scores");
-    const TfLiteRegistration op = MakeRegistration(kConv2DName);
-    runtime.AddNode(kConv2DName, &op, inputs, {output}, options);
+    const TfLiteRegistration op =
+        MakeRegistration(*FindCustomOp("KerasDcConv2D"));
+    runtime.AddNode("KerasDcConv2D", &op, inputs, {output}, options);
   }
 
   std::vector<float> Run(const std::vector<float>& values) {

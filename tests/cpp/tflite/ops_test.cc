@@ -1,6 +1,4 @@
 // The ops by their registrations, as an op resolver hands them to a runtime.
-#include "tflite/ops.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,6 +6,7 @@
 
 #include "common/crc32.h"
 #include "fake_runtime.h"
+#include "tflite/op_table.h"
 
 namespace keras_dc {
 namespace {
@@ -32,10 +31,14 @@ struct FullyConnectedGraph {
       bias = runtime.AddTensor(kTfLiteFloat32, {bias_units}, "bias");
       inputs.push_back(bias);
     }
-    if (!bias_blob.empty()) inputs.push_back(runtime.AddBlob(bias_blob));
+    if (!bias_blob.empty()) {
+      bias = runtime.AddBlob(bias_blob);
+      inputs.push_back(bias);
+    }
     output = runtime.AddTensor(kTfLiteFloat32, {1, 2}, "scores");
-    const TfLiteRegistration op = MakeRegistration(kFullyConnectedName);
-    runtime.AddNode(kFullyConnectedName, &op, inputs, {output}, options);
+    const TfLiteRegistration op =
+        MakeRegistration(*FindCustomOp("KerasDcFullyConnected"));
+    runtime.AddNode("KerasDcFullyConnected", &op, inputs, {output}, options);
   }
 
   FakeRuntime runtime;
@@ -84,6 +87,30 @@ TEST(FullyConnectedOp, DecodesABiasBlob) {
   ASSERT_EQ(graph.runtime.Invoke(), kTfLiteOk);
   EXPECT_EQ(graph.runtime.GetFloats(graph.output),
             (std::vector<float>{20.5f, -99.25f}));
+}
+
+TEST(FullyConnectedOp, DecodesABiasBlobOnce) {
+  FullyConnectedGraph graph(WeightsBlob(), {1, 3}, {}, 0,
+                            EncodeFloats({0.5f, -0.25f}, {2}));
+  ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk) << graph.runtime.errors();
+  // Were it read again, the blob would be refused.
+  *graph.runtime.tensor(graph.bias).data.raw ^= 1;
+  ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk) << graph.runtime.errors();
+  graph.runtime.SetFloats(graph.input, {0, 0, 0});
+  ASSERT_EQ(graph.runtime.Invoke(), kTfLiteOk);
+  EXPECT_EQ(graph.runtime.GetFloats(graph.output),
+            (std::vector<float>{0.5f, -0.25f}));
+}
+
+TEST(FullyConnectedOp, DecodesAnotherBiasBlobAgain) {
+  FullyConnectedGraph graph(WeightsBlob(), {1, 3}, {}, 0,
+                            EncodeFloats({0.5f, -0.25f}, {2}));
+  ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk);
+  graph.runtime.SetBlob(graph.bias, EncodeFloats({3, 4}, {2}));
+  ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk) << graph.runtime.errors();
+  graph.runtime.SetFloats(graph.input, {0, 0, 0});
+  ASSERT_EQ(graph.runtime.Invoke(), kTfLiteOk);
+  EXPECT_EQ(graph.runtime.GetFloats(graph.output), (std::vector<float>{3, 4}));
 }
 
 TEST(FullyConnectedOp, ShapesTheOutputAsTheBuiltInOpDoes) {
@@ -220,8 +247,9 @@ TEST(FullyConnectedOp, RefusesMissingTensors) {
     runtime.AddTensor(kTfLiteFloat32, {1, 3});
     runtime.AddBlob(WeightsBlob());
     const int output = runtime.AddTensor(kTfLiteFloat32, {1, 2}, "scores");
-    const TfLiteRegistration op = MakeRegistration(kFullyConnectedName);
-    runtime.AddNode(kFullyConnectedName, &op, inputs, {output});
+    const TfLiteRegistration op =
+        MakeRegistration(*FindCustomOp("KerasDcFullyConnected"));
+    runtime.AddNode("KerasDcFullyConnected", &op, inputs, {output});
     ExpectRefused(&runtime, "input", "KerasDcFullyConnected 'scores': ");
   }
 }
@@ -233,8 +261,9 @@ struct DecodeGraph {
                        int type = kTfLiteFloat32) {
     blob = runtime.AddBlob(blob_bytes);
     output = runtime.AddTensor(type, dims, "kernel");
-    const TfLiteRegistration op = MakeRegistration(kDecodeName);
-    runtime.AddNode(kDecodeName, &op, {blob}, {output});
+    const TfLiteRegistration op =
+        MakeRegistration(*FindCustomOp("KerasDcDecode"));
+    runtime.AddNode("KerasDcDecode", &op, {blob}, {output});
   }
 
   FakeRuntime runtime;

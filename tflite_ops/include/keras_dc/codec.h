@@ -1,9 +1,9 @@
 // The C ABI of the codec: one tensor in, one blob out, and back.
 //
 // A blob is described in tflite_ops/FORMAT.md. Every function takes pointers
-// with sizes, returns a status, allocates nothing that the caller must free,
-// and lets no C++ exception out. All functions may be called from several
-// threads at once.
+// with sizes, returns a status, and lets no C++ exception out. A kdc_blob is
+// all that the library allocates for the caller. All functions may be called
+// from several threads at once, with one kdc_blob, too.
 #ifndef KERAS_DC_CODEC_H_
 #define KERAS_DC_CODEC_H_
 
@@ -121,30 +121,36 @@ KDC_EXPORT int32_t kdc_encode_scaled(
     const double* codebook, int32_t num_centroids, const double* scales,
     int32_t scale_axis, uint8_t* blob, size_t blob_capacity, size_t* blob_size);
 
-// Writes a Huffman-coded blob anew with the arithmetic coder; one without gaps
-// is copied as it is. The result is never larger.
-KDC_EXPORT int32_t kdc_recode(const uint8_t* blob, size_t blob_size,
+// Codes a Huffman-coded blob anew with the arithmetic coder; a blob without
+// gaps is copied. The result is never larger.
+KDC_EXPORT int32_t kdc_recode(const uint8_t* bytes, size_t size,
                               uint8_t* recoded, size_t recoded_capacity,
                               size_t* recoded_size);
 
-// Reads what a blob says of itself. Checks the checksum, the header and the
-// tables, not the streams.
-KDC_EXPORT int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,
-                               kdc_blob_info* info);
+// A blob that was read: its header, its tables, and where its streams are.
+typedef struct kdc_blob kdc_blob;
+
+// Reads a blob. Checks the checksum, the header and the tables, not the
+// streams. On KDC_OK the caller closes `*blob`, and keeps `bytes` as they are
+// until then; else `*blob` is null.
+KDC_EXPORT int32_t kdc_open(const uint8_t* bytes, size_t size, kdc_blob** blob);
+
+// Frees what kdc_open made; null is allowed.
+KDC_EXPORT void kdc_close(kdc_blob* blob);
+
+KDC_EXPORT int32_t kdc_get_info(const kdc_blob* blob, kdc_blob_info* info);
 
 // Decodes a blob into `values`, C order; `values_size` is its size in bytes and
 // must be that of the tensor.
-KDC_EXPORT int32_t kdc_decode(const uint8_t* blob, size_t blob_size,
-                              void* values, size_t values_size);
+KDC_EXPORT int32_t kdc_decode(const kdc_blob* blob, void* values,
+                              size_t values_size);
 
-// Decodes a blob with a codebook to where its entries are and which centroid
-// each one has, as a matrix in compressed sparse row form (FORMAT.md, 2):
-// entries `row_begin[r]` to `row_begin[r + 1] - 1` are those of row r. The
-// caller gives room for the rows and one more (`row_begin_size` elements), and
-// for `num_entries` columns and indices, `num_kept` of `kdc_inspect`.
+// Decodes a blob with a codebook to the position and the cluster index of each
+// entry, as a matrix in compressed sparse row form (FORMAT.md, 2): entries
+// `row_begin[r]` to `row_begin[r + 1] - 1` are those of row r. `row_begin_size`
+// is the number of rows and one more, `num_entries` is `num_kept` of the info.
 // KDC_WRONG_BUFFER_SIZE if these are not the numbers of the blob.
-KDC_EXPORT int32_t kdc_decode_entries(const uint8_t* blob, size_t blob_size,
-                                      uint32_t* row_begin,
+KDC_EXPORT int32_t kdc_decode_entries(const kdc_blob* blob, uint32_t* row_begin,
                                       size_t row_begin_size, uint32_t* columns,
                                       uint8_t* indices, size_t num_entries);
 

@@ -13,10 +13,9 @@
 
 extern "C" {
 
-// The registrations live as long as the library; the runtime copies them.
-KDC_EXPORT TfLiteRegistration* kdc_register_fully_connected(void);
-KDC_EXPORT TfLiteRegistration* kdc_register_conv_2d(void);
-KDC_EXPORT TfLiteRegistration* kdc_register_decode(void);
+// The custom ops of the library, from 0 on; null behind the last one. They live
+// as long as the library; the runtime copies them.
+KDC_EXPORT const TfLiteRegistration* kdc_registration(size_t index);
 
 }  // extern "C"
 
@@ -25,9 +24,9 @@ namespace keras_dc {
 // `Resolver` is tflite::MutableOpResolver, or anything with its AddCustom.
 template <typename Resolver>
 void RegisterOps(Resolver* resolver) {
-  resolver->AddCustom("KerasDcFullyConnected", kdc_register_fully_connected());
-  resolver->AddCustom("KerasDcConv2D", kdc_register_conv_2d());
-  resolver->AddCustom("KerasDcDecode", kdc_register_decode());
+  for (size_t i = 0; kdc_registration(i) != nullptr; ++i) {
+    resolver->AddCustom(kdc_registration(i)->custom_name, kdc_registration(i));
+  }
 }
 
 }  // namespace keras_dc

@@ -2,23 +2,38 @@
 #include "keras_dc/codec.h"
 
 #include <cstring>
-#include <new>
+#include <memory>
 #include <vector>
 
 #include "api/recoder.h"
+#include "common/no_throw.h"
+#include "common/return_if_error.h"
 #include "decode/blob_reader.h"
 #include "decode/decoder.h"
 #include "encode/encoder.h"
 #include "encode/scaled_encoder.h"
 
+// What kdc_open gives.
+struct kdc_blob {
+  keras_dc::ParsedBlob parsed;
+};
+
 namespace {
 
-kdc_status CopyOut(const std::vector<uint8_t>& bytes, uint8_t* blob,
-                   size_t capacity, size_t* blob_size) {
-  if (bytes.size() > capacity) return KDC_WRONG_BUFFER_SIZE;
-  std::memcpy(blob, bytes.data(), bytes.size());
-  *blob_size = bytes.size();
-  return KDC_OK;
+using keras_dc::NoThrow;
+
+// Copies what `write(&bytes)` writes to the caller's memory.
+template <typename Write>
+int32_t WriteOut(Write write, uint8_t* out, size_t capacity, size_t* size) {
+  if (out == nullptr || size == nullptr) return KDC_INVALID_ARGUMENT;
+  return NoThrow([&] {
+    std::vector<uint8_t> bytes;
+    KDC_RETURN_IF_ERROR(write(&bytes));
+    if (bytes.size() > capacity) return KDC_WRONG_BUFFER_SIZE;
+    std::memcpy(out, bytes.data(), bytes.size());
+    *size = bytes.size();
+    return KDC_OK;
+  });
 }
 
 }  // namespace
@@ -66,12 +81,11 @@ size_t kdc_encode_bound(int64_t num_weights, int32_t dtype, int32_t rank) {
 int32_t kdc_encode(const void* values, int32_t dtype, const int64_t* shape,
                    int32_t rank, uint8_t* blob, size_t blob_capacity,
                    size_t* blob_size) {
-  if (blob == nullptr || blob_size == nullptr) return KDC_INVALID_ARGUMENT;
-  std::vector<uint8_t> bytes;
-  const kdc_status status =
-      keras_dc::Encode(values, dtype, shape, rank, &bytes);
-  if (status != KDC_OK) return status;
-  return CopyOut(bytes, blob, blob_capacity, blob_size);
+  return WriteOut(
+      [&](std::vector<uint8_t>* bytes) {
+        return keras_dc::Encode(values, dtype, shape, rank, bytes);
+      },
+      blob, blob_capacity, blob_size);
 }
 
 int32_t kdc_encode_scaled(const void* values, int32_t dtype,
@@ -80,63 +94,66 @@ int32_t kdc_encode_scaled(const void* values, int32_t dtype,
                           const double* scales, int32_t scale_axis,
                           uint8_t* blob, size_t blob_capacity,
                           size_t* blob_size) {
-  if (blob == nullptr || blob_size == nullptr || codebook == nullptr ||
-      scales == nullptr || shape == nullptr || num_centroids < 1 || rank < 2 ||
-      rank > KDC_MAX_RANK) {
+  if (codebook == nullptr || scales == nullptr || shape == nullptr ||
+      num_centroids < 1 || rank < 2 || rank > KDC_MAX_RANK) {
     return KDC_INVALID_ARGUMENT;
   }
   const int64_t num_channels =
       shape[scale_axis == KDC_FIRST_AXIS ? 0 : rank - 1];
   if (num_channels < 0) return KDC_INVALID_ARGUMENT;
-  std::vector<uint8_t> bytes;
-  try {
-    const kdc_status status = keras_dc::EncodeScaled(
-        values, dtype, shape, rank, {codebook, codebook + num_centroids},
-        {scales, scales + num_channels}, scale_axis, &bytes);
-    if (status != KDC_OK) return status;
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
-  return CopyOut(bytes, blob, blob_capacity, blob_size);
+  return WriteOut(
+      [&](std::vector<uint8_t>* bytes) {
+        return keras_dc::EncodeScaled(
+            values, dtype, shape, rank, {codebook, codebook + num_centroids},
+            {scales, scales + num_channels}, scale_axis, bytes);
+      },
+      blob, blob_capacity, blob_size);
 }
 
-int32_t kdc_recode(const uint8_t* blob, size_t blob_size, uint8_t* recoded,
+int32_t kdc_recode(const uint8_t* bytes, size_t size, uint8_t* recoded,
                    size_t recoded_capacity, size_t* recoded_size) {
-  if (recoded == nullptr || recoded_size == nullptr) {
+  return WriteOut(
+      [&](std::vector<uint8_t>* written) {
+        return keras_dc::Recode(bytes, size, written);
+      },
+      recoded, recoded_capacity, recoded_size);
+}
+
+int32_t kdc_open(const uint8_t* bytes, size_t size, kdc_blob** blob) {
+  if (blob == nullptr) return KDC_INVALID_ARGUMENT;
+  *blob = nullptr;
+  return NoThrow([&] {
+    auto opened = std::make_unique<kdc_blob>();
+    KDC_RETURN_IF_ERROR(keras_dc::ReadBlob(bytes, size, &opened->parsed));
+    *blob = opened.release();
+    return KDC_OK;
+  });
+}
+
+void kdc_close(kdc_blob* blob) { delete blob; }
+
+int32_t kdc_get_info(const kdc_blob* blob, kdc_blob_info* info) {
+  if (blob == nullptr || info == nullptr) return KDC_INVALID_ARGUMENT;
+  *info = blob->parsed.info;
+  return KDC_OK;
+}
+
+int32_t kdc_decode(const kdc_blob* blob, void* values, size_t values_size) {
+  if (blob == nullptr) return KDC_INVALID_ARGUMENT;
+  return NoThrow(
+      [&] { return keras_dc::DecodeDense(blob->parsed, values, values_size); });
+}
+
+int32_t kdc_decode_entries(const kdc_blob* blob, uint32_t* row_begin,
+                           size_t row_begin_size, uint32_t* columns,
+                           uint8_t* indices, size_t num_entries) {
+  if (blob == nullptr || row_begin == nullptr || columns == nullptr ||
+      indices == nullptr) {
     return KDC_INVALID_ARGUMENT;
   }
-  std::vector<uint8_t> bytes;
-  const kdc_status status = keras_dc::Recode(blob, blob_size, &bytes);
-  if (status != KDC_OK) return status;
-  return CopyOut(bytes, recoded, recoded_capacity, recoded_size);
-}
-
-int32_t kdc_inspect(const uint8_t* blob, size_t blob_size,
-                    kdc_blob_info* info) {
-  if (info == nullptr) return KDC_INVALID_ARGUMENT;
-  try {
-    keras_dc::ParsedBlob parsed;
-    const kdc_status status = keras_dc::ReadBlob(blob, blob_size, &parsed);
-    if (status == KDC_OK) *info = parsed.info;
-    return status;
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
-}
-
-int32_t kdc_decode(const uint8_t* blob, size_t blob_size, void* values,
-                   size_t values_size) {
-  return keras_dc::DecodeDense(blob, blob_size, values, values_size);
-}
-
-int32_t kdc_decode_entries(const uint8_t* blob, size_t blob_size,
-                           uint32_t* row_begin, size_t row_begin_size,
-                           uint32_t* columns, uint8_t* indices,
-                           size_t num_entries) {
-  if (row_begin == nullptr || columns == nullptr || indices == nullptr) {
-    return KDC_INVALID_ARGUMENT;
-  }
-  return keras_dc::DecodeEntries(
-      blob, blob_size,
-      {row_begin, row_begin_size, columns, indices, num_entries});
+  return NoThrow([&] {
+    return keras_dc::DecodeEntries(
+        blob->parsed,
+        {row_begin, row_begin_size, columns, indices, num_entries});
+  });
 }

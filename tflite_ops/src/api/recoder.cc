@@ -1,11 +1,11 @@
 #include "api/recoder.h"
 
 #include <algorithm>
-#include <new>
 #include <numeric>
 #include <utility>
 
 #include "common/format.h"
+#include "common/return_if_error.h"
 #include "decode/blob_reader.h"
 #include "decode/decoder.h"
 #include "decode/stored_values.h"
@@ -48,18 +48,18 @@ std::vector<uint64_t> CandidatePeriods(const std::vector<uint8_t>& mask,
 }
 
 // Entries as rows have them, in the order of a scan by rows or by columns.
-Draft ScanDraft(const SparseRows& tensor, bool column_major,
+Draft ScanDraft(const SparseRows& rows, bool column_major,
                 const Draft& common) {
   Draft draft = common;
-  const auto num_rows = static_cast<size_t>(tensor.num_rows);
-  const auto num_columns = static_cast<size_t>(tensor.num_columns);
+  const auto num_rows = static_cast<size_t>(rows.num_rows);
+  const auto num_columns = static_cast<size_t>(rows.num_columns);
   draft.column_major = column_major;
   draft.line_length = column_major ? num_rows : num_columns;
   draft.mask.assign(num_rows * num_columns, 0);
   std::vector<std::pair<size_t, size_t>> places;
   for (size_t row = 0; row < num_rows; ++row) {
-    for (size_t i = tensor.row_begin[row]; i < tensor.row_begin[row + 1]; ++i) {
-      const size_t column = tensor.columns[i];
+    for (size_t i = rows.row_begin[row]; i < rows.row_begin[row + 1]; ++i) {
+      const size_t column = rows.columns[i];
       const size_t place =
           column_major ? column * num_rows + row : row * num_columns + column;
       draft.mask[place] = 1;
@@ -78,29 +78,28 @@ Draft ScanDraft(const SparseRows& tensor, bool column_major,
   return draft;
 }
 
-kdc_status RecodeOrThrow(const uint8_t* bytes, size_t size,
-                         std::vector<uint8_t>* recoded) {
+}  // namespace
+
+kdc_status Recode(const uint8_t* bytes, size_t size,
+                  std::vector<uint8_t>* recoded) {
   ParsedBlob blob;
-  kdc_status status = ReadBlob(bytes, size, &blob);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(ReadBlob(bytes, size, &blob));
   recoded->assign(bytes, bytes + size);
   if (blob.is_arithmetic() || blob.info.gap_bits == 0) return KDC_OK;
-  SparseRows tensor;
-  status = DecodeUnscaled(blob, &tensor);
-  if (status != KDC_OK) return status;
+  SparseRows rows;
+  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, &rows));
 
   Draft common;
   common.is_arithmetic = true;
   common.num_entries = blob.num_entries();
   common.has_codebook = blob.info.num_centroids != 0;
-  common.indices.assign(tensor.indices.begin(), tensor.indices.end());
+  common.indices.assign(rows.indices.begin(), rows.indices.end());
   common.scale_axis = static_cast<kdc_scale_axis>(blob.info.scale_axis);
   if (blob.info.scale_axis != KDC_NO_SCALE) {
-    status = StoredScales(blob, &common.codebook, &common.scales);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(StoredScales(blob, &common.codebook, &common.scales));
   } else {
     const std::vector<uint8_t>& values =
-        common.has_codebook ? tensor.codebook : tensor.values;
+        common.has_codebook ? rows.codebook : rows.values;
     const size_t item_size = ItemSize(blob.info.dtype);
     for (size_t i = 0; i < values.size() / item_size; ++i) {
       common.patterns.push_back(PatternAt(values.data(), item_size, i));
@@ -108,10 +107,10 @@ kdc_status RecodeOrThrow(const uint8_t* bytes, size_t size,
   }
   const auto num_weights = static_cast<uint64_t>(blob.info.num_weights);
   const bool try_all = num_weights <= kMostWeightsToTry;
-  const bool is_matrix = tensor.num_rows > 1 && tensor.num_columns > 1;
+  const bool is_matrix = rows.num_rows > 1 && rows.num_columns > 1;
   for (const bool column_major : {false, true}) {
     if (column_major && !(try_all && is_matrix)) break;
-    Draft draft = ScanDraft(tensor, column_major, common);
+    Draft draft = ScanDraft(rows, column_major, common);
     std::vector<uint64_t> periods = {0};
     if (try_all && draft.line_length > 0) {
       periods = CandidatePeriods(draft.mask, draft.line_length);
@@ -124,17 +123,6 @@ kdc_status RecodeOrThrow(const uint8_t* bytes, size_t size,
     }
   }
   return KDC_OK;
-}
-
-}  // namespace
-
-kdc_status Recode(const uint8_t* blob, size_t blob_size,
-                  std::vector<uint8_t>* recoded) {
-  try {
-    return RecodeOrThrow(blob, blob_size, recoded);
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
 }
 
 }  // namespace keras_dc

@@ -10,8 +10,8 @@
 
 namespace keras_dc {
 
-// See kdc_recode.
-kdc_status Recode(const uint8_t* blob, size_t blob_size,
+// See kdc_recode. May throw std::bad_alloc.
+kdc_status Recode(const uint8_t* bytes, size_t size,
                   std::vector<uint8_t>* recoded);
 
 }  // namespace keras_dc

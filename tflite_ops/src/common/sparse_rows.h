@@ -15,7 +15,6 @@ namespace keras_dc {
 // a vector are one row.
 struct SparseRows {
   kdc_dtype dtype = KDC_FLOAT32;
-  std::vector<int64_t> shape;
   int64_t num_rows = 0;
   int64_t num_columns = 0;
   // Entries of row r are those from row_begin[r] to row_begin[r + 1] - 1; their

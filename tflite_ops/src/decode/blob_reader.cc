@@ -6,6 +6,7 @@
 #include "common/bit_stream.h"
 #include "common/crc32.h"
 #include "common/format.h"
+#include "common/return_if_error.h"
 
 namespace keras_dc {
 namespace {
@@ -84,8 +85,7 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
        (info.gap_bits != 0 || info.num_streams != 1))) {
     return KDC_BAD_HEADER;
   }
-  const kdc_status status = ReadShape(reader, &info);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(ReadShape(reader, &info));
   if (info.scale_axis != KDC_NO_SCALE && info.rank < 2) return KDC_BAD_HEADER;
   if (info.line_classes != 0 &&
       (info.value_planes == 0 || info.gap_bits != 0 || blob->is_arithmetic() ||
@@ -127,8 +127,7 @@ kdc_status ReadStreams(ByteReader* reader, ParsedBlob* blob) {
   for (size_t i = 0; i + 1 < ranges.size(); ++i) {
     ranges[i]->size = static_cast<size_t>(reader->ReadVarint());
   }
-  kdc_status status = ReadStatus(*reader);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(ReadStatus(*reader));
   const size_t body = reader->position();
   for (size_t i = 0; i < ranges.size(); ++i) {
     if (i + 1 == ranges.size()) ranges[i]->size = reader->remaining();
@@ -160,11 +159,7 @@ bool AreInt4(const ByteRange& values) {
 
 // FORMAT.md, 4: the classes of the lines; the values are divided by them.
 kdc_status ReadLineClasses(ByteReader* reader, ParsedBlob* blob) {
-  const kdc_blob_info& info = blob->info;
-  const MatrixShape matrix =
-      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
-  const auto num_lines = static_cast<size_t>(
-      info.column_major != 0 ? matrix.columns : matrix.rows);
+  const auto num_lines = static_cast<size_t>(blob->num_lines());
   ByteRange& classes = blob->line_classes;
   classes.size = (num_lines + 7) / 8;
   classes.bytes = reader->ReadBytes(classes.size);
@@ -189,24 +184,23 @@ kdc_status ReadValues(ByteReader* reader, ParsedBlob* blob) {
                               : blob->num_entries();
   values.item_size = StoredItemSize(*blob);
   const size_t begin = reader->position();
-  kdc_status status = KDC_OK;
-  if (info.line_classes != 0) status = ReadLineClasses(reader, blob);
-  if (status != KDC_OK) return status;
+  if (info.line_classes != 0) {
+    KDC_RETURN_IF_ERROR(ReadLineClasses(reader, blob));
+  }
   const bool has_planes = info.value_planes != 0;
   const int num_streams = has_codebook ? 1 : info.num_streams;
-  status = ReadNumbers(reader, has_planes, num_streams, &values);
-  if (status == KDC_OK && info.line_classes != 0) {
-    status = ReadNumbers(reader, has_planes, num_streams, &blob->second_values);
+  KDC_RETURN_IF_ERROR(ReadNumbers(reader, has_planes, num_streams, &values));
+  if (info.line_classes != 0) {
+    KDC_RETURN_IF_ERROR(
+        ReadNumbers(reader, has_planes, num_streams, &blob->second_values));
   }
-  if (status != KDC_OK) return status;
   const auto stored_bytes = static_cast<int64_t>(reader->position() - begin);
   StoredNumbers& scales = blob->stored_scales;
   scales.count =
       static_cast<size_t>(NumChannels(info.shape, info.rank, info.scale_axis));
   scales.item_size = info.wide != 0 ? sizeof(double) : sizeof(float);
   const size_t scales_begin = reader->position();
-  status = ReadNumbers(reader, info.scale_planes != 0, 1, &scales);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(ReadNumbers(reader, info.scale_planes != 0, 1, &scales));
   if (info.dtype == KDC_INT4 && !AreInt4(values.packed)) return KDC_BAD_HEADER;
   (has_codebook ? info.codebook_bytes : info.index_bytes) = stored_bytes;
   info.scale_bytes = static_cast<int64_t>(reader->position() - scales_begin);
@@ -218,27 +212,22 @@ kdc_status ReadValues(ByteReader* reader, ParsedBlob* blob) {
 }  // namespace
 
 kdc_status ReadBlob(const uint8_t* bytes, size_t size, ParsedBlob* blob) {
-  kdc_status status = CheckEnvelope(bytes, size);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(CheckEnvelope(bytes, size));
   *blob = ParsedBlob();
   kdc_blob_info& info = blob->info;
   ByteReader reader(bytes, size - kChecksumBytes);
   reader.ReadBytes(kMagicBytes);
-  status = ReadHeader(&reader, blob);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(ReadHeader(&reader, blob));
 
-  status = ReadValues(&reader, blob);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(ReadValues(&reader, blob));
   const size_t tables_begin = reader.position();
   if (blob->has_indices() && !blob->is_arithmetic()) {
     blob->index_lengths.resize(static_cast<size_t>(info.num_centroids));
-    status = ReadCodeLengths(&reader, &blob->index_lengths);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(ReadCodeLengths(&reader, &blob->index_lengths));
   }
   if (blob->has_positions() && !blob->is_arithmetic()) {
     blob->gap_lengths.resize(size_t{1} << info.gap_bits);
-    status = ReadCodeLengths(&reader, &blob->gap_lengths);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(ReadCodeLengths(&reader, &blob->gap_lengths));
   }
   info.table_bytes = static_cast<int64_t>(reader.position() - tables_begin);
   info.header_bytes -= info.table_bytes;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/format.h"
 #include "common/huffman.h"
 #include "decode/number_reader.h"
 #include "decode/symbol_decoder.h"
@@ -28,6 +29,19 @@ struct ParsedBlob {
   std::vector<ByteRange> index_streams;
   std::vector<ByteRange> gap_streams;
 
+  // FORMAT.md, 2.
+  MatrixShape matrix() const {
+    return AsMatrix(info.shape, info.rank,
+                    static_cast<uint64_t>(info.num_weights));
+  }
+  // The lines of the scan: rows, or columns in a scan by columns.
+  bool is_by_rows() const { return info.column_major == 0; }
+  uint64_t num_lines() const {
+    return is_by_rows() ? matrix().rows : matrix().columns;
+  }
+  uint64_t line_length() const {
+    return is_by_rows() ? matrix().columns : matrix().rows;
+  }
   // Weights that have a cluster index or a stored value each.
   size_t num_entries() const { return static_cast<size_t>(info.num_kept); }
   bool is_arithmetic() const { return info.coder == KDC_ARITHMETIC; }

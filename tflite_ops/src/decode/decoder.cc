@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
+#include <utility>
 
 #include "common/bit_stream.h"
 #include "common/format.h"
-#include "decode/blob_reader.h"
+#include "common/return_if_error.h"
 #include "decode/position_decoder.h"
 #include "decode/stored_values.h"
 #include "decode/symbol_decoder.h"
@@ -14,25 +14,17 @@
 namespace keras_dc {
 namespace {
 
-MatrixShape ShapeOf(const ParsedBlob& blob) {
-  return AsMatrix(blob.info.shape, blob.info.rank,
-                  static_cast<uint64_t>(blob.info.num_weights));
-}
-
 // FORMAT.md, 9.5: indices of the arithmetic coder.
 kdc_status DecodeArithmeticIndices(const ParsedBlob& blob, uint8_t* indices) {
-  const MatrixShape matrix = ShapeOf(blob);
-  const uint64_t line_length =
-      blob.info.column_major != 0 ? matrix.rows : matrix.columns;
+  const uint64_t line_length = blob.line_length();
   std::vector<uint8_t> is_negative;
-  kdc_status status = NegativeCentroids(blob, &is_negative);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(NegativeCentroids(blob, &is_negative));
   IndexModel model(std::move(is_negative), line_length, blob.period);
   const ByteRange stream = blob.index_streams[0];
   RangeDecoder decoder(stream.bytes, stream.size);
   const auto num_centroids = static_cast<size_t>(blob.info.num_centroids);
   bool is_valid = true;
-  status =
+  const kdc_status status =
       WalkPositions(blob, line_length, [&](uint64_t line, uint64_t offset) {
         if (!is_valid) return;
         model.Begin(line, offset);
@@ -44,7 +36,7 @@ kdc_status DecodeArithmeticIndices(const ParsedBlob& blob, uint8_t* indices) {
         *indices++ = static_cast<uint8_t>(model.index());
         model.End();
       });
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(status);
   return is_valid && decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
 }
 
@@ -71,33 +63,35 @@ void Permute(const std::vector<uint32_t>& target, size_t item_size,
   items->swap(moved);
 }
 
-kdc_status DecodeColumnMajor(const ParsedBlob& blob, const MatrixShape& matrix,
-                             SparseRows* tensor) {
+// From a scan by columns to the rows' starts and columns. The entries' indices
+// and values are put in the order of the rows.
+kdc_status DecodeColumnMajor(const ParsedBlob& blob, SparseRows* sparse) {
+  const auto num_rows = static_cast<size_t>(blob.line_length());
   const size_t num_entries = blob.num_entries();
   std::vector<uint32_t> rows, columns;
   rows.reserve(num_entries);
   columns.reserve(num_entries);
   const kdc_status status =
-      WalkPositions(blob, matrix.rows, [&](uint64_t line, uint64_t offset) {
+      WalkPositions(blob, num_rows, [&](uint64_t line, uint64_t offset) {
         rows.push_back(static_cast<uint32_t>(offset));
         columns.push_back(static_cast<uint32_t>(line));
       });
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(status);
   // Counting sort by row. It is stable, so columns ascend within a row.
-  for (const uint32_t row : rows) ++tensor->row_begin[row + 1];
-  for (size_t row = 0; row < matrix.rows; ++row) {
-    tensor->row_begin[row + 1] += tensor->row_begin[row];
+  for (const uint32_t row : rows) ++sparse->row_begin[row + 1];
+  for (size_t row = 0; row < num_rows; ++row) {
+    sparse->row_begin[row + 1] += sparse->row_begin[row];
   }
-  std::vector<uint32_t> next(tensor->row_begin.begin(),
-                             tensor->row_begin.end() - 1);
+  std::vector<uint32_t> next(sparse->row_begin.begin(),
+                             sparse->row_begin.end() - 1);
   std::vector<uint32_t> target(num_entries);
-  tensor->columns.resize(num_entries);
+  sparse->columns.resize(num_entries);
   for (size_t i = 0; i < num_entries; ++i) {
     target[i] = next[rows[i]]++;
-    tensor->columns[target[i]] = columns[i];
+    sparse->columns[target[i]] = columns[i];
   }
-  Permute(target, 1, &tensor->indices);
-  Permute(target, ItemSize(blob.info.dtype), &tensor->values);
+  Permute(target, 1, &sparse->indices);
+  Permute(target, ItemSize(blob.info.dtype), &sparse->values);
   return KDC_OK;
 }
 
@@ -105,11 +99,10 @@ kdc_status DecodeColumnMajor(const ParsedBlob& blob, const MatrixShape& matrix,
 template <size_t kItemSize>
 kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
                    const uint8_t* indices, uint8_t* values) {
-  const MatrixShape matrix = ShapeOf(blob);
-  const bool column_major = blob.info.column_major != 0;
-  const uint64_t line_stride = column_major ? 1 : matrix.columns;
-  const uint64_t offset_stride = column_major ? matrix.columns : 1;
-  const uint64_t line_length = column_major ? matrix.rows : matrix.columns;
+  const uint64_t num_columns = blob.matrix().columns;
+  const uint64_t line_stride = blob.is_by_rows() ? num_columns : 1;
+  const uint64_t offset_stride = blob.is_by_rows() ? 1 : num_columns;
+  const uint64_t line_length = blob.line_length();
   size_t entry = 0;
   return WalkPositions(blob, line_length, [&](uint64_t line, uint64_t offset) {
     const size_t source = indices != nullptr ? indices[entry] : entry;
@@ -120,77 +113,57 @@ kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
   });
 }
 
-}  // namespace
-
-kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* tensor) {
-  kdc_status status = KDC_OK;
-  *tensor = SparseRows();
-  const MatrixShape matrix = ShapeOf(blob);
-  tensor->dtype = static_cast<kdc_dtype>(blob.info.dtype);
-  tensor->shape.assign(blob.info.shape, blob.info.shape + blob.info.rank);
-  tensor->num_rows = static_cast<int64_t>(matrix.rows);
-  tensor->num_columns = static_cast<int64_t>(matrix.columns);
-  tensor->row_begin.assign(matrix.rows + 1, 0);
-  const bool is_scaled = blob.info.scale_axis != KDC_NO_SCALE;
-  if (blob.info.num_centroids != 0) {
-    if (!is_scaled) status = StoredItems(blob, &tensor->codebook);
-    if (status != KDC_OK) return status;
-    tensor->indices.resize(blob.num_entries());
-    status = DecodeIndices(blob, tensor->indices.data());
-    if (status != KDC_OK) return status;
-  } else {
-    status = StoredItems(blob, &tensor->values);
-    if (status != KDC_OK) return status;
-  }
-  if (blob.info.column_major != 0) {
-    status = DecodeColumnMajor(blob, matrix, tensor);
-  } else {
-    tensor->columns.resize(blob.num_entries());
-    status = DecodeRowMajor(blob, matrix, tensor->row_begin.data(),
-                            tensor->columns.data());
-  }
-  return status;
-}
-
-namespace {
-
-kdc_status DecodeSparseOrThrow(const uint8_t* bytes, size_t size,
-                               SparseRows* tensor) {
-  ParsedBlob blob;
-  kdc_status status = ReadBlob(bytes, size, &blob);
-  if (status != KDC_OK) return status;
-  status = DecodeUnscaled(blob, tensor);
-  if (status == KDC_OK && blob.info.scale_axis != KDC_NO_SCALE) {
-    LineValues values;
-    status = UnpackLineValues(blob, &values);
-    if (status == KDC_OK) ApplyScales(blob, values, false, 0, tensor);
-  }
-  return status;
-}
-
 // A scaled tensor takes the way over the sparse form, where channels are known.
-kdc_status DecodeScaledDense(const uint8_t* bytes, size_t size,
-                             size_t item_size, uint8_t* values) {
-  SparseRows tensor;
-  const kdc_status status = DecodeSparseOrThrow(bytes, size, &tensor);
-  if (status != KDC_OK) return status;
-  const auto num_columns = static_cast<size_t>(tensor.num_columns);
-  for (size_t row = 0; row < static_cast<size_t>(tensor.num_rows); ++row) {
-    const size_t end = tensor.row_begin[row + 1];
-    for (size_t i = tensor.row_begin[row]; i < end; ++i) {
-      const size_t place = row * num_columns + tensor.columns[i];
-      std::memcpy(values + item_size * place, &tensor.values[item_size * i],
+kdc_status DecodeScaledDense(const ParsedBlob& blob, size_t item_size,
+                             uint8_t* values) {
+  SparseRows sparse;
+  KDC_RETURN_IF_ERROR(DecodeSparse(blob, &sparse));
+  const auto num_columns = static_cast<size_t>(sparse.num_columns);
+  for (size_t row = 0; row < static_cast<size_t>(sparse.num_rows); ++row) {
+    const size_t end = sparse.row_begin[row + 1];
+    for (size_t i = sparse.row_begin[row]; i < end; ++i) {
+      const size_t place = row * num_columns + sparse.columns[i];
+      std::memcpy(values + item_size * place, &sparse.values[item_size * i],
                   item_size);
     }
   }
   return KDC_OK;
 }
 
-kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
-                              size_t values_size) {
-  ParsedBlob blob;
-  kdc_status status = ReadBlob(bytes, size, &blob);
-  if (status != KDC_OK) return status;
+}  // namespace
+
+kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* sparse) {
+  *sparse = SparseRows();
+  const MatrixShape matrix = blob.matrix();
+  sparse->dtype = static_cast<kdc_dtype>(blob.info.dtype);
+  sparse->num_rows = static_cast<int64_t>(matrix.rows);
+  sparse->num_columns = static_cast<int64_t>(matrix.columns);
+  sparse->row_begin.assign(matrix.rows + 1, 0);
+  if (blob.info.num_centroids == 0) {
+    KDC_RETURN_IF_ERROR(StoredItems(blob, &sparse->values));
+  } else {
+    if (blob.info.scale_axis == KDC_NO_SCALE) {
+      KDC_RETURN_IF_ERROR(StoredItems(blob, &sparse->codebook));
+    }
+    sparse->indices.resize(blob.num_entries());
+    KDC_RETURN_IF_ERROR(DecodeIndices(blob, sparse->indices.data()));
+  }
+  if (!blob.is_by_rows()) return DecodeColumnMajor(blob, sparse);
+  sparse->columns.resize(blob.num_entries());
+  return DecodeRowMajor(blob, sparse->row_begin.data(), sparse->columns.data());
+}
+
+kdc_status DecodeSparse(const ParsedBlob& blob, SparseRows* sparse) {
+  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, sparse));
+  if (blob.info.scale_axis == KDC_NO_SCALE) return KDC_OK;
+  LineValues values;
+  KDC_RETURN_IF_ERROR(UnpackLineValues(blob, &values));
+  ApplyScales(blob, values, false, 0, sparse);
+  return KDC_OK;
+}
+
+kdc_status DecodeDense(const ParsedBlob& blob, void* values,
+                       size_t values_size) {
   const size_t item_size = ItemSize(blob.info.dtype);
   const size_t num_weights = static_cast<size_t>(blob.info.num_weights);
   if (num_weights == 0 && values_size == 0) return KDC_OK;
@@ -202,20 +175,18 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
   auto* out = static_cast<uint8_t*>(values);
   std::memset(out, 0, values_size);
   if (blob.info.scale_axis != KDC_NO_SCALE) {
-    return DecodeScaledDense(bytes, size, item_size, out);
+    return DecodeScaledDense(blob, item_size, out);
   }
   if (blob.info.num_centroids == 0 && blob.info.gap_bits == 0 &&
       !blob.is_arithmetic()) {
     return DenseItems(blob, out);
   }
   std::vector<uint8_t> stored;
-  status = StoredItems(blob, &stored);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(StoredItems(blob, &stored));
   std::vector<uint8_t> indices;
   if (blob.info.num_centroids != 0) {
     indices.resize(blob.num_entries());
-    status = DecodeIndices(blob, indices.data());
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(DecodeIndices(blob, indices.data()));
   }
   const uint8_t* indices_or_null =
       blob.info.num_centroids != 0 ? indices.data() : nullptr;
@@ -229,62 +200,27 @@ kdc_status DecodeDenseOrThrow(const uint8_t* bytes, size_t size, void* values,
   }
 }
 
-kdc_status DecodeEntriesOrThrow(const uint8_t* bytes, size_t size,
-                                const EntryBuffers& buffers) {
-  ParsedBlob blob;
-  kdc_status status = ReadBlob(bytes, size, &blob);
-  if (status != KDC_OK) return status;
+kdc_status DecodeEntries(const ParsedBlob& blob, const EntryBuffers& buffers) {
   if (blob.info.num_centroids == 0) return KDC_INVALID_ARGUMENT;
-  const MatrixShape matrix = ShapeOf(blob);
   const size_t num_entries = blob.num_entries();
-  if (buffers.row_begin_size != matrix.rows + 1 ||
+  const auto num_rows = static_cast<size_t>(blob.matrix().rows);
+  if (buffers.row_begin_size != num_rows + 1 ||
       buffers.num_entries != num_entries) {
     return KDC_WRONG_BUFFER_SIZE;
   }
-  status = DecodeIndices(blob, buffers.indices);
-  if (status != KDC_OK) return status;
-  if (blob.info.column_major == 0) {
-    return DecodeRowMajor(blob, matrix, buffers.row_begin, buffers.columns);
+  KDC_RETURN_IF_ERROR(DecodeIndices(blob, buffers.indices));
+  if (blob.is_by_rows()) {
+    return DecodeRowMajor(blob, buffers.row_begin, buffers.columns);
   }
-  SparseRows tensor;
-  tensor.row_begin.assign(matrix.rows + 1, 0);
-  tensor.indices.assign(buffers.indices, buffers.indices + num_entries);
-  status = DecodeColumnMajor(blob, matrix, &tensor);
-  if (status != KDC_OK) return status;
-  std::copy(tensor.row_begin.begin(), tensor.row_begin.end(),
+  SparseRows sparse;
+  sparse.row_begin.assign(num_rows + 1, 0);
+  sparse.indices.assign(buffers.indices, buffers.indices + num_entries);
+  KDC_RETURN_IF_ERROR(DecodeColumnMajor(blob, &sparse));
+  std::copy(sparse.row_begin.begin(), sparse.row_begin.end(),
             buffers.row_begin);
-  std::copy(tensor.columns.begin(), tensor.columns.end(), buffers.columns);
-  std::copy(tensor.indices.begin(), tensor.indices.end(), buffers.indices);
+  std::copy(sparse.columns.begin(), sparse.columns.end(), buffers.columns);
+  std::copy(sparse.indices.begin(), sparse.indices.end(), buffers.indices);
   return KDC_OK;
-}
-
-}  // namespace
-
-kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,
-                        SparseRows* tensor) {
-  try {
-    return DecodeSparseOrThrow(blob, blob_size, tensor);
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
-}
-
-kdc_status DecodeDense(const uint8_t* blob, size_t blob_size, void* values,
-                       size_t values_size) {
-  try {
-    return DecodeDenseOrThrow(blob, blob_size, values, values_size);
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
-}
-
-kdc_status DecodeEntries(const uint8_t* blob, size_t blob_size,
-                         const EntryBuffers& buffers) {
-  try {
-    return DecodeEntriesOrThrow(blob, blob_size, buffers);
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
 }
 
 }  // namespace keras_dc

@@ -1,4 +1,5 @@
-// From blob to numbers. The inverse of encoder.h; the two share format.h alone.
+// From blob to numbers. The inverse of the encoder; the two share common/
+// alone.
 #ifndef KERAS_DC_SRC_DECODE_DECODER_H_
 #define KERAS_DC_SRC_DECODE_DECODER_H_
 
@@ -11,13 +12,15 @@
 
 namespace keras_dc {
 
-// As DecodeSparse, but a scaled tensor keeps its indices and has no codebook.
-// May throw std::bad_alloc.
-kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* tensor);
+// All functions decode a blob that ReadBlob has read, and check its streams.
+// What they write is unspecified unless they return KDC_OK. All may throw
+// std::bad_alloc.
 
-// Decodes to the sparse form. `*tensor` is unspecified unless KDC_OK.
-kdc_status DecodeSparse(const uint8_t* blob, size_t blob_size,
-                        SparseRows* tensor);
+// Decodes to the sparse form.
+kdc_status DecodeSparse(const ParsedBlob& blob, SparseRows* sparse);
+
+// As DecodeSparse, but a scaled tensor keeps its indices and has no codebook.
+kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* sparse);
 
 // The caller's memory for entries: a row start for each row and one more, and a
 // column and a cluster index for each entry.
@@ -31,11 +34,10 @@ struct EntryBuffers {
 
 // Decodes to the caller's memory. KDC_INVALID_ARGUMENT for a blob without a
 // codebook, KDC_WRONG_BUFFER_SIZE if a size is not that of the blob.
-kdc_status DecodeEntries(const uint8_t* blob, size_t blob_size,
-                         const EntryBuffers& buffers);
+kdc_status DecodeEntries(const ParsedBlob& blob, const EntryBuffers& buffers);
 
 // Decodes to `values_size` bytes of dense values, C order.
-kdc_status DecodeDense(const uint8_t* blob, size_t blob_size, void* values,
+kdc_status DecodeDense(const ParsedBlob& blob, void* values,
                        size_t values_size);
 
 }  // namespace keras_dc

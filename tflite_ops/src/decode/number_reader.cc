@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/format.h"
+#include "common/return_if_error.h"
 
 namespace keras_dc {
 namespace {
@@ -14,8 +15,7 @@ kdc_status ReadPlane(ByteReader* reader, bool is_coded, int num_streams,
   plane->streams[0].size = count;
   if (is_coded) {
     plane->lengths.resize(kPlaneAlphabet);
-    const kdc_status status = ReadCodeLengths(reader, &plane->lengths);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(ReadCodeLengths(reader, &plane->lengths));
     for (ByteRange& stream : plane->streams) {
       stream.size = static_cast<size_t>(reader->ReadVarint());
     }
@@ -63,10 +63,8 @@ kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
   }
   numbers->planes.resize(numbers->item_size);
   for (size_t i = 0; i < numbers->item_size; ++i) {
-    const kdc_status status =
-        ReadPlane(reader, (coded >> i & 1) != 0, num_streams, numbers->count,
-                  &numbers->planes[i]);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(ReadPlane(reader, (coded >> i & 1) != 0, num_streams,
+                                  numbers->count, &numbers->planes[i]));
   }
   return KDC_OK;
 }
@@ -86,9 +84,8 @@ kdc_status UnpackNumbers(const StoredNumbers& numbers, uint8_t* bytes) {
       continue;
     }
     decoded[i].resize(numbers.count);
-    const kdc_status status = DecodeSymbols(plane.lengths, plane.streams,
-                                            numbers.count, decoded[i].data());
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(DecodeSymbols(plane.lengths, plane.streams,
+                                      numbers.count, decoded[i].data()));
     planes.push_back(decoded[i].data());
   }
   JoinPlanes(planes, numbers.count, bytes);

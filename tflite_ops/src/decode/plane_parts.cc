@@ -1,6 +1,7 @@
 #include "decode/plane_parts.h"
 
 #include "common/bit_stream.h"
+#include "common/return_if_error.h"
 #include "decode/symbol_reader.h"
 
 namespace keras_dc {
@@ -21,9 +22,8 @@ kdc_status PlaneParts::Open(const StoredNumbers& numbers,
   for (size_t i = 0; i < bits_.size(); ++i) {
     const BytePlane& plane = numbers.planes[i];
     if (plane.lengths.empty()) continue;
-    const kdc_status status = FindBits(plane.lengths, plane.streams,
-                                       numbers.count, firsts, &bits_[i]);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(FindBits(plane.lengths, plane.streams, numbers.count,
+                                 firsts, &bits_[i]));
   }
   return KDC_OK;
 }
@@ -49,8 +49,7 @@ kdc_status PlaneParts::Decode(const StoredNumbers& numbers,
                bits_[i][part], decoded[i].data() + (firsts_[part] - first),
                &lanes);
     }
-    const kdc_status status = tables[i]->Run(&lanes);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(tables[i]->Run(&lanes));
     planes.push_back(decoded[i].data());
   }
   bytes->resize(count * numbers.item_size);
@@ -80,8 +79,7 @@ kdc_status PlaneReader::Next(size_t count, std::vector<uint8_t>* bytes) {
     decoded[i].resize(count);
     lanes_[i][0].out = decoded[i].data();
     lanes_[i][0].out_end = decoded[i].data() + count;
-    const kdc_status status = tables_[i]->Run(&lanes_[i]);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(tables_[i]->Run(&lanes_[i]));
     planes.push_back(decoded[i].data());
   }
   num_read_ += count;

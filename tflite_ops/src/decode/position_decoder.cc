@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 
+#include "common/return_if_error.h"
 #include "decode/gap_walk.h"
 #include "decode/symbol_decoder.h"
 
@@ -55,9 +56,8 @@ kdc_status WalkAllGaps(const ParsedBlob& blob, uint64_t row_length,
       share_memory
           ? reinterpret_cast<uint8_t*>(walk->next + num_entries) - num_symbols
           : memory.get();
-  const kdc_status status =
-      DecodeSymbols(blob.gap_lengths, blob.gap_streams, num_symbols, symbols);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(
+      DecodeSymbols(blob.gap_lengths, blob.gap_streams, num_symbols, symbols));
   const uint8_t* end = symbols + num_symbols;
   const uint32_t filler = FillerSymbol(blob.info.gap_bits);
   if (end[-1] == filler) return KDC_BAD_POSITION;
@@ -91,9 +91,8 @@ kdc_status WalkAllGaps(const ParsedBlob& blob, uint64_t row_length,
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
   gaps->resize(blob.num_gap_symbols());
   if (gaps->empty()) return KDC_OK;
-  const kdc_status status = DecodeSymbols(blob.gap_lengths, blob.gap_streams,
-                                          gaps->size(), gaps->data());
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(DecodeSymbols(blob.gap_lengths, blob.gap_streams,
+                                    gaps->size(), gaps->data()));
   const uint32_t filler = FillerSymbol(blob.info.gap_bits);
   const GapTotals totals = AddGaps(gaps->data(), gaps->size(), filler);
   const bool fits = gaps->back() != filler &&
@@ -103,8 +102,9 @@ kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps) {
   return fits ? KDC_OK : KDC_BAD_POSITION;
 }
 
-kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
-                          uint32_t* row_begin, uint32_t* columns) {
+kdc_status DecodeRowMajor(const ParsedBlob& blob, uint32_t* row_begin,
+                          uint32_t* columns) {
+  const MatrixShape matrix = blob.matrix();
   row_begin[0] = 0;
   if (blob.is_arithmetic()) {
     uint64_t row = 0;
@@ -127,8 +127,7 @@ kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
   walk.columns_end = columns + blob.num_entries();
   walk.row_begin = row_begin;
   if (blob.num_gap_symbols() > 0) {
-    const kdc_status status = WalkAllGaps(blob, matrix.columns, &walk);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(WalkAllGaps(blob, matrix.columns, &walk));
   }
   size_t row = walk.row;
   while (row < matrix.rows) {

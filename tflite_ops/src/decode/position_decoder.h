@@ -8,6 +8,7 @@
 #include "common/adaptive_model.h"
 #include "common/format.h"
 #include "common/range_coder.h"
+#include "common/return_if_error.h"
 #include "common/scratch_vector.h"
 #include "decode/blob_reader.h"
 #include "decode/gap_walk.h"
@@ -21,10 +22,10 @@ using Gaps = ScratchVector<uint8_t>;
 // checks.
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps);
 
-// Decodes a scan by rows to `matrix.rows + 1` row starts and the columns of the
-// entries.
-kdc_status DecodeRowMajor(const ParsedBlob& blob, const MatrixShape& matrix,
-                          uint32_t* row_begin, uint32_t* columns);
+// Decodes a scan by rows to a row start for each row and one more, and a column
+// for each entry.
+kdc_status DecodeRowMajor(const ParsedBlob& blob, uint32_t* row_begin,
+                          uint32_t* columns);
 
 // WalkPositions for the arithmetic coder (FORMAT.md, 9).
 template <typename Visit>
@@ -73,8 +74,7 @@ kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
     return KDC_OK;
   }
   Gaps gaps;
-  const kdc_status status = DecodeGaps(blob, &gaps);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(DecodeGaps(blob, &gaps));
   const uint32_t filler = FillerSymbol(blob.info.gap_bits);
   for (const uint8_t gap : gaps) {
     offset += gap;

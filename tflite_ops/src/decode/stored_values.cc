@@ -7,6 +7,7 @@
 #include "common/bit_stream.h"
 #include "common/format.h"
 #include "common/half_float.h"
+#include "common/return_if_error.h"
 
 namespace keras_dc {
 namespace {
@@ -18,16 +19,10 @@ kdc_status UnpackClasses(const ParsedBlob& blob, uint8_t* bytes) {
   const uint8_t* next[2];
   for (int i = 0; i < 2; ++i) {
     parts[i].resize(stored[i]->num_bytes());
-    const kdc_status status = UnpackNumbers(*stored[i], parts[i].data());
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(UnpackNumbers(*stored[i], parts[i].data()));
     next[i] = parts[i].data();
   }
-  const kdc_blob_info& info = blob.info;
-  const MatrixShape matrix =
-      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
-  const bool by_columns = info.column_major != 0;
-  const auto num_lines =
-      static_cast<size_t>(by_columns ? matrix.columns : matrix.rows);
+  const auto num_lines = static_cast<size_t>(blob.num_lines());
   const size_t line_bytes = (parts[0].size() + parts[1].size()) / num_lines;
   for (size_t line = 0; line < num_lines; ++line) {
     const int line_class = blob.line_classes.bytes[line / 8] >> line % 8 & 1;
@@ -67,8 +62,7 @@ void Transpose(const uint8_t* from, const MatrixShape& matrix, uint8_t* to) {
 kdc_status UnpackDoubles(const StoredNumbers& stored,
                          std::vector<double>* numbers) {
   std::vector<uint8_t> bytes(stored.num_bytes());
-  const kdc_status status = UnpackNumbers(stored, bytes.data());
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(UnpackNumbers(stored, bytes.data()));
   numbers->resize(stored.count);
   for (size_t i = 0; i < stored.count; ++i) {
     const uint8_t* item = &bytes[stored.item_size * i];
@@ -103,23 +97,21 @@ void AsItems(const ParsedBlob& blob, std::vector<uint8_t>* stored) {
 kdc_status StoredItems(const ParsedBlob& blob, std::vector<uint8_t>* items) {
   items->resize(blob.stored_values.num_bytes() +
                 blob.second_values.num_bytes());
-  const kdc_status status = UnpackValues(blob, items->data());
-  if (status == KDC_OK) AsItems(blob, items);
-  return status;
+  KDC_RETURN_IF_ERROR(UnpackValues(blob, items->data()));
+  AsItems(blob, items);
+  return KDC_OK;
 }
 
 kdc_status DenseItems(const ParsedBlob& blob, uint8_t* items) {
-  const kdc_blob_info& info = blob.info;
-  if (info.column_major == 0 && !blob.half_float) {
+  if (blob.is_by_rows() && !blob.half_float) {
     return UnpackValues(blob, items);
   }
   std::vector<uint8_t> scanned;
-  const kdc_status status = StoredItems(blob, &scanned);
-  if (status != KDC_OK || scanned.empty()) return status;
-  const MatrixShape matrix =
-      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
-  const size_t item_size = ItemSize(info.dtype);
-  if (info.column_major == 0 || matrix.rows == 1) {
+  KDC_RETURN_IF_ERROR(StoredItems(blob, &scanned));
+  if (scanned.empty()) return KDC_OK;
+  const MatrixShape matrix = blob.matrix();
+  const size_t item_size = ItemSize(blob.info.dtype);
+  if (blob.is_by_rows() || matrix.rows == 1) {
     std::memcpy(items, scanned.data(), scanned.size());
   } else if (item_size == 4) {
     Transpose<4>(scanned.data(), matrix, items);
@@ -133,8 +125,8 @@ kdc_status DenseItems(const ParsedBlob& blob, uint8_t* items) {
 
 kdc_status StoredScales(const ParsedBlob& blob, std::vector<double>* codebook,
                         std::vector<double>* scales) {
-  const kdc_status status = UnpackDoubles(blob.stored_values, codebook);
-  return status == KDC_OK ? UnpackDoubles(blob.stored_scales, scales) : status;
+  KDC_RETURN_IF_ERROR(UnpackDoubles(blob.stored_values, codebook));
+  return UnpackDoubles(blob.stored_scales, scales);
 }
 
 void ApplyScales(const ParsedBlob& blob, const LineValues& values,
@@ -178,7 +170,7 @@ void FillValues(const ParsedBlob& blob, const LineValues& values,
   lines->values.clear();
   const kdc_blob_info& info = blob.info;
   if (info.scale_axis != KDC_NO_SCALE) {
-    ApplyScales(blob, values, info.column_major != 0, first_line, lines);
+    ApplyScales(blob, values, !blob.is_by_rows(), first_line, lines);
   } else if (info.num_centroids != 0) {
     lines->codebook = values.items;
   } else if (info.line_classes != 0) {
@@ -198,8 +190,7 @@ kdc_status NegativeCentroids(const ParsedBlob& blob,
                              std::vector<uint8_t>* is_negative) {
   const StoredNumbers& stored = blob.stored_values;
   std::vector<uint8_t> bytes(stored.num_bytes());
-  const kdc_status status = UnpackNumbers(stored, bytes.data());
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(UnpackNumbers(stored, bytes.data()));
   is_negative->resize(stored.count);
   for (size_t i = 0; i < stored.count; ++i) {
     (*is_negative)[i] = bytes[stored.item_size * (i + 1) - 1] >> 7;

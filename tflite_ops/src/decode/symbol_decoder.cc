@@ -6,6 +6,7 @@
 
 #include "common/bit_stream.h"
 #include "common/format.h"
+#include "common/return_if_error.h"
 #include "decode/symbol_lanes.h"
 #include "decode/symbol_table.h"
 
@@ -42,8 +43,7 @@ kdc_status SymbolDecoder::Run(std::vector<SymbolLane>* lanes) const {
       lane.out = lane.out_end;
       continue;
     }
-    const kdc_status status = RunToEnd(&lane);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(RunToEnd(&lane));
   }
   return KDC_OK;
 }
@@ -104,8 +104,7 @@ kdc_status DecodeSymbols(const CodeLengths& lengths,
     lane.out = symbols + range.begin;
     lane.out_end = symbols + range.end;
   }
-  const kdc_status status = decoder.Run(&lanes);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(decoder.Run(&lanes));
   for (const SymbolLane& lane : lanes) {
     BitReader reader(lane.bytes, lane.size);
     reader.Seek(lane.bit);

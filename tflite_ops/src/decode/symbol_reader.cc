@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/bit_stream.h"
+#include "common/return_if_error.h"
 
 namespace keras_dc {
 namespace {
@@ -66,8 +67,7 @@ kdc_status FindBits(const CodeLengths& lengths,
     const size_t stop = next < firsts.size() ? firsts[next] : num_symbols;
     const size_t size = std::min(
         {SymbolReader::kChunk, reader.stream_end() - symbol, stop - symbol});
-    status = reader.Read(size);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(reader.Read(size));
     symbol += size;
     if (symbol == reader.stream_end()) status = reader.NextStream(&is_done);
   }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <limits>
-#include <new>
 #include <utility>
 
 #include "common/bit_stream.h"
 #include "common/format.h"
 #include "common/huffman.h"
+#include "common/return_if_error.h"
 #include "encode/blob_writer.h"
 #include "encode/draft.h"
 #include "encode/palette.h"
@@ -107,14 +107,14 @@ Draft DraftWithoutGaps(const Palette& palette, PlainCode plain,
   return draft;
 }
 
-kdc_status EncodeOrThrow(const void* values, int32_t dtype,
-                         const int64_t* shape, int32_t rank,
-                         std::vector<uint8_t>* blob) {
+}  // namespace
+
+kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
+                  int32_t rank, std::vector<uint8_t>* blob) {
   const size_t item_size = ItemSize(dtype);
   if (item_size == 0) return KDC_INVALID_ARGUMENT;
   uint64_t num_weights = 0;
-  const kdc_status status = CountWeights(shape, rank, &num_weights);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(CountWeights(shape, rank, &num_weights));
   if (values == nullptr && num_weights > 0) return KDC_INVALID_ARGUMENT;
 
   const auto* bytes = static_cast<const uint8_t*>(values);
@@ -145,17 +145,6 @@ kdc_status EncodeOrThrow(const void* values, int32_t dtype,
   }
   *blob = WriteBlob(draft, dtype, shape, rank);
   return KDC_OK;
-}
-
-}  // namespace
-
-kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
-                  int32_t rank, std::vector<uint8_t>* blob) {
-  try {
-    return EncodeOrThrow(values, dtype, shape, rank, blob);
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
 }
 
 size_t EncodeBound(int64_t num_weights, int32_t dtype, int32_t rank) {

@@ -1,11 +1,11 @@
 #include "encode/scaled_encoder.h"
 
 #include <algorithm>
-#include <new>
 #include <numeric>
 #include <utility>
 
 #include "common/format.h"
+#include "common/return_if_error.h"
 #include "encode/blob_writer.h"
 #include "encode/draft.h"
 #include "encode/palette.h"
@@ -54,14 +54,14 @@ bool NameByCentroid(const uint8_t* values, size_t item_size,
   return true;
 }
 
-kdc_status EncodeScaledOrThrow(const void* values, int32_t dtype,
-                               const int64_t* shape, int32_t rank,
-                               const std::vector<double>& codebook,
-                               const std::vector<double>& scales,
-                               int32_t scale_axis, std::vector<uint8_t>* blob) {
+}  // namespace
+
+kdc_status EncodeScaled(const void* values, int32_t dtype, const int64_t* shape,
+                        int32_t rank, const std::vector<double>& codebook,
+                        const std::vector<double>& scales, int32_t scale_axis,
+                        std::vector<uint8_t>* blob) {
   uint64_t num_weights = 0;
-  const kdc_status status = CountWeights(shape, rank, &num_weights);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(CountWeights(shape, rank, &num_weights));
   if ((dtype != KDC_FLOAT32 && dtype != KDC_INT8) || rank < 2 ||
       (scale_axis != KDC_FIRST_AXIS && scale_axis != KDC_LAST_AXIS) ||
       codebook.empty() || codebook.size() > size_t{kMaxCentroids} ||
@@ -93,20 +93,6 @@ kdc_status EncodeScaledOrThrow(const void* values, int32_t dtype,
   draft.index_lengths.resize(num_used);
   *blob = WriteBlob(draft, dtype, shape, rank);
   return KDC_OK;
-}
-
-}  // namespace
-
-kdc_status EncodeScaled(const void* values, int32_t dtype, const int64_t* shape,
-                        int32_t rank, const std::vector<double>& codebook,
-                        const std::vector<double>& scales, int32_t scale_axis,
-                        std::vector<uint8_t>* blob) {
-  try {
-    return EncodeScaledOrThrow(values, dtype, shape, rank, codebook, scales,
-                               scale_axis, blob);
-  } catch (const std::bad_alloc&) {
-    return KDC_OUT_OF_MEMORY;
-  }
 }
 
 }  // namespace keras_dc

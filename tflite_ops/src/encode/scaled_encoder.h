@@ -9,7 +9,7 @@
 
 namespace keras_dc {
 
-// See kdc_encode_scaled.
+// See kdc_encode_scaled. May throw std::bad_alloc.
 kdc_status EncodeScaled(const void* values, int32_t dtype, const int64_t* shape,
                         int32_t rank, const std::vector<double>& codebook,
                         const std::vector<double>& scales, int32_t scale_axis,

@@ -88,11 +88,9 @@ kdc_status Conv2D::PackBlock(const SparseRows& block, const ConvPlan& plan,
                              Conv2D* packed) {
   if (block.dtype != KDC_FLOAT32) return KDC_INVALID_ARGUMENT;
   Conv2D result;
-  result.shape_ = block.shape;
   result.filters_ = filters;
   result.first_filter_ = first_filter;
   result.num_packed_ = static_cast<size_t>(block.num_rows);
-  result.num_weights_ = block.columns.size();
   result.blocking_ = plan.blocking;
   result.panel_rows_ = plan.panel_rows;
   const auto num_rows = static_cast<size_t>(block.num_rows);

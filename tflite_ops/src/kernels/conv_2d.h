@@ -86,9 +86,6 @@ class Conv2D {
            Activation activation, ThreadPool* pool, ConvScratch* scratch,
            float* output) const;
 
-  // [filters, height, width, channels].
-  const std::vector<int64_t>& shape() const { return shape_; }
-  size_t num_weights() const { return num_weights_; }
   size_t size_bytes() const;
 
   // Calls `visit(row, column, value)` for each weight, the column being that of
@@ -113,12 +110,10 @@ class Conv2D {
   void AddNonFinite(const ConvShape& shape, const float* input,
                     float* output) const;
 
-  std::vector<int64_t> shape_;
   size_t filters_ = 0;
   // Those that are packed.
   size_t first_filter_ = 0;
   size_t num_packed_ = 0;
-  size_t num_weights_ = 0;
   Blocking blocking_;
   size_t panel_rows_ = 1;
   std::vector<BlockedWeights> panels_;

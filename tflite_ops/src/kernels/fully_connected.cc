@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/return_if_error.h"
 #include "kernels/non_finite.h"
 
 namespace keras_dc {
@@ -120,8 +121,7 @@ kdc_status FullyConnected::Pack(SparseRows weights,
   result.isa_ = plan.isa;
   if (plan.is_together()) {
     Conv2D conv;
-    const kdc_status status = Conv2D::Pack(weights, plan.conv, &conv);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(Conv2D::Pack(weights, plan.conv, &conv));
     result.form_ = std::move(conv);
   } else if (plan.isa == Isa::kAvx512 && LockstepWeights::Suits(weights)) {
     result.form_ = LockstepWeights::Pack(weights);

@@ -88,7 +88,6 @@ class FullyConnected {
            FullyConnectedScratch* scratch, float* output) const;
 
   size_t num_rows() const { return num_rows_; }
-  size_t num_columns() const { return num_columns_; }
   // Memory of the packed weights.
   size_t size_bytes() const;
 

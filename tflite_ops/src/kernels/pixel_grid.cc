@@ -50,6 +50,21 @@ void AddLines(const int32_t* lines, const int32_t* columns, size_t num_columns,
 
 }  // namespace
 
+bool FillAxis(bool is_valid_padding, ConvAxis* axis) {
+  const int64_t reach = (axis->kernel - 1) * axis->dilation + 1;
+  if (is_valid_padding) {
+    if (axis->input < reach) return false;
+    axis->output = (axis->input - reach) / axis->stride + 1;
+    axis->padding = 0;
+    return true;
+  }
+  axis->output = (axis->input + axis->stride - 1) / axis->stride;
+  const int64_t missing =
+      (axis->output - 1) * axis->stride + reach - axis->input;
+  axis->padding = std::max<int64_t>(missing, 0) / 2;
+  return true;
+}
+
 PixelGrid::PixelGrid(const ConvShape& shape, size_t lanes, size_t max_outputs)
     : shape_(shape), lanes_(lanes) {
   is_pointwise_ = IsPointwise(shape.height) && IsPointwise(shape.width);

@@ -32,6 +32,10 @@ struct ConvAxis {
   }
 };
 
+// Sets output and padding from the rest, as TFLite computes them. False if the
+// kernel is larger than the input and there is no padding.
+bool FillAxis(bool is_valid_padding, ConvAxis* axis);
+
 struct ConvShape {
   ConvAxis height;
   ConvAxis width;

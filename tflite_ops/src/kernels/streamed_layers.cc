@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "common/return_if_error.h"
 #include "kernels/forms/row_weights.h"
 #include "kernels/tile/tile.h"
 
@@ -78,14 +79,16 @@ kdc_status AddByColumns(const StreamedWeights& weights, size_t num_threads,
 }  // namespace
 
 kdc_status RunStreamed(const StreamedWeights& weights,
-                       const FullyConnectedPlan& plan, size_t num_rows,
-                       size_t num_columns, const float* input,
+                       const FullyConnectedPlan& plan, const float* input,
                        const float* bias, Activation activation,
                        ThreadPool* pool, float* output) {
   if (plan.is_together()) {
-    return RunStreamed(weights, plan.conv, num_rows, input, bias, activation,
-                       pool, output);
+    return RunStreamed(weights, plan.conv, input, bias, activation, pool,
+                       output);
   }
+  const auto num_rows = static_cast<size_t>(weights.lines().matrix().rows);
+  const auto num_columns =
+      static_cast<size_t>(weights.lines().matrix().columns);
   const size_t num_threads =
       std::min(plan.num_threads,
                weights.lines().blob().num_entries() / kMinEntriesPerThread + 1);
@@ -112,7 +115,7 @@ kdc_status RunStreamed(const StreamedWeights& weights,
           return KDC_OK;
         });
   }
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(status);
   for (size_t b = 0; b < plan.batch && bias != nullptr; ++b) {
     for (size_t r = 0; r < num_rows; ++r) output[b * num_rows + r] += bias[r];
   }
@@ -121,8 +124,9 @@ kdc_status RunStreamed(const StreamedWeights& weights,
 }
 
 kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
-                       size_t filters, const float* input, const float* bias,
+                       const float* input, const float* bias,
                        Activation activation, ThreadPool* pool, float* output) {
+  const auto filters = static_cast<size_t>(weights.lines().matrix().rows);
   // Many ranges are shared out among the threads; of a few, the pixels are.
   const bool by_ranges =
       weights.num_ranges() >= kRangesPerThread * plan.num_threads;
@@ -143,9 +147,8 @@ kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
       pool, num_threads,
       [&](const SparseRows& rows, size_t first_row, size_t worker) {
         Conv2D kernel;
-        const kdc_status packed =
-            Conv2D::PackBlock(rows, range_plan, first_row, filters, &kernel);
-        if (packed != KDC_OK) return packed;
+        KDC_RETURN_IF_ERROR(
+            Conv2D::PackBlock(rows, range_plan, first_row, filters, &kernel));
         kernel.Run(range_plan, input, bias,
                    is_clamp ? activation : Activation::kNone, pool,
                    &scratch[worker], output);

@@ -13,18 +13,14 @@
 
 namespace keras_dc {
 
-// As FullyConnected::Run. `plan` is one for as many rows as `weights` has in a
-// range; the layer has `num_rows` and `num_columns`. May throw std::bad_alloc.
+// As FullyConnected::Run and Conv2D::Run. `plan` is made for max_rows() of
+// `weights`: a range of rows is a layer by itself. May throw std::bad_alloc.
 kdc_status RunStreamed(const StreamedWeights& weights,
-                       const FullyConnectedPlan& plan, size_t num_rows,
-                       size_t num_columns, const float* input,
+                       const FullyConnectedPlan& plan, const float* input,
                        const float* bias, Activation activation,
                        ThreadPool* pool, float* output);
-
-// As Conv2D::Run for a kernel of `filters` filters. `plan` is one for as many
-// as `weights` has rows in a range. May throw std::bad_alloc.
 kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
-                       size_t filters, const float* input, const float* bias,
+                       const float* input, const float* bias,
                        Activation activation, ThreadPool* pool, float* output);
 
 }  // namespace keras_dc

@@ -1,54 +1,74 @@
 #include "tflite/bias.h"
 
 #include <cstddef>
+#include <utility>
 
-#include "keras_dc/codec.h"
+#include "common/return_if_error.h"
+#include "decode/decoder.h"
 
 namespace keras_dc {
+namespace {
+
+using Floats = std::vector<float>;
+
+Error Misfit(const std::string& shape, const std::string& weights) {
+  return "the bias shape " + shape + " does not fit weights of shape " +
+         weights;
+}
+
+// Decodes a blob of `units` float32 values.
+Error Decode(const Blob& blob, int64_t units, const std::string& weights,
+             Floats* values) {
+  ParsedBlob parsed;
+  kdc_status status = ReadBlob(blob.data, blob.size, &parsed);
+  if (status == KDC_OK) {
+    const kdc_blob_info& info = parsed.info;
+    if (info.dtype != KDC_FLOAT32) {
+      return "expected a bias of FLOAT32, the blob holds " +
+             TypeName(TfLiteTypeOf(info.dtype));
+    }
+    if (info.rank != 1 || info.shape[0] != units) {
+      return Misfit(ShapeString(info.shape, static_cast<size_t>(info.rank)),
+                    weights);
+    }
+    values->resize(static_cast<size_t>(units));
+    status =
+        DecodeDense(parsed, values->data(), values->size() * sizeof(float));
+  }
+  return status == KDC_OK ? "" : "bias: " + BlobError(status);
+}
+
+}  // namespace
 
 Error Bias::Prepare(const TfLiteTensor* tensor, int64_t units,
-                    const std::string& weights) {
+                    const std::string& weights, BlobCache* cache) {
   if (tensor == nullptr) return "";
   const auto size = static_cast<size_t>(units);
-  const auto misfit = [&weights](const std::string& shape) {
-    return "the bias shape " + shape + " does not fit weights of shape " +
-           weights;
-  };
   if (tensor->type == kTfLiteFloat32) {
     if (tensor->bytes == size * sizeof(float)) return "";
-    return misfit(ShapeString(tensor->dims));
+    return Misfit(ShapeString(tensor->dims), weights);
   }
   if (tensor->type != kTfLiteUInt8) {
     return "expected the bias as FLOAT32 or a blob, got " +
            TypeName(tensor->type);
   }
   Blob blob;
-  Error error = GetBlob(*tensor, &blob);
+  const Error error = GetBlob(*tensor, &blob);
   if (!error.empty()) return "bias: " + error;
-  kdc_blob_info info;
-  int32_t status = kdc_inspect(blob.data, blob.size, &info);
-  if (status != KDC_OK) {
-    return "bias: " + BlobError(static_cast<kdc_status>(status));
-  }
-  if (info.dtype != KDC_FLOAT32) {
-    return "expected a bias of FLOAT32, the blob holds " +
-           TypeName(TfLiteTypeOf(info.dtype));
-  }
-  if (info.rank != 1 || info.shape[0] != units) {
-    return misfit(ShapeString(info.shape, static_cast<size_t>(info.rank)));
-  }
-  decoded_.resize(size);
-  status = kdc_decode(blob.data, blob.size, decoded_.data(),
-                      decoded_.size() * sizeof(float));
-  if (status != KDC_OK) {
-    return "bias: " + BlobError(static_cast<kdc_status>(status));
-  }
+  const BlobKey& key = key_.Of(blob);
+  decoded_ = cache->FindIf<Floats>(
+      key, [size](const Floats& held) { return held.size() == size; });
+  if (decoded_ != nullptr) return "";
+  auto values = std::make_shared<Floats>();
+  KDC_RETURN_IF_ERROR(Decode(blob, units, weights, values.get()));
+  decoded_ = std::move(values);
+  cache->Insert(key, decoded_);
   return "";
 }
 
 const float* Bias::Values(const TfLiteTensor* tensor) const {
   if (tensor == nullptr) return nullptr;
-  return tensor->type == kTfLiteFloat32 ? tensor->data.f : decoded_.data();
+  return tensor->type == kTfLiteFloat32 ? tensor->data.f : decoded_->data();
 }
 
 }  // namespace keras_dc

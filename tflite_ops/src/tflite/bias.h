@@ -1,8 +1,9 @@
-// The bias of a fused op: absent, a float32 tensor, or a blob of one.
+// The bias of an op with weights: absent, a float32 tensor, or a blob of one.
 #ifndef KERAS_DC_SRC_TFLITE_BIAS_H_
 #define KERAS_DC_SRC_TFLITE_BIAS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,17 +14,20 @@ namespace keras_dc {
 
 class Bias {
  public:
-  // Checks that `tensor`, which may be null, holds `units` numbers, and decodes
-  // it if it is a blob. `weights` describes the weights in errors.
+  // Checks that `tensor`, which may be null, holds `units` numbers. A blob is
+  // decoded, unless `cache` holds its values. `weights` is the shape of the
+  // weights, for errors.
   Error Prepare(const TfLiteTensor* tensor, int64_t units,
-                const std::string& weights);
+                const std::string& weights, BlobCache* cache);
 
   // The values, or null if there is no bias. To be called at each Eval: a float
   // tensor may have moved, and may be computed.
   const float* Values(const TfLiteTensor* tensor) const;
 
  private:
-  std::vector<float> decoded_;
+  KeyMemo key_;
+  // Of a blob.
+  std::shared_ptr<const std::vector<float>> decoded_;
 };
 
 }  // namespace keras_dc

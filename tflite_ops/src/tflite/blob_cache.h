@@ -10,15 +10,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <typeindex>
 #include <utility>
-#include <vector>
-
-#include "common/thread_pool.h"
-#include "kernels/conv_2d.h"
-#include "kernels/fully_connected.h"
 
 namespace keras_dc {
 
+// The bytes of a blob, in the model.
 struct Blob {
   const uint8_t* data = nullptr;
   size_t size = 0;
@@ -54,8 +51,7 @@ inline BlobKey KeyOf(const Blob& blob) {
   return {blob.size, hashes[0]};
 }
 
-// The key of the last blob that it was asked for, since it takes a pass over
-// all of it.
+// Remembers the key of the last blob: a key takes a pass over all bytes.
 class KeyMemo {
  public:
   const BlobKey& Of(const Blob& blob) {
@@ -71,30 +67,33 @@ class KeyMemo {
   BlobKey key_;
 };
 
-// All functions may be called from several threads at once: interpreters in
-// different threads may share a delegate.
-template <typename T>
+// Holds values of any type, and several of one type, for a blob. All functions
+// may be called from several threads at once: interpreters in different threads
+// may share a delegate.
 class BlobCache {
  public:
-  // What is held for the blob and satisfies `fits`; null if there is none.
-  template <typename Fits>
+  // The T that is held for the blob and satisfies `fits`; null if there is
+  // none.
+  template <typename T, typename Fits>
   std::shared_ptr<const T> FindIf(const BlobKey& key, Fits fits) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto range = entries_.equal_range(key);
+    const auto range = entries_.equal_range({key, typeid(T)});
     for (auto entry = range.first; entry != range.second; ++entry) {
-      if (fits(*entry->second)) return entry->second;
+      auto value = std::static_pointer_cast<const T>(entry->second);
+      if (fits(*value)) return value;
     }
     return nullptr;
   }
 
+  template <typename T>
   std::shared_ptr<const T> Find(const BlobKey& key) {
-    return FindIf(key, [](const T&) { return true; });
+    return FindIf<T>(key, [](const T&) { return true; });
   }
 
-  // One blob may be held in several forms.
+  template <typename T>
   void Insert(const BlobKey& key, std::shared_ptr<const T> value) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    entries_.emplace(key, std::move(value));
+    entries_.emplace(Key(key, typeid(T)), std::move(value));
   }
 
   // Forgets what nobody else holds.
@@ -107,44 +106,10 @@ class BlobCache {
   }
 
  private:
+  using Key = std::pair<BlobKey, std::type_index>;
+
   std::mutex mutex_;
-  std::multimap<BlobKey, std::shared_ptr<const T>> entries_;
-};
-
-// Dense values for ops of the runtime. Kernels there load whole SIMD registers
-// and may read past the end, so a cache line is added.
-class DenseWeights {
- public:
-  explicit DenseWeights(size_t size_bytes)
-      : size_bytes_(size_bytes), lines_(size_bytes / sizeof(Line) + 2) {}
-
-  uint8_t* data() { return lines_[0].bytes; }
-  const uint8_t* data() const { return lines_[0].bytes; }
-  size_t size_bytes() const { return size_bytes_; }
-  void Shrink(size_t size_bytes) { size_bytes_ = size_bytes; }
-
- private:
-  struct alignas(64) Line {
-    uint8_t bytes[64];
-  };
-  size_t size_bytes_;
-  std::vector<Line> lines_;
-};
-
-// What the ops of a delegate share.
-struct WeightCaches {
-  BlobCache<FullyConnected> fully_connected;
-  BlobCache<Conv2D> conv_2d;
-  BlobCache<DenseWeights> dense;
-  ThreadPool threads;
-  // Whether weights are decoded at every Eval, and not kept in between.
-  bool low_memory = false;
-
-  void DropUnused() {
-    fully_connected.DropUnused();
-    conv_2d.DropUnused();
-    dense.DropUnused();
-  }
+  std::multimap<Key, std::shared_ptr<const void>> entries_;
 };
 
 }  // namespace keras_dc

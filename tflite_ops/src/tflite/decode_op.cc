@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/format.h"
+#include "common/return_if_error.h"
 #include "decode/decoder.h"
 #include "tflite/op.h"
 
@@ -22,29 +23,44 @@ size_t PackInt4(uint8_t* values, size_t count) {
   return (count + 1) / 2;
 }
 
+// Dense values for ops of the runtime. Kernels there load whole SIMD registers
+// and may read past the end, so a cache line is added.
+class DenseWeights {
+ public:
+  explicit DenseWeights(size_t size_bytes)
+      : size_bytes_(size_bytes), lines_(size_bytes / sizeof(Line) + 2) {}
+
+  uint8_t* data() { return lines_[0].bytes; }
+  const uint8_t* data() const { return lines_[0].bytes; }
+  size_t size_bytes() const { return size_bytes_; }
+  void Shrink(size_t size_bytes) { size_bytes_ = size_bytes; }
+
+ private:
+  struct alignas(64) Line {
+    uint8_t bytes[64];
+  };
+  size_t size_bytes_;
+  std::vector<Line> lines_;
+};
+
 class DecodeOp : public Op {
  public:
-  explicit DecodeOp(std::shared_ptr<WeightCaches> caches)
-      : Op("KerasDcDecode"), caches_(std::move(caches)) {}
+  explicit DecodeOp(std::shared_ptr<OpResources> resources)
+      : Op("KerasDcDecode"), resources_(std::move(resources)) {}
 
   void Attach(TfLiteContext* context) override { Prepare(context); }
 
   Error Prepare(TfLiteContext* context) override {
-    Error error = CheckArity(*context, 1, 1);
-    if (!error.empty()) return error;
+    KDC_RETURN_IF_ERROR(CheckArity(*context, 1, 1));
     Blob blob;
-    error = GetBlob(*Input(context, 0), &blob);
-    if (!error.empty()) return error;
+    KDC_RETURN_IF_ERROR(GetBlob(*Input(context, 0), &blob));
     TfLiteTensor* output = Output(context);
     if (IsOurs(*output) && blob == blob_) return "";
 
-    kdc_blob_info info;
-    const int32_t status = kdc_inspect(blob.data, blob.size, &info);
-    if (status != KDC_OK) return BlobError(static_cast<kdc_status>(status));
-    error = CheckOutput(*output, info);
-    if (!error.empty()) return error;
-    error = Decode(blob, info);
-    if (!error.empty()) return error;
+    ParsedBlob parsed;
+    KDC_RETURN_IF_ERROR(BlobError(ReadBlob(blob.data, blob.size, &parsed)));
+    KDC_RETURN_IF_ERROR(CheckOutput(*output, parsed.info));
+    KDC_RETURN_IF_ERROR(Decode(KeyOf(blob), parsed));
     blob_ = blob;
     output->allocation_type = kTfLiteMmapRo;
     // The runtime takes non-const pointers to constants, too.
@@ -92,34 +108,34 @@ class DecodeOp : public Op {
   }
 
   // To be called after CheckOutput: the shape bounds what is allocated here.
-  Error Decode(const Blob& blob, const kdc_blob_info& info) {
-    const BlobKey key = KeyOf(blob);
-    std::shared_ptr<const DenseWeights> ready = caches_->dense.Find(key);
+  Error Decode(const BlobKey& key, const ParsedBlob& parsed) {
+    auto ready = resources_->cache.Find<DenseWeights>(key);
     if (ready == nullptr) {
       auto weights = std::make_shared<DenseWeights>(
-          static_cast<size_t>(info.num_weights) * ItemSize(info.dtype));
-      const kdc_status status = DecodeDense(
-          blob.data, blob.size, weights->data(), weights->size_bytes());
-      if (status != KDC_OK) return BlobError(status);
-      if (info.dtype == KDC_INT4) {
+          static_cast<size_t>(parsed.info.num_weights) *
+          ItemSize(parsed.info.dtype));
+      KDC_RETURN_IF_ERROR(BlobError(
+          DecodeDense(parsed, weights->data(), weights->size_bytes())));
+      if (parsed.info.dtype == KDC_INT4) {
         weights->Shrink(PackInt4(weights->data(), weights->size_bytes()));
       }
       ready = std::move(weights);
-      caches_->dense.Insert(key, ready);
+      resources_->cache.Insert(key, ready);
     }
     weights_ = std::move(ready);
     return "";
   }
 
-  std::shared_ptr<WeightCaches> caches_;
+  std::shared_ptr<OpResources> resources_;
   std::shared_ptr<const DenseWeights> weights_;
   Blob blob_;
 };
 
 }  // namespace
 
-std::unique_ptr<Op> MakeDecode(std::shared_ptr<WeightCaches> caches) {
-  return std::make_unique<DecodeOp>(std::move(caches));
+std::unique_ptr<Op> MakeDecode(const NodeOptions&,
+                               std::shared_ptr<OpResources> resources) {
+  return std::make_unique<DecodeOp>(std::move(resources));
 }
 
 }  // namespace keras_dc

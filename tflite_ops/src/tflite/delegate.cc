@@ -2,19 +2,15 @@
 // the runtime has left unresolved, and poolings that follow them.
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <exception>
 #include <memory>
 #include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "keras_dc/codec.h"
+#include "common/no_throw.h"
 #include "keras_dc/tflite_abi.h"
-#include "tflite/blob_cache.h"
-#include "tflite/ops.h"
-#include "tflite/pool_2d_op.h"
+#include "tflite/op_table.h"
 
 namespace keras_dc {
 namespace {
@@ -23,10 +19,10 @@ namespace {
 struct Delegate : TfLiteDelegate {
   Delegate() : TfLiteDelegate() {}
 
-  std::shared_ptr<WeightCaches> caches = std::make_shared<WeightCaches>();
+  std::shared_ptr<OpResources> resources = std::make_shared<OpResources>();
 };
 
-using NodeAndOp = std::pair<int, const char*>;
+using NodeAndOp = std::pair<int, const OpRow*>;
 
 TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
   TfLiteIntArray* plan = nullptr;
@@ -42,17 +38,14 @@ TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
                                         &registration) != kTfLiteOk) {
       return kTfLiteError;
     }
-    const char* op_name = FindOpName(*registration);
-    if (op_name == nullptr) {
-      const char* pool_name = FindPool2DName(*context, *node, *registration);
-      if (pool_name != nullptr && std::count(outputs.begin(), outputs.end(),
-                                             node->inputs->data[0]) > 0) {
-        op_name = pool_name;
-      }
+    const OpRow* op = FindOp(*context, *node, *registration);
+    if (op == nullptr) continue;
+    if (!op->is_custom() && std::count(outputs.begin(), outputs.end(),
+                                       node->inputs->data[0]) == 0) {
+      continue;
     }
-    if (op_name == nullptr) continue;
-    found->emplace_back(plan->data[i], op_name);
-    if (std::strcmp(op_name, kDecodeName) != 0) {
+    found->emplace_back(plan->data[i], op);
+    if (op->is_layer) {
       outputs.insert(outputs.end(), node->outputs->data,
                      node->outputs->data + node->outputs->size);
     }
@@ -70,34 +63,31 @@ TfLiteStatus Claim(TfLiteContext* context, TfLiteDelegate* delegate,
       std::free);
   if (one_node == nullptr) throw std::bad_alloc();
   one_node->size = 1;
-  for (const auto& [node_index, op_name] : nodes) {
+  for (const auto& [node_index, op] : nodes) {
     one_node->data[0] = node_index;
     const TfLiteStatus status = context->ReplaceNodeSubsetsWithDelegateKernels(
-        context, MakeDelegateRegistration(op_name), one_node.get(), delegate);
+        context, MakeDelegateRegistration(*op), one_node.get(), delegate);
     if (status != kTfLiteOk) return status;
   }
   return kTfLiteOk;
 }
 
 TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* delegate) {
-  try {
-    std::vector<NodeAndOp> nodes;
-    TfLiteStatus status = FindNodes(context, &nodes);
-    if (status == kTfLiteOk) status = Claim(context, delegate, nodes);
-    auto& caches =
-        *static_cast<std::shared_ptr<WeightCaches>*>(delegate->data_);
-    caches->DropUnused();
-    return status;
-  } catch (const std::exception&) {
-    context->ReportError(context, "KerasDc: %s",
-                         kdc_status_message(KDC_OUT_OF_MEMORY));
-    return kTfLiteError;
-  }
+  return NoThrow(
+      [&] {
+        std::vector<NodeAndOp> nodes;
+        TfLiteStatus status = FindNodes(context, &nodes);
+        if (status == kTfLiteOk) status = Claim(context, delegate, nodes);
+        (*static_cast<std::shared_ptr<OpResources>*>(delegate->data_))
+            ->cache.DropUnused();
+        return status;
+      },
+      [&] { return ReportOutOfMemory(context); });
 }
 
 // A misspelt option must not pass in silence.
 bool ReadOptions(char** keys, char** values, size_t num_options,
-                 void (*report_error)(const char*), WeightCaches* caches) {
+                 void (*report_error)(const char*), OpResources* resources) {
   for (size_t i = 0; i < num_options; ++i) {
     const std::string key = keys[i], value = values[i];
     std::string message;
@@ -111,7 +101,7 @@ bool ReadOptions(char** keys, char** values, size_t num_options,
         report_error(("KerasDc: " + message).c_str());
       return false;
     }
-    caches->low_memory = value == "true";
+    resources->low_memory = value == "true";
   }
   return true;
 }
@@ -124,22 +114,24 @@ extern "C" {
 KDC_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(
     char** keys, char** values, size_t num_options,
     void (*report_error)(const char*)) {
-  try {
-    auto delegate = std::make_unique<keras_dc::Delegate>();
-    if (!keras_dc::ReadOptions(keys, values, num_options, report_error,
-                               delegate->caches.get())) {
-      return nullptr;
-    }
-    delegate->data_ = &delegate->caches;
-    delegate->Prepare = keras_dc::PrepareDelegate;
-    // Without it the runtime prepares the graph, and stumbles over our
-    // unresolved ops, before it lets the delegate claim them.
-    delegate->flags = kTfLiteDelegateFlagsAllowDynamicTensors;
-    return delegate.release();
-  } catch (const std::exception&) {
-    if (report_error != nullptr) report_error("KerasDc: out of memory");
-    return nullptr;
-  }
+  return keras_dc::NoThrow(
+      [&]() -> TfLiteDelegate* {
+        auto delegate = std::make_unique<keras_dc::Delegate>();
+        if (!keras_dc::ReadOptions(keys, values, num_options, report_error,
+                                   delegate->resources.get())) {
+          return nullptr;
+        }
+        delegate->data_ = &delegate->resources;
+        delegate->Prepare = keras_dc::PrepareDelegate;
+        // Without it the runtime prepares the graph, and stumbles over our
+        // unresolved ops, before it lets the delegate claim them.
+        delegate->flags = kTfLiteDelegateFlagsAllowDynamicTensors;
+        return delegate.release();
+      },
+      [&]() -> TfLiteDelegate* {
+        if (report_error != nullptr) report_error("KerasDc: out of memory");
+        return nullptr;
+      });
 }
 
 KDC_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate) {

@@ -103,7 +103,14 @@ Error GetBlob(const TfLiteTensor& tensor, Blob* blob) {
 }
 
 Error BlobError(kdc_status status) {
+  if (status == KDC_OK) return "";
   return std::string("cannot decode the blob: ") + kdc_status_message(status);
+}
+
+TfLiteStatus ReportOutOfMemory(TfLiteContext* context) {
+  context->ReportError(context, "KerasDc: %s",
+                       kdc_status_message(KDC_OUT_OF_MEMORY));
+  return kTfLiteError;
 }
 
 Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads) {

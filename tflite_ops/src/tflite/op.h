@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/cpu.h"
+#include "common/thread_pool.h"
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
 #include "tflite/blob_cache.h"
@@ -19,6 +20,23 @@ namespace keras_dc {
 
 // What is wrong, as a sentence for the user; empty where nothing is.
 using Error = std::string;
+
+// What the ops of a delegate share.
+struct OpResources {
+  BlobCache cache;
+  ThreadPool threads;
+  // Whether weights are decoded at every Eval, and not kept in between.
+  bool low_memory = false;
+};
+
+// What a node says beside its tensors.
+struct NodeOptions {
+  // Of a custom op.
+  const uint8_t* custom = nullptr;
+  size_t custom_size = 0;
+  // Of an op of the runtime.
+  const void* builtin = nullptr;
+};
 
 class Op {
  public:
@@ -34,11 +52,11 @@ class Op {
 
   // Called when the delegate claims the node, before other delegates look at
   // the graph. Says nothing of errors: Prepare meets them again.
-  virtual void Attach(TfLiteContext* context) = 0;
+  virtual void Attach(TfLiteContext*) {}
   virtual Error Prepare(TfLiteContext* context) = 0;
   virtual Error Eval(TfLiteContext* context) = 0;
   // Called before the node goes; the graph may live on.
-  virtual void Detach(TfLiteContext* context) = 0;
+  virtual void Detach(TfLiteContext*) {}
 
  protected:
   // "" if the node has `min_inputs` to `max_inputs` inputs and one output, all
@@ -62,9 +80,13 @@ class Op {
 
 // Checks that `tensor` is a constant vector of bytes.
 Error GetBlob(const TfLiteTensor& tensor, Blob* blob);
+// Empty for KDC_OK.
 Error BlobError(kdc_status status);
 
-// Reads how the kernels shall run: KERAS_DC_ISA, and the runtime's threads.
+// Tells the runtime, and returns kTfLiteError.
+TfLiteStatus ReportOutOfMemory(TfLiteContext* context);
+
+// How the kernels shall run: the instruction set, and the runtime's threads.
 Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads);
 
 // `role` is what the op takes the tensor for: "input".
@@ -78,13 +100,6 @@ std::string TypeName(int tflite_type);
 int TfLiteTypeOf(int32_t kdc_dtype);
 std::string ShapeString(const int64_t* shape, size_t rank);
 std::string ShapeString(const TfLiteIntArray* dims);
-
-std::unique_ptr<Op> MakeFullyConnected(const uint8_t* options,
-                                       size_t options_size,
-                                       std::shared_ptr<WeightCaches> caches);
-std::unique_ptr<Op> MakeConv2D(const uint8_t* options, size_t options_size,
-                               std::shared_ptr<WeightCaches> caches);
-std::unique_ptr<Op> MakeDecode(std::shared_ptr<WeightCaches> caches);
 
 }  // namespace keras_dc
 

@@ -1,17 +1,18 @@
-#include "tflite/pool_2d_op.h"
-
+// The runtime's own float32 poolings, AVERAGE_POOL_2D and MAX_POOL_2D, which
+// the delegate takes over where they follow an op of ours: alone between two of
+// them, a pooling would make another delegate wake its threads for next to
+// nothing.
 #include <algorithm>
 #include <utility>
 
+#include "common/return_if_error.h"
 #include "kernels/activation.h"
 #include "kernels/pool_2d.h"
-#include "tflite/conv_2d_options.h"
+#include "tflite/op.h"
 
 namespace keras_dc {
 namespace {
 
-constexpr int kAveragePool2DCode = 1;
-constexpr int kMaxPool2DCode = 17;
 constexpr int kSamePadding = 1;
 constexpr int kValidPadding = 2;
 // Beyond, products of sizes could leave 64 bits.
@@ -25,10 +26,6 @@ struct PoolParams {
   int filter_width, filter_height;
   int activation;
 };
-
-const PoolParams& ParamsOf(const TfLiteNode& node) {
-  return *static_cast<const PoolParams*>(node.builtin_data);
-}
 
 bool IsInOrder(const PoolParams& params) {
   for (const int size : {params.stride_width, params.stride_height,
@@ -48,9 +45,9 @@ bool IsFloat32(const TfLiteContext& context, int index) {
 class Pool2DOp : public Op {
  public:
   Pool2DOp(const char* name, Pooling pooling, const PoolParams& params,
-           std::shared_ptr<WeightCaches> caches)
+           std::shared_ptr<OpResources> resources)
       : Op(name),
-        caches_(std::move(caches)),
+        resources_(std::move(resources)),
         pooling_(pooling),
         range_(RangeOf(static_cast<Activation>(params.activation))),
         is_valid_padding_(params.padding == kValidPadding) {
@@ -60,15 +57,10 @@ class Pool2DOp : public Op {
     shape_.width.stride = params.stride_width;
   }
 
-  void Attach(TfLiteContext*) override {}
-
   Error Prepare(TfLiteContext* context) override {
-    Error error = CheckArity(*context, 1, 1);
-    if (!error.empty()) return error;
-    error = CheckFloat32("input", *Input(context, 0));
-    if (!error.empty()) return error;
-    error = CheckFloat32("output", *Output(context));
-    if (!error.empty()) return error;
+    KDC_RETURN_IF_ERROR(CheckArity(*context, 1, 1));
+    KDC_RETURN_IF_ERROR(CheckFloat32("input", *Input(context, 0)));
+    KDC_RETURN_IF_ERROR(CheckFloat32("output", *Output(context)));
     const TfLiteIntArray* dims = Input(context, 0)->dims;
     if (dims->size != 4 ||
         std::any_of(dims->data, dims->data + 4, [](int d) { return d < 0; })) {
@@ -91,8 +83,7 @@ class Pool2DOp : public Op {
                          &output_bytes_)) {
       return "the input shape " + ShapeString(dims) + " is out of range";
     }
-    error = ChooseMeans(*context, &isa_, &num_threads_);
-    if (!error.empty()) return error;
+    KDC_RETURN_IF_ERROR(ChooseMeans(*context, &isa_, &num_threads_));
     return ResizeOutput(
         context,
         {dims->data[0], static_cast<int>(shape_.height.output),
@@ -108,14 +99,12 @@ class Pool2DOp : public Op {
     }
     if (output_bytes_ == 0) return "";
     Pool2D(pooling_, shape_, static_cast<size_t>(channels_), range_, isa_,
-           num_threads_, &caches_->threads, input->data.f, output->data.f);
+           num_threads_, &resources_->threads, input->data.f, output->data.f);
     return "";
   }
 
-  void Detach(TfLiteContext*) override {}
-
  private:
-  std::shared_ptr<WeightCaches> caches_;
+  std::shared_ptr<OpResources> resources_;
   Pooling pooling_;
   OutputRange range_;
   bool is_valid_padding_;
@@ -127,30 +116,34 @@ class Pool2DOp : public Op {
   size_t output_bytes_ = 0;
 };
 
-}  // namespace
-
-const char* FindPool2DName(const TfLiteContext& context, const TfLiteNode& node,
-                           const TfLiteRegistration& registration) {
-  const bool is_max = registration.builtin_code == kMaxPool2DCode;
-  if (!is_max && registration.builtin_code != kAveragePool2DCode) {
-    return nullptr;
-  }
-  if (node.builtin_data == nullptr || !IsInOrder(ParamsOf(node)) ||
-      node.inputs->size != 1 || node.outputs->size != 1 ||
-      !IsFloat32(context, node.inputs->data[0]) ||
-      !IsFloat32(context, node.outputs->data[0])) {
-    return nullptr;
-  }
-  return is_max ? "KerasDcMaxPool2D" : "KerasDcAveragePool2D";
+std::unique_ptr<Op> MakePool2D(const char* name, Pooling pooling,
+                               const NodeOptions& options,
+                               std::shared_ptr<OpResources> resources) {
+  return std::make_unique<Pool2DOp>(
+      name, pooling, *static_cast<const PoolParams*>(options.builtin),
+      std::move(resources));
 }
 
-std::unique_ptr<Op> MakePool2D(const TfLiteNode& node,
-                               const TfLiteRegistration& registration,
-                               std::shared_ptr<WeightCaches> caches) {
-  const bool is_max = registration.builtin_code == kMaxPool2DCode;
-  return std::make_unique<Pool2DOp>(is_max ? "MAX_POOL_2D" : "AVERAGE_POOL_2D",
-                                    is_max ? Pooling::kMax : Pooling::kAverage,
-                                    ParamsOf(node), std::move(caches));
+}  // namespace
+
+bool CanPool2D(const TfLiteContext& context, const TfLiteNode& node) {
+  return node.builtin_data != nullptr &&
+         IsInOrder(*static_cast<const PoolParams*>(node.builtin_data)) &&
+         node.inputs->size == 1 && node.outputs->size == 1 &&
+         IsFloat32(context, node.inputs->data[0]) &&
+         IsFloat32(context, node.outputs->data[0]);
+}
+
+std::unique_ptr<Op> MakeAveragePool2D(const NodeOptions& options,
+                                      std::shared_ptr<OpResources> resources) {
+  return MakePool2D("AVERAGE_POOL_2D", Pooling::kAverage, options,
+                    std::move(resources));
+}
+
+std::unique_ptr<Op> MakeMaxPool2D(const NodeOptions& options,
+                                  std::shared_ptr<OpResources> resources) {
+  return MakePool2D("MAX_POOL_2D", Pooling::kMax, options,
+                    std::move(resources));
 }
 
 }  // namespace keras_dc

@@ -1,21 +1,18 @@
 #include "keras_dc/register_ops.h"
 
-#include "tflite/ops.h"
+#include <array>
 
-TfLiteRegistration* kdc_register_fully_connected(void) {
-  static TfLiteRegistration registration =
-      keras_dc::MakeRegistration(keras_dc::kFullyConnectedName);
-  return &registration;
-}
+#include "tflite/op_table.h"
 
-TfLiteRegistration* kdc_register_conv_2d(void) {
-  static TfLiteRegistration registration =
-      keras_dc::MakeRegistration(keras_dc::kConv2DName);
-  return &registration;
-}
-
-TfLiteRegistration* kdc_register_decode(void) {
-  static TfLiteRegistration registration =
-      keras_dc::MakeRegistration(keras_dc::kDecodeName);
-  return &registration;
+const TfLiteRegistration* kdc_registration(size_t index) {
+  static const auto registrations = [] {
+    std::array<TfLiteRegistration, keras_dc::kNumOps> made = {};
+    for (size_t i = 0; i < made.size(); ++i) {
+      made[i] = keras_dc::MakeRegistration(keras_dc::kOps[i]);
+    }
+    return made;
+  }();
+  const bool is_custom =
+      index < keras_dc::kNumOps && keras_dc::kOps[index].is_custom();
+  return is_custom ? &registrations[index] : nullptr;
 }

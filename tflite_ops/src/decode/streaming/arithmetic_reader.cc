@@ -3,22 +3,19 @@
 #include <utility>
 
 #include "common/format.h"
+#include "common/return_if_error.h"
 #include "decode/stored_values.h"
 
 namespace keras_dc {
 
-ArithmeticReader::ArithmeticReader(const ParsedBlob& blob) : blob_(blob) {
-  const kdc_blob_info& info = blob.info;
-  const auto num_weights = static_cast<uint64_t>(info.num_weights);
-  const MatrixShape matrix = AsMatrix(info.shape, info.rank, num_weights);
-  const bool by_rows = info.column_major == 0;
-  num_lines_ = by_rows ? matrix.rows : matrix.columns;
-  line_length_ = by_rows ? matrix.columns : matrix.rows;
-}
+ArithmeticReader::ArithmeticReader(const ParsedBlob& blob)
+    : blob_(blob),
+      num_lines_(blob.num_lines()),
+      line_length_(blob.line_length()) {}
 
 kdc_status ArithmeticReader::Open() {
-  const kdc_status unpacked = UnpackLineValues(blob_, &values_);
-  if (unpacked != KDC_OK || blob_.num_entries() == 0) return unpacked;
+  KDC_RETURN_IF_ERROR(UnpackLineValues(blob_, &values_));
+  if (blob_.num_entries() == 0) return KDC_OK;
   mask_model_.emplace(line_length_,
                       static_cast<uint64_t>(blob_.info.num_weights),
                       blob_.num_entries(), blob_.period);
@@ -28,8 +25,7 @@ kdc_status ArithmeticReader::Open() {
   }
   if (!blob_.has_indices()) return KDC_OK;
   std::vector<uint8_t> is_negative;
-  const kdc_status status = NegativeCentroids(blob_, &is_negative);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(NegativeCentroids(blob_, &is_negative));
   index_model_.emplace(std::move(is_negative), line_length_, blob_.period);
   indices_.emplace(blob_.index_streams[0].bytes, blob_.index_streams[0].size);
   return KDC_OK;
@@ -73,15 +69,14 @@ kdc_status ArithmeticReader::Next(size_t num_entries, SparseRows* lines) {
       lines->columns.push_back(static_cast<uint32_t>(offset));
       if (!has_codebook) continue;
       lines->indices.push_back(0);
-      const kdc_status status = ReadIndex(offset, &lines->indices.back());
-      if (status != KDC_OK) return status;
+      KDC_RETURN_IF_ERROR(ReadIndex(offset, &lines->indices.back()));
     }
     lines->row_begin.push_back(static_cast<uint32_t>(lines->columns.size()));
     ++line_;
   } while (!is_done() && lines->columns.size() < num_entries);
-  kdc_status filled = KDC_OK;
-  if (planes_) filled = planes_->Next(lines->columns.size(), &lines->values);
-  if (filled != KDC_OK) return filled;
+  if (planes_) {
+    KDC_RETURN_IF_ERROR(planes_->Next(lines->columns.size(), &lines->values));
+  }
   if (is_done()) {
     if (num_read_ != num_kept) return KDC_BAD_POSITION;
     if ((mask_ && !mask_->AtCleanEnd()) ||

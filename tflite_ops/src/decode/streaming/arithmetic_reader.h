@@ -40,8 +40,8 @@ class ArithmeticReader {
   kdc_status ReadIndex(uint64_t offset, uint8_t* index);
 
   const ParsedBlob& blob_;
-  uint64_t num_lines_ = 0;
-  uint64_t line_length_ = 0;
+  uint64_t num_lines_;
+  uint64_t line_length_;
   uint64_t line_ = 0;
   size_t num_read_ = 0;
   std::optional<MaskModel> mask_model_;

@@ -2,38 +2,35 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "common/bit_stream.h"
+#include "common/return_if_error.h"
 #include "decode/position_decoder.h"
 #include "decode/stored_values.h"
 #include "decode/symbol_reader.h"
 
 namespace keras_dc {
-kdc_status LineBlocks::Open(const uint8_t* bytes, size_t size,
-                            size_t block_entries) {
-  kdc_status status = ReadBlob(bytes, size, &blob_);
-  if (status != KDC_OK) return status;
+
+kdc_status LineBlocks::Open(ParsedBlob blob, size_t block_entries) {
+  blob_ = std::move(blob);
   if (blob_.is_arithmetic()) return KDC_INVALID_ARGUMENT;
   const kdc_blob_info& info = blob_.info;
-  const MatrixShape matrix =
-      AsMatrix(info.shape, info.rank, static_cast<uint64_t>(info.num_weights));
-  num_lines_ = is_by_rows() ? matrix.rows : matrix.columns;
-  line_length_ = is_by_rows() ? matrix.columns : matrix.rows;
+  num_lines_ = blob_.num_lines();
+  line_length_ = blob_.line_length();
   blocks_.assign(1, Block());
   block_entries = std::max<size_t>(block_entries, 1);
   if (info.gap_bits == 0) {
     IndexLines(block_entries);
   } else {
-    const kdc_status indexed = IndexGaps(block_entries);
-    if (indexed != KDC_OK) return indexed;
+    KDC_RETURN_IF_ERROR(IndexGaps(block_entries));
   }
   Block end;
   end.first_line = static_cast<size_t>(num_lines_);
   end.first_entry = blob_.num_entries();
   end.first_gap = blob_.num_gap_symbols();
   blocks_.push_back(end);
-  status = UnpackLineValues(blob_, &values_);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(UnpackLineValues(blob_, &values_));
   std::vector<size_t> firsts;
   for (const Block& block : blocks_) firsts.push_back(block.first_entry);
   if (blob_.has_indices()) {
@@ -76,8 +73,7 @@ kdc_status LineBlocks::IndexGaps(size_t block_entries) {
     const size_t size =
         std::min(SymbolReader::kChunk, reader.stream_end() - symbol);
     size_t bit = reader.bit();
-    status = reader.Read(size);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(reader.Read(size));
     const uint8_t* gaps = reader.symbols();
     const GapTotals totals = AddGaps(gaps, size, filler);
     if (num_kept + totals.num_kept <
@@ -167,8 +163,7 @@ kdc_status LineBlocks::DecodeOffsets(const Tables& tables, const Block& begin,
   }
   scratch->gaps.resize(num_gaps);
   const uint8_t* gaps = scratch->gaps.data();
-  const kdc_status status = tables.gaps->Run(&scratch->lanes);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(tables.gaps->Run(&scratch->lanes));
   const uint32_t filler = FillerSymbol(blob_.info.gap_bits);
   const GapTotals totals = AddGaps(gaps, num_gaps, filler);
   int64_t first = begin.offset;
@@ -212,9 +207,8 @@ kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
                lanes);
     }
   }
-  kdc_status status =
-      DecodeOffsets(tables, blocks_[begin], blocks_[end], scratch, lines);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(
+      DecodeOffsets(tables, blocks_[begin], blocks_[end], scratch, lines));
 
   lines->indices.resize(info.num_centroids == 0 ? 0 : num_entries);
   lanes->clear();
@@ -225,8 +219,7 @@ kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
                lines->indices.data() + (blocks_[i].first_entry - first_entry),
                lanes);
     }
-    status = tables.indices->Run(lanes);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(tables.indices->Run(lanes));
   } else {
     std::fill(lines->indices.begin(), lines->indices.end(), uint8_t{0});
   }
@@ -234,10 +227,10 @@ kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
     FillValues(blob_, values_, first_line, first_entry, lines);
     return KDC_OK;
   }
-  status = planes_.Decode(blob_.stored_values, tables.planes, begin, end,
-                          &lines->values);
-  if (status == KDC_OK) AsItems(blob_, &lines->values);
-  return status;
+  KDC_RETURN_IF_ERROR(planes_.Decode(blob_.stored_values, tables.planes, begin,
+                                     end, &lines->values));
+  AsItems(blob_, &lines->values);
+  return KDC_OK;
 }
 
 }  // namespace keras_dc

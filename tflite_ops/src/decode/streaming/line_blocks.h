@@ -37,14 +37,14 @@ class LineBlocks {
     std::vector<SymbolLane> lanes;
   };
 
-  // Checks the blob and its streams; the blob must outlive this. A block has as
-  // few lines as hold `block_entries` entries, the last one what is left.
-  // KDC_INVALID_ARGUMENT for a blob of the arithmetic coder. May throw
-  // std::bad_alloc.
-  kdc_status Open(const uint8_t* bytes, size_t size, size_t block_entries);
+  // Checks the streams of a blob that ReadBlob has read; its bytes must outlive
+  // this. A block has as few lines as hold `block_entries` entries, the last
+  // one what is left. KDC_INVALID_ARGUMENT for a blob of the arithmetic coder.
+  // May throw std::bad_alloc.
+  kdc_status Open(ParsedBlob blob, size_t block_entries);
 
   const ParsedBlob& blob() const { return blob_; }
-  bool is_by_rows() const { return blob_.info.column_major == 0; }
+  bool is_by_rows() const { return blob_.is_by_rows(); }
   uint64_t line_length() const { return line_length_; }
   size_t num_blocks() const { return blocks_.size() - 1; }
   // Of block `i`, or behind the last one.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <new>
+#include <utility>
 
+#include "common/no_throw.h"
+#include "common/return_if_error.h"
 #include "decode/streaming/arithmetic_reader.h"
 
 namespace keras_dc {
@@ -21,13 +23,7 @@ kdc_status ForEachOrFail(
   std::atomic<int> failure{KDC_OK};
   const auto run = [&](size_t item, size_t worker) {
     if (failure.load(std::memory_order_relaxed) != KDC_OK) return;
-    kdc_status status;
-    // An exception must not leave a thread.
-    try {
-      status = task(item, worker);
-    } catch (const std::bad_alloc&) {
-      status = KDC_OUT_OF_MEMORY;
-    }
+    const kdc_status status = NoThrow([&] { return task(item, worker); });
     if (status != KDC_OK) failure.store(status, std::memory_order_relaxed);
   };
   if (num_threads <= 1) {
@@ -38,17 +34,16 @@ kdc_status ForEachOrFail(
   return static_cast<kdc_status>(failure.load());
 }
 
-kdc_status LineSource::Open(const uint8_t* bytes, size_t size,
-                            size_t range_entries) {
+kdc_status LineSource::Open(ParsedBlob parsed, size_t range_entries) {
   range_entries_ = range_entries;
   ranges_.clear();
   max_lines_ = 0;
   const size_t block_entries =
       std::max(kMinBlockEntries, range_entries / kBlocksPerRange);
-  const kdc_status status = blocks_.Open(bytes, size, block_entries);
-  // All of it but the streams was read and is in order.
-  if (status == KDC_INVALID_ARGUMENT && blob().is_arithmetic()) return KDC_OK;
-  if (status != KDC_OK) return status;
+  const bool is_arithmetic = parsed.is_arithmetic();
+  const kdc_status status = blocks_.Open(std::move(parsed), block_entries);
+  if (is_arithmetic) return KDC_OK;
+  KDC_RETURN_IF_ERROR(status);
   for (size_t begin = 0; begin < blocks_.num_blocks();) {
     size_t end = begin + 1;
     while (end < blocks_.num_blocks() &&
@@ -80,24 +75,21 @@ kdc_status LineSource::ForEach(ThreadPool* pool, size_t num_threads,
   return ForEachOrFail(
       pool, num_ranges(), num_workers, [&](size_t i, size_t w) {
         Worker& worker = workers[w];
-        const kdc_status status =
-            blocks_.Decode(tables, ranges_[i].begin, ranges_[i].end,
-                           &worker.scratch, &worker.lines);
-        if (status != KDC_OK) return status;
+        KDC_RETURN_IF_ERROR(blocks_.Decode(tables, ranges_[i].begin,
+                                           ranges_[i].end, &worker.scratch,
+                                           &worker.lines));
         return visit(worker.lines, blocks_.first_line(ranges_[i].begin), w);
       });
 }
 
 kdc_status LineSource::ReadInOrder(const Visit& visit) const {
   ArithmeticReader reader(blob());
-  const kdc_status opened = reader.Open();
-  if (opened != KDC_OK) return opened;
+  KDC_RETURN_IF_ERROR(reader.Open());
   SparseRows lines;
   while (!reader.is_done()) {
     const size_t first_line = reader.line();
-    kdc_status status = reader.Next(range_entries_, &lines);
-    if (status == KDC_OK) status = visit(lines, first_line, 0);
-    if (status != KDC_OK) return status;
+    KDC_RETURN_IF_ERROR(reader.Next(range_entries_, &lines));
+    KDC_RETURN_IF_ERROR(visit(lines, first_line, 0));
   }
   return KDC_OK;
 }

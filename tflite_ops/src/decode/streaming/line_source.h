@@ -23,20 +23,16 @@ class LineSource {
   using Visit = std::function<kdc_status(const SparseRows& lines,
                                          size_t first_line, size_t worker)>;
 
-  // Checks the blob, and its streams unless the coder is arithmetic; the blob
-  // must outlive this. A range has few more than `range_entries` entries, or
-  // one line. May throw std::bad_alloc.
-  kdc_status Open(const uint8_t* bytes, size_t size, size_t range_entries);
+  // Checks the streams of a blob that ReadBlob has read, unless the coder is
+  // arithmetic; its bytes must outlive this. A range has few more than
+  // `range_entries` entries, or one line. May throw std::bad_alloc.
+  kdc_status Open(ParsedBlob blob, size_t range_entries);
 
-  bool is_by_rows() const { return blob().info.column_major == 0; }
+  bool is_by_rows() const { return blob().is_by_rows(); }
   // The arithmetic coder can be read in order only, on one thread.
   bool is_in_order() const { return blob().is_arithmetic(); }
   const ParsedBlob& blob() const { return blocks_.blob(); }
-  MatrixShape matrix() const {
-    const kdc_blob_info& info = blob().info;
-    return AsMatrix(info.shape, info.rank,
-                    static_cast<uint64_t>(info.num_weights));
-  }
+  MatrixShape matrix() const { return blob().matrix(); }
   // Ranges, and lines of the one that has the most; 0 if they are read in
   // order.
   size_t num_ranges() const { return ranges_.size(); }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "common/return_if_error.h"
 
 namespace keras_dc {
 namespace {
@@ -10,24 +13,18 @@ constexpr size_t kRangesPerThread = 2;
 
 }  // namespace
 
-kdc_status StreamedWeights::Open(const uint8_t* bytes, size_t size,
-                                 size_t num_threads) {
-  kdc_blob_info info;
-  const int32_t inspected = kdc_inspect(bytes, size, &info);
-  if (inspected != KDC_OK) return static_cast<kdc_status>(inspected);
+kdc_status StreamedWeights::Open(ParsedBlob blob, size_t num_threads) {
   size_t range_entries = kRangeEntries;
   if (num_threads > 1) {
-    range_entries =
-        std::min(range_entries, static_cast<size_t>(info.num_kept) /
-                                    (num_threads * kRangesPerThread));
+    range_entries = std::min(
+        range_entries, blob.num_entries() / (num_threads * kRangesPerThread));
   }
-  kdc_status status = lines_.Open(bytes, size, range_entries);
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(lines_.Open(std::move(blob), range_entries));
   max_rows_ = lines_.max_lines();
   if (lines_.is_by_rows() && !lines_.is_in_order()) return KDC_OK;
   // The lines tell what is left to know.
   row_begin_.assign(lines_.is_by_rows() ? 0 : lines_.matrix().rows + 1, 0);
-  status =
+  const kdc_status status =
       lines_.ForEach(nullptr, 1, [&](const SparseRows& lines, size_t, size_t) {
         if (lines_.is_by_rows()) {
           max_rows_ = std::max(max_rows_, static_cast<size_t>(lines.num_rows));
@@ -36,8 +33,9 @@ kdc_status StreamedWeights::Open(const uint8_t* bytes, size_t size,
         }
         return KDC_OK;
       });
-  if (status == KDC_OK && !lines_.is_by_rows()) CutRows();
-  return status;
+  KDC_RETURN_IF_ERROR(status);
+  if (!lines_.is_by_rows()) CutRows();
+  return KDC_OK;
 }
 
 // From the entries of each row to their ranges.
@@ -101,7 +99,7 @@ kdc_status StreamedWeights::GatherRows(const Range& range,
         }
         return KDC_OK;
       });
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(status);
   return num_gathered == num_entries ? KDC_OK : KDC_BAD_POSITION;
 }
 
@@ -112,8 +110,7 @@ kdc_status StreamedWeights::ForEachRange(ThreadPool* pool, size_t num_threads,
   std::vector<SparseRows> rows(std::max<size_t>(num_workers, 1));
   return ForEachOrFail(
       pool, ranges_.size(), num_workers, [&](size_t i, size_t worker) {
-        const kdc_status status = GatherRows(ranges_[i], &rows[worker]);
-        if (status != KDC_OK) return status;
+        KDC_RETURN_IF_ERROR(GatherRows(ranges_[i], &rows[worker]));
         return visit(rows[worker], ranges_[i].begin, worker);
       });
 }

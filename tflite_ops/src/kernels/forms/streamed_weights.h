@@ -29,9 +29,9 @@ class StreamedWeights {
   // In a scan by columns.
   static constexpr size_t kGatheredEntries = 256 * 1024;
 
-  // Checks the blob and its streams; the blob must outlive this. Ranges are
-  // made for `num_threads`. May throw std::bad_alloc.
-  kdc_status Open(const uint8_t* bytes, size_t size, size_t num_threads);
+  // Checks the streams of a blob that ReadBlob has read; its bytes must outlive
+  // this. Ranges are made for `num_threads`. May throw std::bad_alloc.
+  kdc_status Open(ParsedBlob blob, size_t num_threads);
 
   // The scan's lines: rows, or columns.
   const LineSource& lines() const { return lines_; }

@@ -1,0 +1,215 @@
+// What ops share whose weights are a blob: inputs, checks, the cache of packed
+// weights, and the low-memory mode. An op adds its shapes and its plan.
+//
+// Inputs: input, blob of weights [, bias: float32 or a blob]. Output: output.
+#ifndef KERAS_DC_SRC_TFLITE_WEIGHT_OP_H_
+#define KERAS_DC_SRC_TFLITE_WEIGHT_OP_H_
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/return_if_error.h"
+#include "decode/decoder.h"
+#include "kernels/activation.h"
+#include "kernels/streamed_layers.h"
+#include "tflite/bias.h"
+#include "tflite/op.h"
+
+namespace keras_dc {
+
+// `Layer` holds packed weights and computes (Pack, Fits, Run), as a `Plan` for
+// the shape of the input says, in memory of a `Scratch`.
+template <typename Layer, typename Plan, typename Scratch>
+class WeightOp : public Op {
+ public:
+  // Holds on to weights that are ready, so that the cache keeps them.
+  void Attach(TfLiteContext* context) override {
+    Blob blob;
+    if (resources_->low_memory || !CheckArity(*context, 2, 3).empty() ||
+        !GetBlob(*Input(context, kWeights), &blob).empty()) {
+      return;
+    }
+    weights_ = resources_->cache.Find<Packed>(key_.Of(blob));
+    if (weights_ != nullptr) blob_ = blob;
+  }
+
+  Error Prepare(TfLiteContext* context) override {
+    KDC_RETURN_IF_ERROR(options_error_);
+    KDC_RETURN_IF_ERROR(CheckArity(*context, 2, 3));
+    KDC_RETURN_IF_ERROR(CheckFloat32("input", *Input(context, kInput)));
+    KDC_RETURN_IF_ERROR(CheckFloat32("output", *Output(context)));
+    Blob blob;
+    KDC_RETURN_IF_ERROR(GetBlob(*Input(context, kWeights), &blob));
+    const bool is_ready = weights_ != nullptr && blob == blob_;
+    ParsedBlob parsed;
+    if (is_ready) {
+      info_ = weights_->info;
+    } else {
+      KDC_RETURN_IF_ERROR(ReadWeights(blob, &parsed));
+      info_ = parsed.info;
+    }
+    std::vector<int> output_shape;
+    KDC_RETURN_IF_ERROR(
+        CheckShapes(*Input(context, kInput)->dims, &output_shape));
+    KDC_RETURN_IF_ERROR(bias_.Prepare(Input(context, kBias), num_outputs(),
+                                      WeightsShape(), &resources_->cache));
+    KDC_RETURN_IF_ERROR(CheckOutputChannels(context, num_outputs()));
+    Isa isa;
+    size_t num_threads;
+    KDC_RETURN_IF_ERROR(ChooseMeans(*context, &isa, &num_threads));
+    plan_ = MakePlan(static_cast<size_t>(num_outputs()), isa, num_threads);
+    // From here on the shapes bound what is allocated.
+    if (output_bytes_ == 0) {
+      // Nothing to compute, and so no input that bounds the declared weights.
+      if (!is_ready) weights_ = nullptr;
+    } else if (resources_->low_memory) {
+      // Checks the streams, and keeps no weights.
+      KDC_RETURN_IF_ERROR(
+          BlobError(streamed_.Open(std::move(parsed), plan_.num_threads)));
+      // The plan of a range.
+      plan_ = MakePlan(streamed_.max_rows(), isa, num_threads);
+    } else if (!is_ready || !weights_->layer.Fits(plan_)) {
+      KDC_RETURN_IF_ERROR(Pack(blob, is_ready ? nullptr : &parsed));
+    }
+    blob_ = blob;
+    return ResizeOutput(context, output_shape);
+  }
+
+  Error Eval(TfLiteContext* context) override {
+    const TfLiteTensor* input = Input(context, kInput);
+    TfLiteTensor* output = Output(context);
+    // Shapes of dynamic tensors can change after Prepare; the memory must fit.
+    if (blob_.data == nullptr || input->bytes != input_bytes_ ||
+        output->bytes != output_bytes_) {
+      return "the shapes changed after AllocateTensors";
+    }
+    if (output_bytes_ == 0) return "";
+    const float* bias = bias_.Values(Input(context, kBias));
+    if (resources_->low_memory) {
+      return BlobError(RunStreamed(streamed_, plan_, input->data.f, bias,
+                                   activation(), &resources_->threads,
+                                   output->data.f));
+    }
+    weights_->layer.Run(plan_, input->data.f, bias, activation(),
+                        &resources_->threads, &scratch_, output->data.f);
+    return "";
+  }
+
+ protected:
+  // `role` is what the weights are called in errors, `layout` names their
+  // dimensions. Of the custom options a missing byte is 0, and the first one
+  // is the fused activation.
+  WeightOp(const char* name, const char* role, const char* layout,
+           const NodeOptions& options, size_t max_option_bytes,
+           std::shared_ptr<OpResources> resources)
+      : Op(name),
+        role_(role),
+        layout_(layout),
+        resources_(std::move(resources)) {
+    if (options.custom_size > max_option_bytes) {
+      options_error_ = "expected at most " + std::to_string(max_option_bytes) +
+                       " bytes of custom options, got " +
+                       std::to_string(options.custom_size);
+      return;
+    }
+    std::copy_n(options.custom, options.custom_size, options_.begin());
+    if (options_[0] >= kNumActivations) {
+      options_error_ =
+          "unknown fused activation " + std::to_string(options_[0]);
+    }
+  }
+
+  // Whether `info`, which holds float32, has a shape that the op can take.
+  virtual bool HasWeightsShape(const kdc_blob_info& info) const = 0;
+  // Checks that an input of shape `dims` fits weights_shape(). Sets
+  // `input_bytes_`, `output_bytes_` and the shape of the output.
+  virtual Error CheckShapes(const TfLiteIntArray& dims,
+                            std::vector<int>* output_shape) = 0;
+  // The plan for `num_rows` rows of the weights. To be called after
+  // CheckShapes.
+  virtual Plan MakePlan(size_t num_rows, Isa isa, size_t num_threads) const = 0;
+
+  // Shape and counts of the weights.
+  const kdc_blob_info& info() const { return info_; }
+  std::string WeightsShape() const {
+    return ShapeString(info_.shape, static_cast<size_t>(info_.rank));
+  }
+
+  Error options_error_;
+  std::array<uint8_t, 8> options_ = {};
+  size_t input_bytes_ = 0;
+  size_t output_bytes_ = 0;
+
+ private:
+  static constexpr size_t kInput = 0, kWeights = 1, kBias = 2;
+
+  // What the cache holds.
+  struct Packed {
+    kdc_blob_info info;
+    Layer layer;
+  };
+
+  Activation activation() const { return static_cast<Activation>(options_[0]); }
+  // Units or filters.
+  int64_t num_outputs() const { return info_.shape[0]; }
+
+  Error ReadWeights(const Blob& blob, ParsedBlob* parsed) const {
+    KDC_RETURN_IF_ERROR(BlobError(ReadBlob(blob.data, blob.size, parsed)));
+    const kdc_blob_info& read = parsed->info;
+    const std::string expected = std::string("expected ") + role_ + " of ";
+    if (read.dtype != KDC_FLOAT32) {
+      return expected + "FLOAT32, the blob holds " +
+             TypeName(TfLiteTypeOf(read.dtype));
+    }
+    if (!HasWeightsShape(read)) {
+      return expected + "shape " + layout_ + ", the blob holds " +
+             ShapeString(read.shape, static_cast<size_t>(read.rank));
+    }
+    return "";
+  }
+
+  // `parsed` is null if the blob is still to be read.
+  Error Pack(const Blob& blob, const ParsedBlob* parsed) {
+    const BlobKey& key = key_.Of(blob);
+    weights_ = resources_->cache.FindIf<Packed>(
+        key, [this](const Packed& held) { return held.layer.Fits(plan_); });
+    if (weights_ != nullptr) return "";
+    ParsedBlob read;
+    if (parsed == nullptr) {
+      KDC_RETURN_IF_ERROR(ReadWeights(blob, &read));
+      parsed = &read;
+    }
+    SparseRows rows;
+    KDC_RETURN_IF_ERROR(BlobError(DecodeSparse(*parsed, &rows)));
+    auto packed = std::make_shared<Packed>();
+    packed->info = info_;
+    KDC_RETURN_IF_ERROR(
+        BlobError(Layer::Pack(std::move(rows), plan_, &packed->layer)));
+    weights_ = std::move(packed);
+    resources_->cache.Insert(key, weights_);
+    return "";
+  }
+
+  const char* role_;
+  const char* layout_;
+  std::shared_ptr<OpResources> resources_;
+  // Of the last Prepare.
+  Blob blob_;
+  kdc_blob_info info_ = {};
+  KeyMemo key_;
+  Bias bias_;
+  Plan plan_;
+  std::shared_ptr<const Packed> weights_;
+  StreamedWeights streamed_;
+  Scratch scratch_;
+};
+
+}  // namespace keras_dc
+
+#endif  // KERAS_DC_SRC_TFLITE_WEIGHT_OP_H_
