@@ -19,32 +19,31 @@ _AXIS_OF = {0: None, 1: 0, 2: -1}
 
 @dataclasses.dataclass(frozen=True)
 class BlobInfo:
-    """What a blob holds and where its bytes go; the byte counts add up to its size.
+    """What a blob holds, and where its bytes go; the byte counts add up to its size.
 
     Attributes:
         dtype: name of the element type: "float32", "float16", "bfloat16", "int8" or
             "int4".
         shape: dimensions of the tensor.
-        num_kept: weights that are coded one by one.
+        num_kept: weights that have a cluster index or a stored value.
         num_fillers: filler zeros between them.
         num_centroids: size of the codebook; 0 if there is none.
-        gap_bits: bits of a position gap; 0 if every weight is coded.
-        column_major: whether positions run down the columns.
-        num_streams: bit streams per kind of symbol.
+        gap_bits: bits of a position gap; 0 if there are no gaps.
+        column_major: whether the scan is by columns.
+        num_streams: bit streams for each kind of symbol.
         header_bytes: header, stream sizes and checksum.
         codebook_bytes: the centroids.
-        table_bytes: both tables of code lengths.
-        index_bytes: Huffman-coded cluster indices, or the values themselves.
-        gap_bytes: Huffman-coded position gaps.
-        scale_axis: the axis that counts channels, 0 or -1, if each channel has the
-            codebook times a scale; None otherwise.
+        table_bytes: the tables of code lengths.
+        index_bytes: coded cluster indices, or the values if there is no codebook.
+        gap_bytes: coded position gaps, or the coded mask.
+        scale_axis: the axis of the channels, 0 or -1, if each channel has a scale; None
+            otherwise.
         wide: whether codebook and scales are stored as float64.
         scale_bytes: the scales.
-        coder: "huffman" or "arithmetic"; with the latter `gap_bytes` are the mask's.
-        value_planes: whether the centroids, or the values, are coded byte plane by byte
-            plane; else they are stored as they are.
-        line_classes: whether the values' rows or columns are of two kinds, coded apart.
-        scale_planes: whether the scales are coded by byte planes.
+        coder: "huffman" or "arithmetic", which codes a mask in place of gaps.
+        value_planes: whether the centroids, or the values, are stored by byte planes.
+        line_classes: whether the rows, or columns, of the values are of two classes.
+        scale_planes: whether the scales are stored by byte planes.
     """
 
     dtype: str
@@ -82,7 +81,7 @@ def encode(values, *, dtype=None):
         values: array of at most 8 dimensions; float32, float16 or int8; uint16 bit
             patterns of bfloat16 with `dtype="bfloat16"`; int8 values from -8 to 7 with
             `dtype="int4"`.
-        dtype: element type to note in the blob; that of `values` if None.
+        dtype: name of the element type; that of `values` if None.
 
     Returns:
         bytes, the blob.
@@ -103,24 +102,23 @@ def encode(values, *, dtype=None):
 
 
 def encode_scaled(values, *, codebook, scales, axis):
-    """Code a tensor whose channels have one codebook times a scale each, losslessly.
+    """Code a tensor that has one codebook, and a scale for each channel, losslessly.
 
-    Every weight that is not zero must equal `codebook[k] * scales[channel]` for some
-    k, the product being taken in float64 and rounded to float32 or, for int8, to the
-    nearest integer.
+    Every weight that is not zero must equal `codebook[k] * scales[channel]` for some k:
+    the product in float64, rounded to float32 or, for int8, to the nearest integer.
 
     Args:
         values: float32 or int8 array of 2 to 8 dimensions.
         codebook: float array `(num_centroids,)`, 1 to 256 centroids. Stored in float64
             unless it and `scales` are exact in float32.
-        scales: float array, one for each index of `axis`.
-        axis: 0 or -1, the dimension that counts channels.
+        scales: float array `(num_channels,)`.
+        axis: 0 or -1, the dimension of the channels.
 
     Returns:
         bytes, the blob.
 
     Raises:
-        CodecError: if a weight is no such product, or an argument does not fit.
+        CodecError: if a weight is not such a product, or an argument does not fit.
     """
     values = np.asarray(values, order="C")
     codebook = np.asarray(codebook, np.float64, order="C")
@@ -150,18 +148,17 @@ def encode_scaled(values, *, codebook, scales, axis):
 
 
 def recode(blob):
-    """Code a Huffman-coded blob anew with the adaptive arithmetic coder (FORMAT.md, 9).
+    """Code a Huffman-coded blob anew with the arithmetic coder (FORMAT.md, 9).
 
-    It learns where the kept weights of rows and columns lie while it codes them, and goes
-    below the bound for independent zeros where a trained mask has such a pattern; it
-    decodes some fifty times slower.
+    That coder learns the pattern of the mask while it codes it. So it can take fewer bits
+    than the Shannon bound for independent zeros. It decodes about fifty times slower.
 
     Args:
         blob: bytes of a blob.
 
     Returns:
-        bytes of a blob of the same tensor, never larger; `blob` itself if it has no gaps
-        or nothing is gained.
+        bytes of a blob of the same tensor, never larger; those of `blob` if it has no gaps
+        or would not become smaller.
 
     Raises:
         CodecError: if the blob is malformed.
@@ -213,7 +210,7 @@ def _info(handle):
 
 
 def inspect(blob):
-    """Read what a blob says of itself, without decoding its weights.
+    """Read the header and the tables of a blob, without decoding its weights.
 
     Args:
         blob: bytes-like.
@@ -264,7 +261,7 @@ def decode_with_info(blob):
 
 @dataclasses.dataclass(frozen=True)
 class Entries:
-    """The weights that a blob codes one by one, as a matrix in compressed sparse row form.
+    """The kept weights of a blob as a matrix in compressed sparse row form.
 
     The first dimension is the row, all others together are the column; a vector is one
     row (FORMAT.md, 2).
@@ -286,8 +283,8 @@ def decode_entries(blob, *, out=None):
 
     Args:
         blob: bytes of a blob with a codebook.
-        out: Entries of an earlier call for a blob with as many rows and kept weights, to
-            be written over; new arrays if None.
+        out: Entries to be written to, for as many rows and kept weights as the blob has;
+            new arrays if None.
 
     Returns:
         Entries.

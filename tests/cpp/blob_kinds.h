@@ -1,4 +1,4 @@
-// One tensor of each kind that a blob can be of.
+// A blob of each kind.
 #ifndef KERAS_DC_TESTS_CPP_BLOB_KINDS_H_
 #define KERAS_DC_TESTS_CPP_BLOB_KINDS_H_
 
@@ -19,14 +19,14 @@ struct BlobKind {
   std::string name;
   std::vector<int64_t> shape;
   std::vector<uint8_t> blob;
-  // What the blob holds.
+  // The tensor that the blob holds.
   std::vector<float> values;
 
   size_t num_rows() const { return static_cast<size_t>(shape[0]); }
   size_t num_columns() const { return values.size() / num_rows(); }
 };
 
-// The blob, which must be in order and outlive the result.
+// Reads a blob that is in order and outlives the result.
 inline ParsedBlob Parsed(const std::vector<uint8_t>& blob) {
   ParsedBlob parsed;
   if (ReadBlob(blob.data(), blob.size(), &parsed) != KDC_OK) std::abort();
@@ -37,8 +37,8 @@ inline kdc_blob_info InfoOf(const std::vector<uint8_t>& blob) {
   return Parsed(blob).info;
 }
 
-// `size` weights, of which `density` are kept, of `num_values` values; of ever
-// others, if that is 0.
+// `size` random weights. A share `density` of them is kept, with `num_values`
+// distinct values; if that is 0, nearly all values differ.
 inline std::vector<float> SparseValues(size_t size, double density,
                                        unsigned num_values) {
   std::mt19937 random(3);
@@ -53,7 +53,8 @@ inline std::vector<float> SparseValues(size_t size, double density,
   return values;
 }
 
-// Some columns are full: gaps are zeros by columns, and long by rows.
+// Some columns are full, the others are zero: gaps are 0 in a scan by columns,
+// and long in one by rows.
 inline std::vector<float> FullColumns(size_t num_rows, size_t num_columns) {
   std::vector<float> values = SparseValues(num_rows * num_columns, 1, 31);
   const std::vector<float> is_full = SparseValues(num_columns, 0.2, 1);
@@ -63,7 +64,8 @@ inline std::vector<float> FullColumns(size_t num_rows, size_t num_columns) {
   return values;
 }
 
-// Some rows keep much and some little: the arithmetic coder learns that.
+// Every fifth row is much denser than the others, which the arithmetic coder
+// learns.
 inline std::vector<float> UnlikeRows(size_t num_rows, size_t num_columns) {
   std::vector<float> values = SparseValues(num_rows * num_columns, 0.5, 31);
   const std::vector<float> mask =
@@ -74,7 +76,7 @@ inline std::vector<float> UnlikeRows(size_t num_rows, size_t num_columns) {
   return values;
 }
 
-// Columns each of which repeats itself: the arithmetic coder learns that in a
+// The mask of each column is periodic, which the arithmetic coder learns in a
 // scan by columns only.
 inline std::vector<float> PeriodicColumns(size_t num_rows, size_t num_columns) {
   constexpr size_t kPeriod = 7;
@@ -87,7 +89,7 @@ inline std::vector<float> PeriodicColumns(size_t num_rows, size_t num_columns) {
   return values;
 }
 
-// Every other row is as good as zero, or every other column.
+// Every other row, or every other column, is nearly zero.
 inline std::vector<float> HalfDead(size_t num_rows, size_t num_columns,
                                    bool by_columns) {
   std::vector<float> values = SparseValues(num_rows * num_columns, 1, 0);
@@ -99,7 +101,7 @@ inline std::vector<float> HalfDead(size_t num_rows, size_t num_columns,
   return values;
 }
 
-// Values of ever others where these are kept, exact in float16.
+// Replaces kept weights by many distinct values that are exact in float16.
 inline std::vector<float> OtherHalves(std::vector<float> values) {
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i] != 0) values[i] = static_cast<float>(i * i % 1009 + 1);
@@ -125,7 +127,7 @@ inline std::vector<uint8_t> Recoded(const std::vector<uint8_t>& blob) {
   return recoded;
 }
 
-// A codebook times a scale for each channel of the first or the last axis.
+// A blob with scales: a codebook times a scale for each channel of `axis`.
 inline std::vector<uint8_t> ScaledBlob(const std::vector<int64_t>& shape,
                                        kdc_scale_axis axis) {
   const size_t num_channels = static_cast<size_t>(

@@ -1,4 +1,4 @@
-// How a runtime makes the delegate of the library, and drops it.
+// The functions by which a runtime makes and destroys the library's delegate.
 #ifndef KERAS_DC_TESTS_CPP_DELEGATE_PLUGIN_H_
 #define KERAS_DC_TESTS_CPP_DELEGATE_PLUGIN_H_
 

@@ -1,4 +1,4 @@
-// As much of a TFLite runtime as an op and a delegate see of it.
+// A TFLite runtime, as far as ops and delegates use one.
 #ifndef KERAS_DC_TESTS_CPP_FAKE_RUNTIME_H_
 #define KERAS_DC_TESTS_CPP_FAKE_RUNTIME_H_
 
@@ -79,8 +79,8 @@ class FakeRuntime {
     return static_cast<int>(tensors_.size()) - 1;
   }
 
-  // The bytes are copied to a heap block of just their size, so that
-  // AddressSanitizer sees a read past the end.
+  // The bytes are copied to a heap block of their size, so that
+  // AddressSanitizer finds a read past the end.
   int AddBlob(const std::vector<uint8_t>& bytes) {
     const int index =
         AddTensor(kTfLiteUInt8, {static_cast<int>(bytes.size())}, "blob");
@@ -123,7 +123,7 @@ class FakeRuntime {
     return plan_.back();
   }
 
-  // An op of the runtime's own, which this runtime has not got.
+  // An op of the runtime. This one cannot run it.
   int AddBuiltin(int code, void* params, const std::vector<int>& inputs,
                  const std::vector<int>& outputs) {
     const int index = AddNode(nullptr, nullptr, inputs, outputs);
@@ -138,7 +138,7 @@ class FakeRuntime {
     return delegate->Prepare(&context_, delegate);
   }
 
-  // What resize_tensor_input does where a delegate has made the graph
+  // Does what resize_tensor_input does after a delegate has made the graph
   // immutable.
   void UndoDelegate() {
     for (const int index : plan_) {

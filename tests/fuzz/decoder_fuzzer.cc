@@ -1,5 +1,5 @@
-// Any bytes, as a blob: the decoder refuses them, or its two forms and the
-// blocks of low memory agree, and the tensor survives another round.
+// Takes any bytes as a blob. The decoder refuses them, or its dense and sparse
+// forms and its blocks agree, and the tensor survives encoding and decoding.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -17,7 +17,7 @@
 
 namespace {
 
-// Larger tensors only cost time, and so does encoding every one anew.
+// Larger tensors only take time; so does encoding each of them anew.
 constexpr int64_t kMaxFuzzedWeights = 1 << 12;
 constexpr int64_t kMaxArithmeticWeights = 1 << 8;
 constexpr uint8_t kEncodedOneIn = 64;
@@ -39,8 +39,8 @@ BlobPtr Open(const std::vector<uint8_t>& bytes) {
   return BlobPtr(blob);
 }
 
-// Puts the rows from `first` on into a dense tensor, of which one row is
-// `row_step` elements from the next, and one column `column_step`.
+// Writes rows, the first of them row `first`, to a dense tensor in which rows
+// are `row_step` elements apart, and columns `column_step`.
 void Fill(const keras_dc::SparseRows& sparse, size_t first, size_t row_step,
           size_t column_step, size_t item_size, std::vector<uint8_t>* dense) {
   for (size_t row = 0; row < static_cast<size_t>(sparse.num_rows); ++row) {
@@ -65,8 +65,8 @@ void RequireEqual(const keras_dc::SparseRows& sparse,
   Require(filled == dense);
 }
 
-// Blocks of `block_entries` entries, two at a time, give what `dense` holds; or
-// they are refused, if `is_valid` is false.
+// Requires that blocks of `block_entries` entries, decoded two at a time, hold
+// the values of `dense`; or, if `is_valid` is false, that they are refused.
 void RequireBlocksAgree(const keras_dc::ParsedBlob& blob, size_t block_entries,
                         bool is_valid, const std::vector<uint8_t>& dense) {
   keras_dc::LineBlocks blocks;
@@ -90,7 +90,7 @@ void RequireBlocksAgree(const keras_dc::ParsedBlob& blob, size_t block_entries,
   Require(filled == dense);
 }
 
-// The same of a blob of the arithmetic coder, read in order.
+// The same for a blob of the arithmetic coder, which is read in order.
 void RequireReaderAgrees(const keras_dc::ParsedBlob& blob, size_t num_entries,
                          bool is_valid, const std::vector<uint8_t>& dense) {
   const size_t item_size = keras_dc::ItemSize(blob.info.dtype);
@@ -130,7 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Require(keras_dc::ReadBlob(bytes.data(), bytes.size(), &blob) == KDC_OK);
   keras_dc::SparseRows sparse;
   const kdc_status sparse_status = keras_dc::DecodeSparse(blob, &sparse);
-  // An empty tensor has no streams to find fault with in the dense form.
+  // The dense form of an empty tensor does not look at the streams.
   if (info.num_weights > 0) Require(status == sparse_status);
   if (info.num_weights > 0) {
     const auto require =

@@ -1,26 +1,20 @@
-// Any blob in a graph of any shape: the delegate claims the op, and Prepare
-// refuses it with a message or Invoke computes.
+// Any blob, in a graph of any shape. The delegate claims the op; then Prepare
+// refuses it with a message, or Invoke computes.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "decode/blob_reader.h"
+#include "delegate_plugin.h"
 #include "fake_runtime.h"
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
 #include "sealed_blob.h"
 
-extern "C" {
-TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values,
-                                              size_t num_options,
-                                              void (*report)(const char*));
-void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate);
-}
-
 namespace {
 
-// What stands before the blob in a fuzzed input.
+// The bytes in front of the blob in a fuzzed input.
 struct Header {
   static constexpr size_t kSize = 13;
   const uint8_t* data;
@@ -78,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       tflite_plugin_create_delegate(nullptr, nullptr, 0, nullptr);
   if (runtime.ApplyDelegate(delegate) == kTfLiteOk) {
     if (runtime.Allocate() == kTfLiteOk) {
-      // A convolution takes its time for each declared weight and each pixel.
+      // A convolution takes time for each declared weight and each pixel.
       const bool is_slow =
           header.op() == 2 && NumWeights(bytes) > kMaxConvolvedWeights;
       if (!is_slow && runtime.Invoke() != kTfLiteOk) std::abort();

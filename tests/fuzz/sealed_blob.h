@@ -1,4 +1,4 @@
-// A mutated blob with a right checksum, so that the mutation gets past it.
+// Gives a mutated blob its right checksum, so that the reader reads on.
 #ifndef KERAS_DC_TESTS_FUZZ_SEALED_BLOB_H_
 #define KERAS_DC_TESTS_FUZZ_SEALED_BLOB_H_
 

@@ -7,8 +7,8 @@
 namespace keras_dc {
 namespace {
 
-// Kept weights 1024 apart are beyond the periods that are tried. To be run with
-// AddressSanitizer.
+// Two kept weights 1024 apart are farther apart than the longest period that is
+// tried. To be run with AddressSanitizer.
 TEST(Recode, CountsNoPeriodBeyondTheLongest) {
   std::vector<float> weights(3000);
   weights[0] = weights[1023] = weights[1024] = weights[1025] = 1.0f;

@@ -28,7 +28,7 @@ TEST(ScratchVector, RefusesMoreThanThereIs) {
   EXPECT_THROW(allocator.allocate(static_cast<size_t>(-1) / 4), std::bad_alloc);
 }
 
-// Sanitizers have memory of their own for every byte.
+// Sanitizers use additional memory for each byte.
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
 size_t ResidentBytes() {

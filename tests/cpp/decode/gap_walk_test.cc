@@ -48,7 +48,7 @@ std::vector<uint8_t> Gaps(const Case& c) {
   return gaps;
 }
 
-// FORMAT.md, 4, word for word.
+// The oracle: FORMAT.md, 4, word for word.
 void ExpectPositions(const Case& c, const std::vector<uint8_t>& gaps,
                      std::vector<uint32_t>* row_begin,
                      std::vector<uint32_t>* columns) {
@@ -103,7 +103,8 @@ void ExpectWalks(Walk walk_gaps) {
   }
 }
 
-// The first gap begins 20 weights before the first row: kept are 13, 14 and 32.
+// The first gap begins 20 weights before the first row. Offsets 13, 14 and 32
+// are kept.
 void ExpectWalkFromBefore(Walk walk_gaps) {
   const std::vector<uint8_t> gaps = {15, 15, 3, 0, 15, 2};
   std::vector<uint32_t> columns(3), row_begin(5);

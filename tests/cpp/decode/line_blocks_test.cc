@@ -12,7 +12,7 @@
 namespace keras_dc {
 namespace {
 
-// Decodes `step` blocks at a time into the dense tensor.
+// Decodes `step` blocks at a time to the dense tensor.
 kdc_status DecodeInSteps(const LineBlocks& blocks, size_t step,
                          std::vector<float>* values) {
   const auto size = static_cast<size_t>(blocks.blob().info.num_weights);
@@ -149,8 +149,8 @@ TEST(ReadBlob, RefusesADamagedBlob) {
   }
 }
 
-// A file may change under us: whatever it holds then, no memory is touched that
-// is not ours. To be run with AddressSanitizer.
+// A mapped file may change after Open. Whatever it holds then, no memory
+// outside is touched. To be run with AddressSanitizer.
 TEST(LineBlocks, SurvivesAChangedBlob) {
   std::mt19937 random(7);
   for (const BlobKind& kind : AllBlobKinds({120, 3, 3, 20})) {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kStreams = 8;
 
-// Symbols of a geometric distribution; the slower it falls, the longer the
+// Symbols of a geometric distribution. The slower it falls, the longer are the
 // codes.
 std::vector<uint8_t> Symbols(size_t count, double ratio, uint32_t alphabet) {
   std::mt19937 random(11);
@@ -26,7 +26,7 @@ std::vector<uint8_t> Symbols(size_t count, double ratio, uint32_t alphabet) {
   for (uint8_t& symbol : symbols) {
     symbol = static_cast<uint8_t>(std::min(geometric(random), alphabet - 1));
   }
-  // All of the alphabet occurs.
+  // Every symbol of the alphabet occurs.
   for (uint32_t s = 0; s < alphabet; ++s) {
     symbols[s] = static_cast<uint8_t>(s);
   }
@@ -46,7 +46,7 @@ std::vector<uint8_t> Encode(const std::vector<uint8_t>& symbols,
   BitWriter writer(&bytes);
   for (const uint8_t s : symbols) writer.Write(codes[s].bits, codes[s].length);
   writer.Flush();
-  // No more memory than is used: a read beyond it is seen.
+  // No spare memory, so that a sanitizer finds a read past the end.
   return std::vector<uint8_t>(bytes.begin(), bytes.end());
 }
 
@@ -57,8 +57,8 @@ struct Case {
 constexpr Case kCases[] = {{0.5, 2},    {0.5, 4},    {0.7, 16}, {0.9, 31},
                            {0.97, 128}, {0.98, 256}, {0.3, 256}};
 
-// Runs eight streams of different lengths and looks at what each lane has
-// written, and that it has written nothing else.
+// Runs eight streams of different lengths. Checks that each lane has written
+// its symbols, and nothing else.
 template <typename Run>
 void ExpectSymbols(Run run) {
   constexpr uint8_t kUntouched = 0xee;
@@ -86,7 +86,7 @@ void ExpectSymbols(Run run) {
     for (size_t i = 0; i < kStreams; ++i) {
       const auto count = lanes[i].out - decoded[i].data();
       ASSERT_LE(static_cast<size_t>(count), inputs[i].size());
-      // The shortest stream ends the run, before its own end comes near.
+      // The run ends when the shortest stream comes near its end.
       EXPECT_GT(static_cast<size_t>(count), inputs[i].size() / 2);
       EXPECT_TRUE(std::equal(decoded[i].begin(), decoded[i].begin() + count,
                              inputs[i].begin()));

@@ -8,7 +8,7 @@
 namespace keras_dc {
 namespace {
 
-// Numbers whose byte `i` takes one of as many values as `alphabets[i]` says.
+// Random numbers. Their byte `i` has alphabets[i] distinct values.
 PackedNumbers RandomNumbers(size_t count,
                             const std::vector<unsigned>& alphabets) {
   std::mt19937 random(7);
@@ -31,13 +31,14 @@ TEST(Numbers, ComeBackByPlanes) {
       const PlanePlan plan = PlanPlanes(numbers, num_streams);
       std::vector<uint8_t> written;
       WriteNumbers(numbers, plan, num_streams, &written);
-      // The planes of all 256 bytes stay as they are.
+      // Planes with all 256 bytes are not coded.
       for (size_t plane = 0; plane < alphabets.size(); ++plane) {
         EXPECT_EQ((plan.coded >> plane & 1) != 0,
                   alphabets[alphabets.size() - 1 - plane] < 256);
       }
       EXPECT_LE(written.size(), plan.size_bytes);
-      // Exactly, but for what the sizes of several streams may take less.
+      // The size is exact with one stream. With several, their byte counts may
+      // be shorter than planned.
       EXPECT_TRUE(num_streams > 1 || written.size() == plan.size_bytes);
 
       StoredNumbers stored;

@@ -62,7 +62,7 @@ std::vector<uint8_t> BytesOf(const std::vector<float>& floats) {
   return bytes;
 }
 
-// A random kernel in both forms.
+// Random weights, sparse and dense.
 struct Kernel {
   explicit Kernel(const Case& c) {
     std::mt19937 random(17);

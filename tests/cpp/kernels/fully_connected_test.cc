@@ -28,7 +28,7 @@ std::vector<uint8_t> BytesOf(const std::vector<float>& floats) {
   return bytes;
 }
 
-// Random weights in both forms.
+// Random weights, sparse and dense.
 class Weights {
  public:
   explicit Weights(const Case& c) : dense(c.num_rows * c.num_columns, 0.0f) {
@@ -247,7 +247,7 @@ TEST(FullyConnected, NonFiniteWeightsGiveWhatTheDenseLayerGives) {
   std::memcpy(weights.sparse.codebook.data(), codebook, sizeof(codebook));
   for (size_t row = 0, e = 0; row < 16; ++row) {
     for (; e < weights.sparse.row_begin[row + 1]; ++e) {
-      // NaN in the first rows only.
+      // The first rows only have a NaN.
       uint8_t& index = weights.sparse.indices[e];
       if (row >= 8 && index == 2) index = 1;
       weights.dense[row * 2000 + weights.sparse.columns[e]] = codebook[index];

@@ -59,7 +59,7 @@ std::vector<float> RandomInput(const Case& c) {
   return values;
 }
 
-// The oracle: the definition, in the order that the header promises.
+// The oracle: the definition, with sums in the order that the header promises.
 std::vector<float> Reference(const Case& c, const std::vector<float>& input,
                              const OutputRange& range) {
   const ConvShape shape = MakeShape(c);

@@ -44,7 +44,7 @@ SparseRows Decoded(const BlobKind& kind) {
 }
 
 TEST(StreamedWeights, VisitsEachRowOnce) {
-  // With more entries than a range holds, by rows and by columns.
+  // And blobs with more entries than a range holds, by rows and by columns.
   std::vector<BlobKind> kinds = AllBlobKinds({37, 500});
   kinds.push_back(
       KindOf("long", {400, 1000},
@@ -115,7 +115,7 @@ TEST(StreamedWeights, RefusesABlobThatChanged) {
     std::vector<uint8_t> blob = kind.blob;
     StreamedWeights weights;
     ASSERT_EQ(weights.Open(Parsed(blob), 1), KDC_OK);
-    // The gaps are last. Ones everywhere are not what they were.
+    // The gaps are last in the blob; they become other symbols.
     std::fill(blob.end() - 40, blob.end() - 4, uint8_t{0xff});
     const kdc_status status = weights.ForEachRange(
         nullptr, 1, [](const SparseRows&, size_t, size_t) { return KDC_OK; });

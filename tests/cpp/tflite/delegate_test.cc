@@ -1,4 +1,4 @@
-// The delegate, as a runtime loads it and drives it.
+// The delegate, as a runtime loads and calls it.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,4 +1,4 @@
-// The ops by their registrations, as an op resolver hands them to a runtime.
+// Ops by their registrations, as an op resolver gives them to a runtime.
 #include <gtest/gtest.h>
 
 #include <string>

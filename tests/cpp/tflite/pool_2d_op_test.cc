@@ -1,4 +1,5 @@
-// Poolings of the runtime, which the delegate takes over behind ops of ours.
+// Poolings of the runtime, which the delegate takes over if they follow an op
+// of ours.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -13,7 +14,7 @@ namespace {
 constexpr int kAveragePool2D = 1;
 constexpr int kMaxPool2D = 17;
 
-// As TfLitePoolParams begins; 2x2 windows, VALID.
+// The first fields of TfLitePoolParams: windows of 2 x 2, VALID.
 struct Params {
   int padding = 2;
   int stride_width = 2, stride_height = 2;
@@ -26,7 +27,7 @@ class Pool2DOpTest : public testing::Test {
  protected:
   ~Pool2DOpTest() override { tflite_plugin_destroy_delegate(delegate_); }
 
-  // image (2x4x1) -> a convolution that changes nothing -> `features_`.
+  // image (2 x 4 x 1) -> a convolution that copies it -> `features_`.
   void AddConvolution() {
     image_ = runtime_.AddTensor(kTfLiteFloat32, {1, 2, 4, 1}, "image");
     const int kernel = runtime_.AddBlob(EncodeFloats({1}, {1, 1, 1, 1}));
@@ -60,7 +61,7 @@ class Pool2DOpTest : public testing::Test {
   TfLiteDelegate* delegate_ =
       tflite_plugin_create_delegate(nullptr, nullptr, 0, nullptr);
   FakeRuntime runtime_;
-  // Of the poolings, and of the next one.
+  // The options of all poolings, and of the next one.
   std::vector<std::unique_ptr<Params>> params_;
   Params next_params_;
   int image_ = -1, features_ = -1;

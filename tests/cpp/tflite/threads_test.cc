@@ -1,6 +1,6 @@
-// Interpreters in several threads, with threads of their own, on one delegate
-// and on several. Built with KERAS_DC_SANITIZE_THREADS, it proves that they
-// share nothing unguarded.
+// Interpreters in several threads, each with threads of its own, on one
+// delegate and on several. Built with KERAS_DC_SANITIZE_THREADS, it proves that
+// they share nothing unguarded.
 #include <gtest/gtest.h>
 
 #include <random>

@@ -55,7 +55,7 @@ typedef enum kdc_scale_axis {
   KDC_LAST_AXIS = 2,
 } kdc_scale_axis;
 
-// How a blob's symbols are coded. The values stand in blobs (FORMAT.md, 3).
+// The coder of a blob's symbols. The values stand in blobs (FORMAT.md, 3).
 typedef enum kdc_coder {
   KDC_HUFFMAN = 0,
   // Adaptive arithmetic coding: smaller, and about fifty times slower to
@@ -65,41 +65,41 @@ typedef enum kdc_coder {
 
 enum { KDC_MAX_RANK = 8 };
 
-// What a blob holds, read from its header and tables.
+// What a blob holds, as its header and its tables say.
 typedef struct kdc_blob_info {
   int32_t dtype;  // a kdc_dtype
   int32_t rank;   // 0 to KDC_MAX_RANK
   int64_t shape[KDC_MAX_RANK];
   int64_t num_weights;    // product of `shape`
-  int64_t num_kept;       // weights that are coded one by one
+  int64_t num_kept;       // weights with a cluster index or a value
   int64_t num_fillers;    // filler zeros between them
-  int32_t num_centroids;  // 0: the values are stored as they are
-  int32_t gap_bits;       // 0: no gaps, every weight is coded
+  int32_t num_centroids;  // 0: there is no codebook
+  int32_t gap_bits;       // bits of a gap; 0: there are no gaps
   int32_t column_major;   // 1: the scan runs down the columns
-  int32_t num_streams;    // bit streams per kind of symbol
+  int32_t num_streams;    // bit streams for each kind of symbol
   int64_t header_bytes;   // magic, header fields, sizes and checksum
   int64_t codebook_bytes;
-  int64_t table_bytes;   // both code-length tables
-  int64_t index_bytes;   // Huffman-coded cluster indices, or the values
-  int64_t gap_bytes;     // Huffman-coded position gaps
+  int64_t table_bytes;   // the tables of code lengths
+  int64_t index_bytes;   // coded cluster indices, or the values
+  int64_t gap_bytes;     // coded position gaps, or the mask
   int32_t scale_axis;    // a kdc_scale_axis
   int32_t wide;          // 1: codebook and scales are stored as float64
   int64_t scale_bytes;   // the scales of the channels
   int32_t coder;         // a kdc_coder
   int32_t value_planes;  // 1: values or codebook are coded by byte planes
-  int32_t line_classes;  // 1: the lines of these values are of two classes
-  int32_t scale_planes;  // 1: scales are
+  int32_t line_classes;  // 1: the lines of the values are of two classes
+  int32_t scale_planes;  // 1: the scales are coded by byte planes
 } kdc_blob_info;
 
 // One English sentence for `status`, without a full stop; never null.
 KDC_EXPORT const char* kdc_status_message(int32_t status);
 
-// A size in bytes that `kdc_encode` never exceeds, or 0 if a tensor of
-// `num_weights` elements cannot be coded.
+// The largest size in bytes of a blob that `kdc_encode` writes for a tensor of
+// `num_weights` elements; 0 if such a tensor cannot be coded.
 KDC_EXPORT size_t kdc_encode_bound(int64_t num_weights, int32_t dtype,
                                    int32_t rank);
 
-// Writes the smallest blob found for a tensor of `rank` dimensions.
+// Codes a tensor of `rank` dimensions as the smallest blob that is found.
 //
 // `values` holds the product of `shape` elements of `dtype`, C order. Equality
 // is equality of bit patterns, so -0.0 and NaNs come back as they were. On
@@ -108,14 +108,14 @@ KDC_EXPORT int32_t kdc_encode(const void* values, int32_t dtype,
                               const int64_t* shape, int32_t rank, uint8_t* blob,
                               size_t blob_capacity, size_t* blob_size);
 
-// As `kdc_encode`, for a tensor whose weights are centroids times a scale per
-// channel: each one that is not zero is `codebook[k] * scales[channel]` for
-// some k, rounded to float32 (or, for int8, to the nearest integer, halves to
-// even). KDC_INVALID_ARGUMENT if a weight is not, if `scale_axis` is
-// KDC_NO_SCALE or the rank is below 2, or if `dtype` is neither KDC_FLOAT32 nor
-// KDC_INT8. `num_centroids` is from 1 to 256; `scales` has an element for each
-// channel. The blob takes up to 8 bytes for each centroid and each scale beyond
-// `kdc_encode_bound`.
+// As `kdc_encode`, for a tensor whose weights are centroids times a scale for
+// each channel. Each weight that is not zero must be `codebook[k] *
+// scales[channel]` for some k, rounded to float32 (or, for int8, to the nearest
+// integer, halves to even), else KDC_INVALID_ARGUMENT. So is the status if
+// `scale_axis` is KDC_NO_SCALE, if the rank is below 2, or if `dtype` is
+// neither KDC_FLOAT32 nor KDC_INT8. `num_centroids` is 1 to 256; `scales` has
+// an element for each channel. The blob may exceed `kdc_encode_bound` by 8
+// bytes for each centroid and each scale.
 KDC_EXPORT int32_t kdc_encode_scaled(
     const void* values, int32_t dtype, const int64_t* shape, int32_t rank,
     const double* codebook, int32_t num_centroids, const double* scales,

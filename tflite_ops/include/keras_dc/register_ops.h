@@ -1,10 +1,10 @@
-// For C++ apps: adds the keras_dc ops to an op resolver.
+// For C++ programs: adds the keras_dc ops to an op resolver.
 //
 //   tflite::ops::builtin::BuiltinOpResolver resolver;
 //   keras_dc::RegisterOps(&resolver);
 //   tflite::InterpreterBuilder(*model, resolver)(&interpreter);
 //
-// No delegate is needed then.
+// A program that does this needs no delegate.
 #ifndef KERAS_DC_REGISTER_OPS_H_
 #define KERAS_DC_REGISTER_OPS_H_
 
@@ -13,8 +13,9 @@
 
 extern "C" {
 
-// The custom ops of the library, from 0 on; null behind the last one. They live
-// as long as the library; the runtime copies them.
+// The registration of each custom op of the library, `index` from 0 on; null
+// behind the last one. Registrations live as long as the library; the runtime
+// copies them.
 KDC_EXPORT const TfLiteRegistration* kdc_registration(size_t index);
 
 }  // extern "C"

@@ -1,4 +1,4 @@
-// The C ABI. Every function turns the C++ calls into statuses and nothing more.
+// The C ABI: each function calls a C++ one, and turns exceptions into statuses.
 #include "keras_dc/codec.h"
 
 #include <cstring>

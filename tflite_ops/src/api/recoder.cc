@@ -15,14 +15,14 @@
 namespace keras_dc {
 namespace {
 
-// Beyond this size only a scan by rows without a period is tried: each trial
-// takes some 30 ns a weight.
+// For a larger tensor only a scan by rows without a period is tried: each trial
+// takes about 30 ns a weight.
 constexpr uint64_t kMostWeightsToTry = 1 << 22;
 constexpr size_t kMaxPeriod = 1024;
 constexpr size_t kNumPeriodsToTry = 3;
 
-// The distances at which pairs of kept weights in a line are most frequent,
-// beyond near neighbours, which have contexts of their own; and none at all.
+// Periods to try: the most frequent distances between two kept weights of a
+// line, and 0 for none. Distances below kNear have contexts of their own.
 std::vector<uint64_t> CandidatePeriods(const std::vector<uint8_t>& mask,
                                        uint64_t line_length) {
   constexpr size_t kNear = 3;
@@ -47,7 +47,8 @@ std::vector<uint64_t> CandidatePeriods(const std::vector<uint8_t>& mask,
   return order;
 }
 
-// Entries as rows have them, in the order of a scan by rows or by columns.
+// The draft for a scan by rows or by columns. `common` has the entries in the
+// order of `rows`.
 Draft ScanDraft(const SparseRows& rows, bool column_major,
                 const Draft& common) {
   Draft draft = common;

@@ -1,4 +1,4 @@
-// From one coder to the other.
+// From the Huffman coder to the arithmetic coder.
 #ifndef KERAS_DC_SRC_API_RECODER_H_
 #define KERAS_DC_SRC_API_RECODER_H_
 

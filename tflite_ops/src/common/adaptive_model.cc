@@ -27,7 +27,8 @@ constexpr int32_t Interpolate(int32_t logit) {
 constexpr size_t kStretchSize = size_t{kProbabilityOne} >> kStretchBits;
 using StretchTable = std::array<int16_t, kStretchSize>;
 
-// For each sixteen probabilities the least logit that reaches their middle.
+// For every 16 probabilities: the least logit whose probability reaches their
+// middle.
 StretchTable MakeStretchTable() {
   StretchTable table{};
   int32_t logit = -kMaxLogit;
@@ -52,7 +53,7 @@ constexpr std::array<int32_t, kMaxContextCount + 1> MakeRates() {
 }
 constexpr std::array<int32_t, kMaxContextCount + 1> kRates = MakeRates();
 
-// FORMAT.md, 9.4: levels of a density, in steps of the root of two.
+// FORMAT.md, 9.4: levels grow by about the square root of two.
 constexpr std::array<uint32_t, 15> kLevels = {1,  2,  3,  5,  7,   10,  14, 20,
                                               28, 40, 56, 80, 112, 160, 224};
 
@@ -62,7 +63,8 @@ uint32_t Level(uint32_t count) {
       kLevels.begin());
 }
 
-// FORMAT.md, 9.4 and 9.5: a little more than the mean of all opinions.
+// FORMAT.md, 9.4 and 9.5: the first weights of a mixture. They add up to a
+// little more than 1.
 constexpr int32_t kMaskWeight = 16000;
 constexpr int32_t kIndexWeight = 20000;
 constexpr int kLearningShift = 16;

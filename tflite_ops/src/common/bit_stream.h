@@ -9,9 +9,10 @@
 
 namespace keras_dc {
 
-// Loads are written by bytes, so that they mean the same on every machine;
-// compilers make one instruction of them. Static, since some files are compiled
-// for instructions that others must not meet.
+// Loads byte by byte give the same number on every machine, and compilers turn
+// them into one instruction. The functions are static because some files are
+// compiled for newer instructions: the linker must not use those copies
+// elsewhere.
 static inline uint32_t LoadU32(const uint8_t* bytes) {
   return static_cast<uint32_t>(bytes[0]) |
          static_cast<uint32_t>(bytes[1]) << 8 |
@@ -28,12 +29,12 @@ static inline void StoreU32(uint32_t value, uint8_t* bytes) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   for (int i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(value >> (8 * i));
 #else
-  // Of shifted values GCC does not see that four bytes are one word.
+  // From four shifts GCC does not make one store.
   std::memcpy(bytes, &value, sizeof(value));
 #endif
 }
 
-// The zeros above the highest bit of a number that has one.
+// Zero bits above the highest set bit of `number`, which is not 0.
 static inline size_t LeadingZeros(uint64_t number) {
 #if defined(__GNUC__)
   return static_cast<size_t>(__builtin_clzll(number));
@@ -44,7 +45,7 @@ static inline size_t LeadingZeros(uint64_t number) {
 #endif
 }
 
-// Appends bits to a byte vector; a whole byte is written as soon as it is full.
+// Appends bits to a byte vector. Each byte is written as soon as it is full.
 class BitWriter {
  public:
   explicit BitWriter(std::vector<uint8_t>* bytes) : bytes_(bytes) {}
@@ -74,12 +75,13 @@ class BitWriter {
   int pending_count_ = 0;
 };
 
-// Reads bits from a byte range. Past the end it reads zeros and remembers it.
+// Reads bits from a range of bytes. Past the end it reads zeros; overrun() then
+// is true.
 class BitReader {
  public:
   BitReader(const uint8_t* bytes, size_t size) : bytes_(bytes), size_(size) {}
 
-  // The next `count` bits, at most 32, without taking them.
+  // The next `count` bits, at most 32; the position stays.
   uint32_t Peek(int count) const {
     uint64_t word = 0;
     const size_t first = position_ >> 3;
@@ -104,10 +106,10 @@ class BitReader {
 
   size_t position() const { return position_; }
 
-  // Bytes that hold the bits taken so far.
+  // Bytes that hold the bits read so far.
   size_t bytes_used() const { return (position_ + 7) >> 3; }
 
-  // True if all bytes were taken and the bits left in the last one are zero.
+  // True if the position is in the last byte and the bits behind it are zero.
   bool AtCleanEnd() const {
     if (overrun() || bytes_used() != size_) return false;
     const int left = static_cast<int>(8 * size_ - position_);
@@ -129,7 +131,7 @@ inline void WriteVarint(uint64_t value, std::vector<uint8_t>* bytes) {
   bytes->push_back(static_cast<uint8_t>(value));
 }
 
-// Reads bytes with an end. Once a read fails, all that follow fail too.
+// Reads bytes up to an end. After a read has failed, all further ones fail.
 class ByteReader {
  public:
   ByteReader(const uint8_t* bytes, size_t size) : bytes_(bytes), size_(size) {}
@@ -142,7 +144,8 @@ class ByteReader {
     return bytes_[position_++];
   }
 
-  // A varint of at most five bytes in its shortest form; `malformed` otherwise.
+  // A varint of at most five bytes in its shortest form; malformed() is true if
+  // there is another one.
   uint64_t ReadVarint() {
     uint64_t value = 0;
     for (int shift = 0; shift < 35; shift += 7) {

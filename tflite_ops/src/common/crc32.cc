@@ -8,7 +8,8 @@
 namespace keras_dc {
 namespace {
 
-// Sixteen bytes a step: kTables[k][b] is the CRC of byte b followed by k zeros.
+// A step takes 16 bytes: kTables[k][b] is the CRC of byte b and k zeros behind
+// it.
 constexpr int kSlices = 16;
 
 using Tables = std::array<std::array<uint32_t, 256>, kSlices>;
@@ -33,7 +34,7 @@ constexpr Tables MakeTables() {
 
 constexpr Tables kTables = MakeTables();
 
-// What `bytes` leave of a register that is `crc`.
+// The CRC register after `bytes`, from `crc` on.
 uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {
   while (size >= kSlices) {
     uint32_t words[4];

@@ -12,8 +12,9 @@ inline constexpr uint32_t kCrc32Polynomial = 0xedb88320;
 
 uint32_t Crc32(const uint8_t* bytes, size_t size);
 
-// For x86 with PCLMULQDQ: makes the first bytes, as many as it returns, into 16
-// that leave a register that is zero as those leave one that is `state`.
+// For x86 with PCLMULQDQ. Folds a prefix of `bytes` into the 16 bytes `folded`:
+// from a CRC register of 0 these lead to the register to which the prefix leads
+// from `state`. Returns the length of the prefix.
 size_t FoldClmul(const uint8_t* bytes, size_t size, uint32_t state,
                  uint8_t* folded);
 

@@ -1,4 +1,4 @@
-// Compiled for PCLMULQDQ.
+// Compiled for PCLMULQDQ, a product of polynomials.
 #include <immintrin.h>
 
 #include "common/crc32.h"
@@ -6,9 +6,9 @@
 namespace keras_dc {
 namespace {
 
-// Polynomials over GF(2) in the order of IEEE 802.3: the highest bit is the
-// coefficient of x^0. A product of two 64-bit words has the degree of both less
-// one, hence the shift by a bit.
+// x^exponent modulo the CRC's polynomial over GF(2). Bits are in the order of
+// IEEE 802.3: the highest one is the coefficient of x^0. In this order a
+// product of two 64-bit words comes out one bit too low, hence the shift.
 constexpr uint64_t PowerOfX(int exponent) {
   uint32_t power = 0x80000000;
   for (int i = 0; i < exponent; ++i) {
@@ -19,11 +19,13 @@ constexpr uint64_t PowerOfX(int exponent) {
 
 constexpr size_t kBlock = 16;
 constexpr size_t kLanes = 4;
-// A blob is read here first, mostly from memory: this far ahead that keeps up.
+// How far ahead to prefetch: this is the first pass over a blob, which is
+// mostly not in a cache yet.
 constexpr size_t kBytesAhead = 4096;
 
-// What 16 bytes become `kDistance` bits further on: their lower half, which
-// comes first, is 64 bits higher than the upper one.
+// `block` times x^kDistance, reduced to 16 bytes: what a block contributes at a
+// place kDistance bits further on. The lower half of a block comes first, and
+// so has the higher powers.
 template <int kDistance>
 inline __m128i Moved(__m128i block) {
   const __m128i powers =

@@ -38,16 +38,17 @@ inline constexpr uint8_t kValuePlanesBit = 0x10;
 inline constexpr uint8_t kScalePlanesBit = 0x20;
 inline constexpr uint8_t kLineClassesBit = 0x40;
 
-// FORMAT.md, 4: a byte plane may hold any byte.
+// FORMAT.md, 4: symbols of a byte plane.
 inline constexpr size_t kPlaneAlphabet = 256;
 
 inline constexpr int kMaxGapBits = 8;
 inline constexpr int kMaxCentroids = 256;
 inline constexpr int kMaxStreams = 8;
-// Positions fit 32 bits, as the dimensions of a TFLite tensor do.
+// Positions fit 32 bits. So do the dimensions of a TFLite tensor.
 inline constexpr uint64_t kMaxWeights = 0x7fffffff;
 
-// FORMAT.md, 5: no code is longer, so one look-up in 4096 entries decodes it.
+// FORMAT.md, 5: the longest code in bits. A table of 4096 entries decodes any
+// code with one look-up.
 inline constexpr int kMaxCodeLength = 12;
 
 // Bytes of an element of `dtype`, or 0 if there is no such dtype.
@@ -66,10 +67,10 @@ constexpr size_t ItemSize(int dtype) {
   }
 }
 
-// FORMAT.md, 4: the filler symbol, and the zeros that it stands for.
+// FORMAT.md, 4: the filler symbol, which is also the number of its zeros.
 constexpr uint32_t FillerSymbol(int gap_bits) { return (1u << gap_bits) - 1; }
 
-// FORMAT.md, 2: the matrix that a tensor is seen as.
+// FORMAT.md, 2: a tensor as a matrix.
 struct MatrixShape {
   uint64_t rows = 0;
   uint64_t columns = 0;
@@ -83,21 +84,22 @@ inline MatrixShape AsMatrix(const int64_t* shape, int rank,
   return {rows, num_weights / rows};
 }
 
-// FORMAT.md, 4: the channels that have a scale each; 0 if there are none.
+// FORMAT.md, 4: the number of channels, each of which has a scale; 0 without
+// scales.
 inline uint64_t NumChannels(const int64_t* shape, int rank, int scale_axis) {
   if (scale_axis == KDC_NO_SCALE || rank < 2) return 0;
   return static_cast<uint64_t>(
       shape[scale_axis == KDC_FIRST_AXIS ? 0 : rank - 1]);
 }
 
-// FORMAT.md, 4: a weight of a scaled tensor, as the bits of its dtype.
+// FORMAT.md, 4: the bits of a weight of a scaled tensor.
 inline uint32_t ScaledPattern(double centroid, double scale, int dtype) {
   const double product = centroid * scale;
   if (dtype == KDC_INT8) {
     const double bounded = product < -128  ? -128
                            : product > 127 ? 127
                                            : product;
-    // A NaN compares with nothing, and has no integer.
+    // A NaN is unequal to itself, and becomes 0.
     const double rounded = bounded == bounded ? std::nearbyint(bounded) : 0;
     return static_cast<uint8_t>(static_cast<int8_t>(rounded));
   }

@@ -1,4 +1,5 @@
-// IEEE 754 binary16 to binary32 and back where nothing is lost (FORMAT.md, 4).
+// From IEEE 754 binary16 to binary32, and back where nothing is lost
+// (FORMAT.md, 4).
 #ifndef KERAS_DC_SRC_COMMON_HALF_FLOAT_H_
 #define KERAS_DC_SRC_COMMON_HALF_FLOAT_H_
 
@@ -22,8 +23,8 @@ inline uint32_t HalfToFloatBits(uint16_t half) {
     }
     mantissa &= 0x3ff;
   }
-  // The difference of the two biases is 112; exponent may have wrapped below
-  // zero, and unsigned arithmetic brings it back.
+  // The biases differ by 112. The exponent may have wrapped below zero;
+  // unsigned arithmetic brings it back.
   return sign | (exponent + 112) << 23 | mantissa << 13;
 }
 

@@ -6,7 +6,7 @@
 namespace keras_dc {
 namespace {
 
-// In a table an absent symbol stands as one bit longer than the longest code:
+// In a table an absent symbol has a length one bit beyond the longest code:
 // rare symbols have long codes and absent ones are the rarest, so the steps
 // between neighbours stay small.
 constexpr int kAbsent = kMaxCodeLength + 1;
@@ -23,7 +23,7 @@ void WriteRun(uint32_t run, BitWriter* writer) {
   writer->Write(run - (uint32_t{1} << extra_bits), extra_bits);
 }
 
-// Steps are ranked +1, -1, +2, -2, ... and the rank is written in unary.
+// Writes the rank of a step among +1, -1, +2, -2, ... in unary.
 void WriteStep(int step, BitWriter* writer) {
   const int rank = step > 0 ? 2 * (step - 1) : 2 * (-step - 1) + 1;
   writer->Write((uint32_t{1} << rank) - 1, rank + 1);
@@ -52,8 +52,8 @@ size_t CountPresent(const CodeLengths& lengths) {
          static_cast<size_t>(std::count(lengths.begin(), lengths.end(), 0));
 }
 
-// Kraft's sum is one: every bit pattern is a code. A lone symbol is the
-// exception; its length is 1 by definition.
+// Whether Kraft's sum is 1: then every bit pattern begins with a code. A lone
+// symbol is the exception: its length is 1 by definition.
 bool IsComplete(const CodeLengths& lengths) {
   uint32_t kraft = 0;
   for (const uint8_t length : lengths) {
@@ -201,7 +201,7 @@ kdc_status ReadCodeLengths(ByteReader* reader, CodeLengths* lengths) {
   if (bits.overrun()) return KDC_TRUNCATED;
   const uint8_t* table = reader->ReadBytes(bits.bytes_used());
   if (table == nullptr) return KDC_TRUNCATED;
-  // What fills the last byte must be zero, so that a table has one spelling.
+  // The padding must be zero, so that a code has one table only.
   BitReader whole(table, bits.bytes_used());
   whole.Seek(bits.position());
   if (!whole.AtCleanEnd() || !IsComplete(*lengths)) return KDC_BAD_CODE_TABLE;

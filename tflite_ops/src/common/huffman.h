@@ -21,20 +21,21 @@ struct Code {
   uint8_t length = 0;
 };
 
-// The lengths of a code that is optimal among those of at most kMaxCodeLength
-// bits (package-merge: Larmore and Hirschberg 1990). `histogram` has at most
-// 256 symbols.
+// Lengths of an optimal code with at most kMaxCodeLength bits a symbol
+// (package-merge: Larmore and Hirschberg 1990). `histogram` counts at most 256
+// symbols.
 CodeLengths OptimalCodeLengths(const std::vector<uint64_t>& histogram);
 
-// Canonical codes: shorter ones first, then by symbol. All zero bits long for a
-// lone symbol.
+// Canonical codes, in order of length, then of symbol. The code of a lone
+// symbol has no bits.
 std::vector<Code> CanonicalCodes(const CodeLengths& lengths);
 
-// Bits of a stream with this histogram; every symbol of it has a length.
+// Size in bits of a stream with this histogram. Each symbol that occurs has a
+// length.
 uint64_t StreamBits(const std::vector<uint64_t>& histogram,
                     const CodeLengths& lengths);
 
-// Appends the table of `lengths`, filled to a whole byte.
+// Appends the table of `lengths`, padded to a whole byte.
 void WriteCodeLengths(const CodeLengths& lengths, std::vector<uint8_t>* bytes);
 
 // Reads a table of `lengths->size()` symbols and checks that it is a complete

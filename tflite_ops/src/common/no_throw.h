@@ -19,8 +19,8 @@ auto NoThrow(Task task, OnThrow on_throw) noexcept -> decltype(task()) {
   }
 }
 
-// For a task that returns a status. All that our code throws is for want of
-// memory.
+// The status that `task` returns, or KDC_OUT_OF_MEMORY if it throws: our code
+// throws for no other reason.
 template <typename Task>
 kdc_status NoThrow(Task task) noexcept {
   return NoThrow(task, [] { return KDC_OUT_OF_MEMORY; });

@@ -8,10 +8,10 @@
 
 namespace keras_dc {
 
-// The interval that the bits so far have left.
+// The range of numbers that begin with the bits coded so far.
 class Range {
  public:
-  // The last number of the part that belongs to 1 bits.
+  // The last number of the lower part, which stands for a 1 bit.
   uint32_t Split(int32_t probability) const {
     const uint64_t width = high_ - low_;
     return low_ + static_cast<uint32_t>(
@@ -33,8 +33,8 @@ class Range {
     high_ = high_ << 8 | 0xff;
   }
 
-  // The fewest bytes that, followed by zeros, lie in the interval; from the
-  // highest byte of the returned number on.
+  // The fewest bytes that, followed by zeros, make a number in the range. They
+  // are the highest bytes of what is returned.
   uint32_t Ending(int* num_bytes) const {
     for (*num_bytes = 1; *num_bytes < 4; ++*num_bytes) {
       const uint32_t unit = uint32_t{1} << (32 - 8 * *num_bytes);
@@ -74,7 +74,7 @@ class RangeEncoder {
   Range range_;
 };
 
-// Reads zeros past the end.
+// Past the end it reads zeros.
 class RangeDecoder {
  public:
   RangeDecoder(const uint8_t* bytes, size_t size) : bytes_(bytes), size_(size) {
@@ -93,7 +93,7 @@ class RangeDecoder {
     return bit;
   }
 
-  // True if the bytes are those that the encoder ends with, and no more.
+  // True if the stream ends just as the encoder ends it.
   bool AtCleanEnd() const {
     int num_bytes = 0;
     const uint32_t ending = range_.Ending(&num_bytes);

@@ -1,4 +1,4 @@
-// Hands an error on to the caller.
+// The macro that passes an error on to the caller.
 #ifndef KERAS_DC_SRC_COMMON_RETURN_IF_ERROR_H_
 #define KERAS_DC_SRC_COMMON_RETURN_IF_ERROR_H_
 
@@ -9,12 +9,13 @@
 namespace keras_dc {
 
 inline bool IsError(kdc_status status) { return status != KDC_OK; }
-// A sentence that says what is wrong.
+// An Error of tflite/op.h: a sentence, empty if nothing is wrong.
 inline bool IsError(const std::string& error) { return !error.empty(); }
 
 }  // namespace keras_dc
 
-// Returns what the expression, a kdc_status or an Error, is if it is an error.
+// Returns the value of the expression, a kdc_status or an Error, from the
+// enclosing function if it is an error.
 #define KDC_RETURN_IF_ERROR(...)                                        \
   do {                                                                  \
     if (auto kdc_error = (__VA_ARGS__); keras_dc::IsError(kdc_error)) { \

@@ -10,9 +10,10 @@ namespace keras_dc {
 #if defined(KERAS_DC_HAS_MMAP)
 namespace {
 
-// Less is left to the heap: a call to the system takes as long as writing it.
+// Smaller blocks come from the heap: a call to the system takes as long as
+// writing them.
 constexpr size_t kMinMappedBytes = 64 * 1024;
-// The size of a large page, as a rule.
+// The usual size of a large page.
 [[maybe_unused]] constexpr size_t kLargePageBytes = 2 << 20;
 
 }  // namespace
@@ -25,7 +26,7 @@ void* AllocateScratch(size_t size_bytes) {
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
-    // Far fewer first touches. A wish: nothing is lost where it is not granted.
+    // Large pages mean far fewer page faults. A failure costs nothing.
     if (size_bytes >= kLargePageBytes) {
       madvise(memory, size_bytes, MADV_HUGEPAGE);
     }

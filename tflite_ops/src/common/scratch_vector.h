@@ -1,10 +1,9 @@
-// A vector for what is large and short-lived: decoded entries, on their way
-// into the form of a kernel.
+// A vector for what is large and short-lived: decoded entries, before a kernel
+// packs them into its form.
 //
-// Its memory comes from the system and goes back there, since a heap keeps what
-// was freed: a process then held more memory for the form and the entries than
-// for the form alone, for good. And new elements are not written to, since all
-// of them are anyway.
+// Its memory comes from the system and goes back to it. A heap would keep it:
+// the process would hold the memory of the entries for good. New elements are
+// not initialized, since all of them are written afterwards.
 #ifndef KERAS_DC_SRC_COMMON_SCRATCH_VECTOR_H_
 #define KERAS_DC_SRC_COMMON_SCRATCH_VECTOR_H_
 
@@ -17,7 +16,7 @@
 
 namespace keras_dc {
 
-// Memory for a while. Throws std::bad_alloc.
+// Throws std::bad_alloc.
 void* AllocateScratch(size_t size_bytes);
 void FreeScratch(void* memory, size_t size_bytes);
 
@@ -56,7 +55,7 @@ struct ScratchAllocator {
   }
 };
 
-// resize() leaves new elements as they happen to be.
+// resize() leaves new elements uninitialized.
 template <typename T>
 using ScratchVector = std::vector<T, ScratchAllocator<T>>;
 

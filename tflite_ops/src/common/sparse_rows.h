@@ -1,4 +1,4 @@
-// What a blob decodes to.
+// The sparse form that a blob decodes to, and that kernels pack.
 #ifndef KERAS_DC_SRC_COMMON_SPARSE_ROWS_H_
 #define KERAS_DC_SRC_COMMON_SPARSE_ROWS_H_
 
@@ -10,9 +10,9 @@
 
 namespace keras_dc {
 
-// A tensor in compressed sparse row form, seen as a matrix (FORMAT.md, 2): the
-// first dimension is the row, all others together are the column; a scalar and
-// a vector are one row.
+// A tensor, or some of its rows, in compressed sparse row form. The tensor is
+// taken as a matrix (FORMAT.md, 2): the first dimension is the row, all others
+// together are the column; a scalar or a vector is one row.
 struct SparseRows {
   kdc_dtype dtype = KDC_FLOAT32;
   int64_t num_rows = 0;
@@ -21,10 +21,10 @@ struct SparseRows {
   // columns ascend.
   std::vector<uint32_t> row_begin;
   ScratchVector<uint32_t> columns;
-  // The value of entry e is centroid indices[e], when the blob has a codebook;
-  // otherwise `indices` and `codebook` are empty and it is values[e].
+  // With a codebook, the value of entry e is centroid indices[e]. Otherwise
+  // `indices` and `codebook` are empty, and it is values[e].
   ScratchVector<uint8_t> indices;
-  // Elements of `dtype`, packed.
+  // Elements of `dtype`, as bytes.
   std::vector<uint8_t> codebook;
   std::vector<uint8_t> values;
 };

@@ -6,8 +6,8 @@
 namespace keras_dc {
 namespace {
 
-// To wake a thread takes longer than many a layer. So a thread looks for its
-// next job for a while before it sleeps.
+// Waking a thread takes longer than many layers do. So a thread spins for a
+// while, looking for its next job, before it sleeps.
 constexpr auto kPatience = std::chrono::microseconds(100);
 
 void Pause() {
@@ -92,7 +92,7 @@ void ThreadPool::ParallelFor(size_t num_items, size_t num_threads,
   }
   wake_.notify_all();
   TakeItems(0);
-  // No item is left; a thread that has not begun need not any more.
+  // No item is left: threads that have not begun yet stay out.
   std::unique_lock<std::mutex> lock(mutex_);
   is_open_ = false;
   lock.unlock();

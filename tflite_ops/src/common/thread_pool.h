@@ -1,4 +1,4 @@
-// Threads that share the work of one op.
+// Threads that share the work of an op.
 #ifndef KERAS_DC_SRC_COMMON_THREAD_POOL_H_
 #define KERAS_DC_SRC_COMMON_THREAD_POOL_H_
 
@@ -21,12 +21,12 @@ class ThreadPool {
 
   // Calls `task(item, worker)` once for each item from 0 to num_items - 1, on
   // the calling thread (worker 0) and up to num_threads - 1 others. Threads are
-  // started when they are first needed: none for num_threads = 1. While another
-  // caller is inside, all is done on the calling thread.
+  // started when they are first needed. While another caller uses the pool, the
+  // calling thread does all items.
   void ParallelFor(size_t num_items, size_t num_threads,
                    const std::function<void(size_t, size_t)>& task);
 
-  // Threads that were started.
+  // The number of threads started so far.
   size_t num_started() const { return threads_.size(); }
 
  private:
@@ -39,15 +39,14 @@ class ThreadPool {
   std::condition_variable wake_;
   std::condition_variable finished_;
   std::vector<std::thread> threads_;
-  // Changed under mutex_ only; read without it by threads that wait a moment
-  // for a change before they sleep.
+  // Written under mutex_ only; spinning threads read them without it.
   std::atomic<size_t> job_{0};
   std::atomic<size_t> num_working_{0};
-  // Guarded by mutex_; a job's task and sizes stay put while a thread is at
-  // work on it.
+  // Guarded by mutex_. The task and the sizes of a job stay as they are while a
+  // thread works on it.
   size_t num_wanted_ = 0;
   bool stop_ = false;
-  // Whether threads may still join in the job.
+  // Whether threads may still join the job.
   bool is_open_ = false;
   const std::function<void(size_t, size_t)>* task_ = nullptr;
   size_t num_items_ = 0;

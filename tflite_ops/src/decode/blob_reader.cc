@@ -54,7 +54,8 @@ kdc_status ReadShape(ByteReader* reader, kdc_blob_info* info) {
   return ReadStatus(*reader);
 }
 
-// FORMAT.md, 3: which dtypes may be scaled, and which forms values may take.
+// FORMAT.md, 3: which dtypes may have scales, and in which types values may be
+// stored.
 bool IsStorageAllowed(const ParsedBlob& blob, uint8_t coding) {
   const kdc_blob_info& info = blob.info;
   if (info.scale_axis == KDC_NO_SCALE) {
@@ -102,8 +103,8 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
     num_kept = reader->ReadVarint();
     blob->period = reader->ReadVarint();
   }
-  // Each symbol stands for one weight at least, which bounds all that is
-  // allocated by the declared shape.
+  // Each symbol stands for at least one weight, so the declared shape bounds
+  // all allocations.
   const auto num_weights = static_cast<uint64_t>(info.num_weights);
   if (num_kept > num_weights || num_fillers > num_weights - num_kept) {
     return KDC_BAD_HEADER;
@@ -116,7 +117,8 @@ kdc_status ReadHeader(ByteReader* reader, ParsedBlob* blob) {
   return ReadStatus(*reader);
 }
 
-// The byte counts of all streams but the last, which takes what is left.
+// FORMAT.md, 6: the byte counts of all streams but the last, which takes what
+// is left.
 kdc_status ReadStreams(ByteReader* reader, ParsedBlob* blob) {
   const auto num_streams = static_cast<size_t>(blob->info.num_streams);
   std::vector<ByteRange*> ranges;
@@ -145,7 +147,7 @@ kdc_status ReadStreams(ByteReader* reader, ParsedBlob* blob) {
   return KDC_OK;
 }
 
-// Bytes of a stored centroid or value.
+// Bytes of a centroid or a value, as stored.
 size_t StoredItemSize(const ParsedBlob& blob) {
   if (blob.half_float) return ItemSize(KDC_FLOAT16);
   if (blob.info.scale_axis == KDC_NO_SCALE) return ItemSize(blob.info.dtype);
@@ -157,7 +159,8 @@ bool AreInt4(const ByteRange& values) {
                      [](uint8_t b) { return b < 8 || b >= 0xf8; });
 }
 
-// FORMAT.md, 4: the classes of the lines; the values are divided by them.
+// FORMAT.md, 4: the classes of the lines, and so the number of values of each
+// class.
 kdc_status ReadLineClasses(ByteReader* reader, ParsedBlob* blob) {
   const auto num_lines = static_cast<size_t>(blob->num_lines());
   ByteRange& classes = blob->line_classes;

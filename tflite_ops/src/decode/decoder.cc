@@ -50,7 +50,7 @@ kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
                        blob.num_entries(), indices);
 }
 
-// Moves `items` of `item_size` bytes to the places in `target`.
+// Moves item i, of `item_size` bytes, to place target[i].
 template <typename Bytes>
 void Permute(const std::vector<uint32_t>& target, size_t item_size,
              Bytes* items) {
@@ -95,7 +95,8 @@ kdc_status DecodeColumnMajor(const ParsedBlob& blob, SparseRows* sparse) {
   return KDC_OK;
 }
 
-// Fixed item sizes, so that each copy is one move.
+// Writes the entries' values to their places in the dense tensor. The item size
+// is fixed, so that each copy is one move.
 template <size_t kItemSize>
 kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
                    const uint8_t* indices, uint8_t* values) {
@@ -113,7 +114,8 @@ kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
   });
 }
 
-// A scaled tensor takes the way over the sparse form, where channels are known.
+// A scaled tensor is decoded by way of the sparse form, where channels are
+// known.
 kdc_status DecodeScaledDense(const ParsedBlob& blob, size_t item_size,
                              uint8_t* values) {
   SparseRows sparse;

@@ -14,8 +14,8 @@ GapTotals AddGaps(const uint8_t* gaps, size_t size, uint32_t filler) {
 }
 
 GapTotals AddGapsPortable(const uint8_t* gaps, size_t size, uint32_t filler) {
-  // Sums of 32 bits, which vectors hold more of, over blocks that cannot
-  // overflow them.
+  // Sums have 32 bits, of which a vector holds more than of 64; a block is too
+  // short to overflow them.
   constexpr size_t kBlock = size_t{1} << 20;
   GapTotals totals;
   for (size_t begin = 0; begin < size; begin += kBlock) {
@@ -43,10 +43,11 @@ void WalkGapsTo(const uint8_t* stop, uint64_t row_length, uint32_t filler,
   WalkGapsPortable(stop, row_length, filler, walk);
 }
 
-// Fillers come at random: a branch on them would be mispredicted. So all
-// symbols write, a filler where the next kept weight will (there is one, since
-// the last symbol is none), and only the ends of rows branch. (Flat positions
-// first and rows in a second pass were slower.)
+// A branch on fillers, which come at random, would be mispredicted. So every
+// symbol writes a column: a filler writes to the place of the next kept weight,
+// which overwrites it (there is one, since the last symbol is no filler). Only
+// the end of a row takes a branch. (Flat positions first, and rows in a second
+// pass, were slower.)
 void WalkGapsPortable(const uint8_t* stop, uint64_t row_length, uint32_t filler,
                       GapWalk* walk) {
   const uint8_t* symbol = walk->gap;

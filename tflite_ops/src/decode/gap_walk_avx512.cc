@@ -10,22 +10,23 @@ namespace {
 
 constexpr size_t kBlock = 64;
 constexpr size_t kLanes = 16;
-// Memory for columns is mostly in no cache yet; this many come next.
+// How far ahead to prefetch the memory for columns, which is mostly in no cache
+// yet.
 constexpr size_t kColumnsAhead = 512;
 
 inline __mmask64 FirstBytes(size_t count) {
   return ~__mmask64{0} >> (count < kBlock ? kBlock - count : 0);
 }
 
-// Up to 1024 symbols in blocks of 64. A kept one steps over its zeros and
-// itself, a filler over its zeros: a step is a byte, too. Columns are sums of
-// steps. All steps are written before the first is read, since a processor
-// takes long to read a part of what it has just written as a whole.
+// Up to 1024 symbols, in blocks of 64. A symbol that keeps a weight steps over
+// its zeros and that weight, a filler over its zeros; so a step is a byte, too.
+// Columns are sums of steps. All steps are written before the first is read: a
+// processor takes long to read a part of a vector that it has just written.
 class Batch {
  public:
   static constexpr size_t kMaxSymbols = 1024;
 
-  // All sums begin with `first`.
+  // Sums begin with `first`.
   void Read(const uint8_t* gaps, size_t size, uint32_t filler, int64_t first) {
     const __m512i zero = _mm512_setzero_si512();
     __m512i before = _mm512_set1_epi64(first);
@@ -43,7 +44,7 @@ class Batch {
       sums = _mm512_add_epi64(sums, _mm512_alignr_epi64(sums, zero, 4));
       sums = _mm512_add_epi64(sums, before);
       _mm512_store_si512(sums_ + i * kGroups, sums);
-      // What precedes each group is the sum up to the one before.
+      // A group's base is the sum up to the group before.
       _mm512_store_si512(bases_ + i * kGroups,
                          _mm512_alignr_epi64(sums, before, 7));
       before = _mm512_permutexvar_epi64(_mm512_set1_epi64(7), sums);
@@ -73,7 +74,7 @@ class Batch {
  private:
   static constexpr size_t kGroups = 8;  // of eight steps, in a block
 
-  // The sums up to each of eight steps: lane i adds the bytes up to the i-th.
+  // The sums up to each of eight steps: lane i adds the bytes 0 to i.
   __m512i GroupSums(size_t group) const {
     const __m512i up_to_lane =
         _mm512_set_epi64(-1, 0xffffffffffffff, 0xffffffffffff, 0xffffffffff,
@@ -92,8 +93,8 @@ class Batch {
   uint64_t kept_[kMaxSymbols / kBlock];
 };
 
-// A block within a row and with room behind it. `passed` are the weights of the
-// rows before.
+// Writes the columns of a block that lies within a row and has room behind it.
+// `passed` is the number of weights in the rows before.
 template <bool kAreAllKept>
 inline uint32_t* WriteColumns(const Batch& batch, size_t block, __m512i passed,
                               uint32_t* next) {
@@ -111,7 +112,8 @@ inline uint32_t* WriteColumns(const Batch& batch, size_t block, __m512i passed,
   return next;
 }
 
-// A block in which rows may end. Returns the weights of all rows passed.
+// Writes the columns of a block in which rows may end. Returns the number of
+// weights in all rows before.
 int64_t WriteRows(const Batch& batch, size_t block, uint32_t row_length,
                   int64_t passed, GapWalk* walk) {
   const __m512i length = _mm512_set1_epi32(static_cast<int>(row_length));
@@ -144,7 +146,7 @@ void WalkBatch(const Batch& batch, size_t size, int64_t row_length,
   uint32_t* next = walk->next;
   int64_t passed = 0;
   for (size_t block = 0; block * kBlock < size; ++block) {
-    // Columns are one less than the sums up to their steps, and sums begin so.
+    // A column is 1 less than the sum up to its step; sums begin 1 too low.
     const int64_t end = batch.End(block) + 1 - passed;
     const ptrdiff_t room = walk->columns_end - next;
     if (end > row_length || room < static_cast<ptrdiff_t>(kBlock)) {

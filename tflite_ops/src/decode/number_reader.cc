@@ -29,7 +29,7 @@ kdc_status ReadPlane(ByteReader* reader, bool is_coded, int num_streams,
   return KDC_OK;
 }
 
-// Fixed item sizes, so that compilers see whole numbers.
+// The item size is fixed, so that compilers can write whole numbers.
 template <size_t kItemSize>
 void Interleave(const std::vector<const uint8_t*>& planes, size_t count,
                 uint8_t* bytes) {
@@ -47,7 +47,7 @@ void Interleave(const std::vector<const uint8_t*>& planes, size_t count,
 kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
                        StoredNumbers* numbers) {
   if (!has_planes) {
-    // Divides where a product could overflow.
+    // A product could overflow.
     if (numbers->count > reader->remaining() / numbers->item_size) {
       return KDC_TRUNCATED;
     }

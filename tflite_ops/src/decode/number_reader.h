@@ -13,31 +13,31 @@
 
 namespace keras_dc {
 
-// One byte of each number: as it is, or coded in streams.
+// A byte plane: one byte of each number, as it is or coded in streams.
 struct BytePlane {
-  CodeLengths lengths;  // empty if the bytes stand as they are, in one range
+  CodeLengths lengths;  // empty if the bytes are not coded: one range then
   std::vector<ByteRange> streams;
 };
 
-// Numbers as they stand in a blob; all ranges point into it.
+// Numbers as a blob stores them; all ranges point into it.
 struct StoredNumbers {
   size_t count = 0;
   size_t item_size = 1;
-  ByteRange packed;               // if there are no planes
-  std::vector<BytePlane> planes;  // that of the highest bytes first
+  ByteRange packed;               // the numbers, if there are no planes
+  std::vector<BytePlane> planes;  // the highest bytes first
 
   size_t num_bytes() const { return count * item_size; }
 };
 
-// Reads where the numbers of the given shape are. With planes each coded one
-// has `num_streams` streams.
+// Reads where `numbers->count` numbers of `numbers->item_size` bytes are. With
+// planes, each coded plane has `num_streams` streams.
 kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
                        StoredNumbers* numbers);
 
-// Writes the numbers, `num_bytes()` in all, one behind the other.
+// Writes the numbers, num_bytes() bytes in all, one behind the other.
 kdc_status UnpackNumbers(const StoredNumbers& numbers, uint8_t* bytes);
 
-// Joins the bytes of `count` numbers, those of each plane apart.
+// Joins planes of `count` bytes each to numbers.
 void JoinPlanes(const std::vector<const uint8_t*>& planes, size_t count,
                 uint8_t* bytes);
 

@@ -1,4 +1,4 @@
-// Values by byte planes, decoded in parts (FORMAT.md, 4).
+// Values stored by byte planes (FORMAT.md, 4), decoded in parts.
 #ifndef KERAS_DC_SRC_DECODE_PLANE_PARTS_H_
 #define KERAS_DC_SRC_DECODE_PLANE_PARTS_H_
 
@@ -12,16 +12,17 @@
 
 namespace keras_dc {
 
-// The codes of the planes that have one, ready to decode.
+// A decoder for each coded plane.
 using PlaneTables = std::vector<std::optional<SymbolDecoder>>;
 
 PlaneTables MakePlaneTables(const StoredNumbers& numbers);
 
-// Decodes any parts.
+// Decodes parts in any order.
 class PlaneParts {
  public:
-  // Checks the streams of `numbers`, which have planes, and finds where in them
-  // the parts begin: at `firsts`, the last of which is the number of numbers.
+  // Checks the streams of `numbers`, which have planes, and finds where parts
+  // begin in them. Part i has the numbers firsts[i] to firsts[i + 1] - 1; the
+  // last element of `firsts` is `numbers.count`.
   kdc_status Open(const StoredNumbers& numbers,
                   const std::vector<size_t>& firsts);
 
@@ -34,19 +35,20 @@ class PlaneParts {
 
  private:
   std::vector<size_t> firsts_;
-  // By plane and part; empty for a plane that is not coded.
+  // By plane and part: the bit at which the part begins in its stream. Empty
+  // for a plane that is not coded.
   std::vector<std::vector<size_t>> bits_;
 };
 
-// Decodes one part after the other, of planes of one stream each.
+// Decodes one part after the other. Each plane has one stream.
 class PlaneReader {
  public:
-  // `numbers` outlive this.
+  // `numbers` must outlive this.
   explicit PlaneReader(const StoredNumbers& numbers);
 
   kdc_status Next(size_t count, std::vector<uint8_t>* bytes);
 
-  // Whether all streams end here.
+  // True if all streams end just here.
   bool AtCleanEnd() const;
 
  private:

@@ -22,16 +22,17 @@ void ListAllColumns(const MatrixShape& matrix, uint32_t* row_begin,
   }
 }
 
-// Symbols between two looks at whether columns are about to reach them.
+// Symbols that are walked at once; then it is checked whether the columns are
+// about to reach the symbols.
 constexpr size_t kSymbolsAtOnce = 1024;
 
-// What must still come: kept weights, and weights at most.
+// Kept weights that must still come, and weights that may.
 struct Expected {
   uint64_t num_kept = 0;
   uint64_t num_weights = 0;
 
-  // Takes the next symbols from it; false if they do not fit. Before the last
-  // symbols there is always one more to come: a filler is written to its place.
+  // Subtracts the next symbols; false if they do not fit. Before the last
+  // symbols a kept weight must still come: a filler writes to its place.
   bool Take(const GapTotals& totals, bool is_last) {
     const uint64_t num_passed = totals.num_kept + totals.num_zeros;
     if (totals.num_kept > num_kept || num_passed > num_weights) return false;
@@ -41,12 +42,12 @@ struct Expected {
   }
 };
 
-// Decodes the gap symbols and walks over them, from the begin of `walk`. They
-// are checked while they are in a cache for the walk.
+// Decodes the gap symbols, and walks over them from the start of `walk`.
+// Symbols are checked just before they are walked, while they are in a cache.
 kdc_status WalkAllGaps(const ParsedBlob& blob, uint64_t row_length,
                        GapWalk* walk) {
-  // The symbols take the end of the memory for columns: it is there, and most
-  // of it will be written anyway. Only many fillers do not fit.
+  // The symbols lie at the end of the memory for columns, which will be written
+  // anyway. Only if there are many fillers they do not fit.
   const size_t num_symbols = blob.num_gap_symbols();
   const size_t num_entries = blob.num_entries();
   bool share_memory = num_symbols <= sizeof(uint32_t) * num_entries;
@@ -71,7 +72,7 @@ kdc_status WalkAllGaps(const ParsedBlob& blob, uint64_t row_length,
     const auto left = static_cast<size_t>(end - walk->gap);
     if (share_memory && walk->gap - reinterpret_cast<uint8_t*>(walk->next) <
                             static_cast<ptrdiff_t>(kRoom)) {
-      // The columns have come near the symbols, which move out of their way.
+      // The columns have come near the symbols, which are moved away.
       memory.reset(new uint8_t[left]);
       std::copy(walk->gap, end, memory.get());
       walk->gap = memory.get();

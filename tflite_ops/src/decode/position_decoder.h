@@ -1,4 +1,4 @@
-// From gap symbols to positions (FORMAT.md, 4).
+// Decodes the positions of the entries, from gaps (FORMAT.md, 4) or a mask (9).
 #ifndef KERAS_DC_SRC_DECODE_POSITION_DECODER_H_
 #define KERAS_DC_SRC_DECODE_POSITION_DECODER_H_
 
@@ -17,9 +17,9 @@ namespace keras_dc {
 
 using Gaps = ScratchVector<uint8_t>;
 
-// Decodes the gap symbols and checks that they keep as many weights as the
-// header says, end with one and stay inside the tensor, so that a walk needs no
-// checks.
+// Decodes the gap symbols. Checks that they keep as many weights as the header
+// says, that the last one is no filler, and that they stay inside the tensor: a
+// walk over them then needs no checks.
 kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps);
 
 // Decodes a scan by rows to a row start for each row and one more, and a column
@@ -53,9 +53,9 @@ kdc_status WalkMask(const ParsedBlob& blob, uint64_t line_length, Visit visit) {
   return decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
 }
 
-// Calls `visit(line, offset)` for each entry in scan order: `line` is its row
-// (or its column, in a scan by columns), of `line_length` weights, and `offset`
-// its place therein.
+// Calls `visit(line, offset)` for each entry in scan order. A line is a row, or
+// a column in a scan by columns, of `line_length` weights; `offset` is the
+// entry's place in it.
 template <typename Visit>
 kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
                          Visit visit) {

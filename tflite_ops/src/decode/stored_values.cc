@@ -12,7 +12,7 @@
 namespace keras_dc {
 namespace {
 
-// The values in the order of the scan, whatever the class of their line.
+// The values of both line classes, in the order of the scan.
 kdc_status UnpackClasses(const ParsedBlob& blob, uint8_t* bytes) {
   const StoredNumbers* stored[] = {&blob.stored_values, &blob.second_values};
   std::vector<uint8_t> parts[2];
@@ -38,7 +38,8 @@ kdc_status UnpackValues(const ParsedBlob& blob, uint8_t* bytes) {
                                      : UnpackNumbers(blob.stored_values, bytes);
 }
 
-// Columns to rows, by squares of which both sides fit the cache.
+// From a scan by columns to one by rows, in squares that fit the cache on both
+// sides.
 template <size_t kItemSize>
 void Transpose(const uint8_t* from, const MatrixShape& matrix, uint8_t* to) {
   constexpr size_t kSide = 32;

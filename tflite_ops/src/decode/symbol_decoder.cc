@@ -13,7 +13,7 @@
 namespace keras_dc {
 namespace {
 
-// Below this many symbols a table of the shortest width pays.
+// For fewer symbols the smallest table pays, which is made the fastest.
 constexpr size_t kManySymbols = 1 << 13;
 
 int TableBits(const CodeLengths& lengths, size_t num_symbols) {
@@ -48,7 +48,7 @@ kdc_status SymbolDecoder::Run(std::vector<SymbolLane>* lanes) const {
   return KDC_OK;
 }
 
-// All lanes until each is near an end.
+// Runs all lanes until each of them is near an end.
 void SymbolDecoder::RunSideBySide(std::vector<SymbolLane>* lanes) const {
   for (size_t i = 0; i + kLanesAtOnce <= lanes->size(); i += kLanesAtOnce) {
     RunEightLanes(table_.data(), table_bits_, lanes->data() + i);

@@ -1,4 +1,4 @@
-// Decodes Huffman streams, several side by side (FORMAT.md, 5 and 6).
+// Decodes Huffman streams, several of them side by side (FORMAT.md, 5 and 6).
 #ifndef KERAS_DC_SRC_DECODE_SYMBOL_DECODER_H_
 #define KERAS_DC_SRC_DECODE_SYMBOL_DECODER_H_
 
@@ -18,14 +18,14 @@ struct ByteRange {
   size_t size = 0;
 };
 
-// A code that is ready to decode.
+// The decoder of one code.
 class SymbolDecoder {
  public:
-  // `lengths` is a complete code, and outlives this; `num_symbols` of it are
-  // to be decoded, more or less.
+  // `lengths` is a complete code, and must outlive this. `num_symbols`, about
+  // as many as are to be decoded, decides the size of the table.
   SymbolDecoder(const CodeLengths& lengths, size_t num_symbols);
 
-  // Decodes each lane up to its `out_end`, and leaves it behind its last
+  // Decodes each lane up to its `out_end`, and moves its `bit` behind the last
   // symbol. KDC_BAD_STREAM if its bytes end before.
   kdc_status Run(std::vector<SymbolLane>* lanes) const;
 
@@ -34,7 +34,7 @@ class SymbolDecoder {
 
  private:
   void RunSideBySide(std::vector<SymbolLane>* lanes) const;
-  // Symbol by symbol with every end checked.
+  // Decodes symbol by symbol, and checks both ends at each.
   kdc_status RunToEnd(SymbolLane* lane) const;
 
   const CodeLengths& lengths_;
@@ -43,9 +43,9 @@ class SymbolDecoder {
   std::vector<SymbolEntry> table_;
 };
 
-// Decodes `num_symbols` symbols of one byte each, spread over `streams` as
-// FORMAT.md, 6 says. Every stream must end just where its symbols do, else
-// KDC_BAD_STREAM. `lengths` is a complete code.
+// Decodes `num_symbols` symbols, a byte each, which are divided among `streams`
+// (FORMAT.md, 6). `lengths` is a complete code. KDC_BAD_STREAM unless every
+// stream ends just where its symbols do.
 kdc_status DecodeSymbols(const CodeLengths& lengths,
                          const std::vector<ByteRange>& streams,
                          size_t num_symbols, uint8_t* symbols);

@@ -1,5 +1,5 @@
-// The rounds of symbol_lanes.h, for each file that is compiled for other
-// instructions: all of it is local to the file.
+// The rounds of symbol_lanes.h, included by each file that is compiled for
+// certain instructions. All of it is local to the file.
 #ifndef KERAS_DC_SRC_DECODE_SYMBOL_LANES_IMPL_H_
 #define KERAS_DC_SRC_DECODE_SYMBOL_LANES_IMPL_H_
 
@@ -9,9 +9,9 @@
 namespace keras_dc {
 namespace {
 
-// A lane in a round.
+// The state of a lane within a round.
 struct Head {
-  uint64_t word;  // what is left of the bits, below a bit that marks their end
+  uint64_t word;  // the bits that are left, below a bit that marks their end
   uint8_t* out;
 };
 
@@ -40,8 +40,8 @@ inline void RunOne(const SymbolEntry* table, uint64_t mask, SymbolLane* lane) {
   End(head, lane);
 }
 
-// The look-ups of four lanes take turns, and so hide the latency of one
-// another. The state of more would not fit the registers.
+// The look-ups of four lanes take turns, which hides their latency. The state
+// of more lanes would not fit the registers.
 inline void RunFour(const SymbolEntry* table, uint64_t mask,
                     SymbolLane* lanes) {
   Head a = Begin(lanes[0]), b = Begin(lanes[1]);

@@ -1,4 +1,5 @@
-// Compiled for AVX-512 with VBMI2, whose vpcompressb puts bytes together.
+// Compiled for AVX-512 with VBMI2, whose vpcompressb moves selected bytes
+// together.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -11,10 +12,10 @@
 namespace keras_dc {
 namespace {
 
-// What a look-up finds is stored as it is, at a place that does not depend on
-// the look-ups before: so a lane is a lone register, the words of eight lanes
-// fit the registers, and a look-up takes four instructions. Once sixteen
-// entries of a lane are there, their symbols are put together.
+// A look-up stores the entry it finds at a place that does not depend on
+// earlier look-ups. So the state of a lane is one register, eight lanes fit the
+// registers, and a look-up takes four instructions. When a lane has sixteen
+// entries, their symbols are moved together.
 constexpr size_t kLanes = kLanesAtOnce;
 constexpr size_t kEntriesPerBatch = 16;
 constexpr size_t kRoundsPerBatch = kEntriesPerBatch / kLookupsPerRound;
@@ -29,8 +30,8 @@ constexpr uint64_t kMark = uint64_t{1} << 63;
 
 using Entries = SymbolEntry[kLanes][kEntriesPerBatch];
 
-// Batches that can run without a look at either end: each begins with the word
-// that follows the one before.
+// Batches that can run without a check of either end. Each begins with the word
+// behind the batch before.
 size_t SafeBatches(const SymbolLane& lane) {
   const size_t byte = lane.bit >> 3;
   const size_t bytes_left = lane.size > byte ? lane.size - byte : 0;
@@ -42,9 +43,9 @@ size_t SafeBatches(const SymbolLane& lane) {
 
 // Appends the symbols of sixteen entries to `out`.
 inline uint8_t* Append(const SymbolEntry* entries, uint8_t* out) {
-  // The memory is mostly in no cache yet.
+  // The memory is mostly not in a cache yet.
   _mm_prefetch(reinterpret_cast<const char*>(out) + kBytesAhead, _MM_HINT_T0);
-  // Above the three symbols of an entry is their number.
+  // Above the three symbols of an entry stands their number.
   const __m512i symbols =
       _mm512_srli_epi32(_mm512_load_si512(entries), kEntrySymbolsShift);
   const __m512i top_bytes =
@@ -55,9 +56,8 @@ inline uint8_t* Append(const SymbolEntry* entries, uint8_t* out) {
   return out + _mm_popcnt_u64(counted);
 }
 
-// The word at `bytes` from its bit `bit` on, below a bit that marks its end:
-// its leading zeros then tell how far it was read, from the word's first bit
-// on.
+// The word at `bytes` without its first `bit` bits, below a bit that marks its
+// end: the number of leading zeros tells how many bits of it were read.
 inline uint64_t WordAt(const uint8_t* bytes, size_t bit) {
   return (LoadU64(bytes) | kMark) >> bit;
 }
@@ -72,8 +72,8 @@ void RunBatches(const SymbolEntry* table, unsigned table_bits,
     words[i] = WordAt(bytes[i], lanes[i].bit & 7);
     outs[i] = lanes[i].out;
   }
-  // A batch is put together while the next one is decoded: what was just
-  // stored in parts takes long to be read as a whole.
+  // The symbols of a batch are moved together while the next batch is decoded:
+  // a processor takes long to read a vector whose parts it has just written.
   alignas(64) Entries memory[2];
   for (size_t batch = 0; batch <= num_batches; ++batch) {
     if (batch < num_batches) {

@@ -1,5 +1,5 @@
-// Reads Huffman streams in parts (FORMAT.md, 6): one part after the other, to
-// find out where each begins, or any of them.
+// Reads Huffman streams in parts (FORMAT.md, 6): finds where each part begins,
+// and decodes any of them.
 #ifndef KERAS_DC_SRC_DECODE_SYMBOL_READER_H_
 #define KERAS_DC_SRC_DECODE_SYMBOL_READER_H_
 
@@ -16,18 +16,19 @@ namespace keras_dc {
 // Reads the streams of `num_symbols` symbols one after the other.
 class SymbolReader {
  public:
-  // Symbols that are read at a time, at the most.
+  // The most symbols that are read at once.
   static constexpr size_t kChunk = 1024;
 
   SymbolReader(const CodeLengths& lengths,
                const std::vector<ByteRange>& streams, size_t num_symbols);
 
-  // Where the next symbol is: its stream's end, and its bit there.
+  // The number of the symbol behind the current stream's last one, and the bit
+  // at which the next symbol begins in that stream.
   size_t stream_end() const { return range_.end; }
   size_t bit() const { return lanes_[0].bit; }
 
-  // To be called at the end of each stream, and first of all. Finds the next
-  // one that has symbols; `*is_done` if there is none.
+  // Moves to the next stream that has symbols; `*is_done` is true if there is
+  // none. To be called before the first symbol and at the end of each stream.
   kdc_status NextStream(bool* is_done);
 
   // Reads `size` symbols of the stream.
@@ -46,15 +47,15 @@ class SymbolReader {
   int next_ = 0;
 };
 
-// The bit at which each of the symbols `firsts`, which ascend, begins in its
-// stream. Checks all streams.
+// Finds the bit at which each of the symbols `firsts` begins in its stream;
+// `firsts` ascends. Checks all streams.
 kdc_status FindBits(const CodeLengths& lengths,
                     const std::vector<ByteRange>& streams, size_t num_symbols,
                     const std::vector<size_t>& firsts,
                     std::vector<size_t>* bits);
 
-// Adds lanes for the symbols from `begin` to `end`, of `num_symbols` in all;
-// `bit` is that of the first one.
+// Appends lanes for the symbols [begin, end) of `num_symbols`. The first one
+// begins at `bit` of its stream.
 void AddLanes(const std::vector<ByteRange>& streams, size_t num_symbols,
               size_t begin, size_t end, size_t bit, uint8_t* out,
               std::vector<SymbolLane>* lanes);

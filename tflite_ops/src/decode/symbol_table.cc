@@ -11,7 +11,7 @@ struct CodedSymbol {
   uint32_t length = 0;
 };
 
-// The shortest codes first.
+// Codes, the shortest first.
 std::vector<CodedSymbol> SortedCodes(const CodeLengths& lengths) {
   const std::vector<Code> codes = CanonicalCodes(lengths);
   std::vector<CodedSymbol> sorted;
@@ -27,10 +27,10 @@ std::vector<CodedSymbol> SortedCodes(const CodeLengths& lengths) {
   return sorted;
 }
 
-// The entries of all patterns of `num_bits`: the symbol whose code they begin
-// with becomes the `place`-th one, and what is left of them adds its own from
-// `rest`, where the entries of patterns of k bits lie from 2^k on. Patterns
-// that are no whole code keep their zeros.
+// Fills the entries of all patterns of `num_bits` bits. The symbol whose code a
+// pattern begins with becomes symbol `place` of the entry; the bits behind it
+// add their entry in `rest`, where entries of patterns of k bits begin at 2^k.
+// Entries of patterns that hold no whole code stay 0.
 void Prepend(const std::vector<CodedSymbol>& codes, int num_bits,
              uint32_t place, const std::vector<SymbolEntry>& rest,
              SymbolEntry* entries) {
@@ -52,8 +52,8 @@ std::vector<SymbolEntry> MakeSymbolTable(const CodeLengths& lengths,
                                          int num_bits) {
   const std::vector<CodedSymbol> codes = SortedCodes(lengths);
   const size_t size = size_t{1} << num_bits;
-  // From the last symbol of an entry to the first. What is left for one is as
-  // short as the symbols before it, all with the shortest code, leave it.
+  // From the last symbol of an entry to the first. The symbols before `place`
+  // take at least the bits of the shortest code each.
   std::vector<SymbolEntry> rest(size);
   for (uint32_t place = kMaxSymbolsPerEntry - 1; place > 0; --place) {
     std::vector<SymbolEntry> longer(size);

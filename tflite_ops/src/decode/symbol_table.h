@@ -1,4 +1,5 @@
-// Look-up tables of Huffman codes: several symbols at once (FORMAT.md, 5).
+// Look-up tables of Huffman codes that give several symbols at once (FORMAT.md,
+// 5).
 #ifndef KERAS_DC_SRC_DECODE_SYMBOL_TABLE_H_
 #define KERAS_DC_SRC_DECODE_SYMBOL_TABLE_H_
 
@@ -11,10 +12,10 @@
 
 namespace keras_dc {
 
-// An entry for each pattern of the next bits: up to three symbols whose codes
-// lie wholly within them. From the lowest bit on: how many bits these take (6
-// bits, since a shift looks at 6), the symbols (8 bits each, the first lowest),
-// how many they are (2 bits).
+// The entry for a pattern of the next bits: up to three symbols whose codes lie
+// wholly in the pattern. From the lowest bit on: how many bits the codes take
+// (6 bits, the ones that a shift uses), the symbols (8 bits each, the first one
+// lowest), the number of symbols (2 bits).
 using SymbolEntry = uint32_t;
 
 inline constexpr uint32_t kMaxSymbolsPerEntry = 3;
@@ -34,13 +35,14 @@ constexpr uint32_t EntryBits(SymbolEntry entry) { return entry & 0x3f; }
 constexpr uint32_t EntryCount(SymbolEntry entry) {
   return entry >> kEntryCountShift;
 }
-// The symbols in the lower three bytes; the upper one is no matter.
+// The symbols in the lower three bytes; the upper byte has no meaning.
 constexpr uint32_t EntrySymbols(SymbolEntry entry) {
   return entry >> kEntrySymbolsShift;
 }
 
-// The table of a complete code of two symbols or more, with entries for
-// patterns of `num_bits`, from kMaxCodeLength to kMaxTableBits.
+// The table of a complete code of at least two symbols. It has entries for
+// patterns of `num_bits` bits, at least as many as the longest code and at most
+// kMaxTableBits.
 std::vector<SymbolEntry> MakeSymbolTable(const CodeLengths& lengths,
                                          int num_bits);
 

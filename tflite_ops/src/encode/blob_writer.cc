@@ -18,10 +18,10 @@
 namespace keras_dc {
 namespace {
 
-// The numbers of a blob, and how they are written.
+// The numbers of a blob as they are stored.
 struct Storage {
   PackedNumbers values;         // or the codebook
-  PackedNumbers second_values;  // those of lines of the second class
+  PackedNumbers second_values;  // values of lines of class 1
   PackedNumbers scales;
   PlanePlan value_planes;
   PlanePlan second_planes;

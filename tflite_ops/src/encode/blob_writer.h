@@ -1,4 +1,4 @@
-// Puts the parts of a blob together. The inverse of blob_reader.h.
+// Writes the bytes of a blob. The inverse of the blob reader.
 #ifndef KERAS_DC_SRC_ENCODE_BLOB_WRITER_H_
 #define KERAS_DC_SRC_ENCODE_BLOB_WRITER_H_
 
@@ -12,24 +12,24 @@
 
 namespace keras_dc {
 
-// What one blob is made of, in scan order.
+// The parts of a blob, decided but not written. All vectors are in scan order.
 struct Draft {
-  size_t num_entries = 0;  // weights that have an index or a value each
-  // The codebook if there is one, otherwise the value of each entry.
+  size_t num_entries = 0;  // weights with a cluster index or a value
+  // Bits of the centroids if there is a codebook, otherwise of each value.
   bool has_codebook = false;
   std::vector<uint32_t> patterns;
   std::vector<uint8_t> indices;
   CodeLengths index_lengths;
-  // With gaps, only kept weights are entries.
+  // With gaps, only kept weights are entries; otherwise all weights are.
   bool has_gaps = false;
   bool column_major = false;
   GapPlan gaps;
   std::vector<uint8_t> gap_symbols;
-  // Without gaps and codebook: the class of each line, 0 or 1; empty if all are
-  // of one.
+  // Without gaps and codebook: the class of each line, 0 or 1; empty if there
+  // is one class.
   std::vector<uint8_t> line_classes;
-  // With the arithmetic coder: whether each weight is kept, in scan order, in
-  // place of the gaps.
+  // With the arithmetic coder the mask takes the place of the gaps: whether
+  // each weight is kept.
   bool is_arithmetic = false;
   std::vector<uint8_t> mask;
   uint64_t line_length = 0;
@@ -40,7 +40,7 @@ struct Draft {
   std::vector<double> scales;
 };
 
-// The bytes of FORMAT.md, 3 to 7.
+// Writes FORMAT.md, 3 to 7.
 std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                                const int64_t* shape, int32_t rank);
 

@@ -5,8 +5,8 @@
 namespace keras_dc {
 namespace {
 
-// Rows decode straight to the kernels' form and columns must be sorted first,
-// so columns are taken where they save one part in this many.
+// A scan by columns is taken if it saves more than one part in this many: its
+// entries must be sorted before a kernel can pack them.
 constexpr uint64_t kMinColumnSaving = 256;
 
 }  // namespace

@@ -16,11 +16,11 @@
 namespace keras_dc {
 namespace {
 
-// Beyond this many entries a codebook of 256 centroids is no matter, and its
-// indices take fewer bits than the bytes of the values can.
+// With more entries the size of a codebook hardly counts, and indices take
+// fewer bits than the values do: values without a codebook are not tried.
 constexpr size_t kMostEntriesWithoutCodebook = 1 << 16;
 
-// Bits of a codebook, its table and its index streams.
+// Size in bits of a codebook, its code table and its index streams.
 uint64_t CodebookBits(const std::vector<uint32_t>& patterns,
                       const std::vector<uint64_t>& counts, int32_t dtype,
                       const CodeLengths& lengths) {
@@ -30,7 +30,7 @@ uint64_t CodebookBits(const std::vector<uint32_t>& patterns,
          StreamBits(counts, lengths);
 }
 
-// With gaps: only the kept weights are coded, and where they are.
+// With gaps: the kept weights and their positions are coded.
 Draft DraftWithGaps(const Palette& palette, const uint8_t* values,
                     int32_t dtype, const MatrixShape& matrix,
                     uint64_t* size_bits) {
@@ -64,7 +64,7 @@ Draft DraftWithGaps(const Palette& palette, const uint8_t* values,
   return draft;
 }
 
-// Without gaps: every weight is coded, and zero is a centroid like others.
+// Without gaps: every weight is coded, and zero is a centroid like any other.
 struct PlainCode {
   bool possible = false;
   std::vector<uint32_t> patterns;  // zero is last
@@ -132,8 +132,7 @@ kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
     gap_bits = plain.size_bits;
     draft = DraftWithoutGaps(palette, std::move(plain), num_weights);
   }
-  // Kernels compute from float32 blobs of few kept weights, so these keep their
-  // gaps.
+  // Kernels compute from sparse float32 blobs, which therefore keep their gaps.
   const bool is_for_kernels =
       dtype == KDC_FLOAT32 && 2 * palette.positions.size() < num_weights;
   if (!is_for_kernels &&
@@ -153,10 +152,10 @@ size_t EncodeBound(int64_t num_weights, int32_t dtype, int32_t rank) {
       static_cast<uint64_t>(num_weights) > kMaxWeights) {
     return 0;
   }
-  // Values as they are, and a header: magic, layout, coding and rank; a varint
-  // a dimension and for the counts; the sizes of all streams but one; the
-  // checksum. Other layouts are only taken when they are smaller, up to the few
-  // bytes of their counts.
+  // The values as they are, and a header: magic, layout, coding and rank; a
+  // varint for each dimension, each count and the size of each stream; the
+  // checksum. Another layout is taken only if it is smaller, up to the few
+  // bytes of its counts.
   constexpr size_t kVarintBytes = 5;
   const size_t num_varints =
       static_cast<size_t>(rank) + 3 + 2 * static_cast<size_t>(kMaxStreams);

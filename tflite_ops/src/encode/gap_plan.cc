@@ -6,8 +6,8 @@
 namespace keras_dc {
 namespace {
 
-// How often each number of zeros stands before a kept weight. Long runs are
-// rare and listed one by one.
+// How often each run of zeros stands before a kept weight. Long runs are rare,
+// and listed one by one.
 struct RunHistogram {
   static constexpr uint32_t kListedFrom = 1024;
   std::vector<uint64_t> counts = std::vector<uint64_t>(kListedFrom, 0);
@@ -43,9 +43,9 @@ std::vector<uint64_t> CountSymbols(const RunHistogram& runs, int gap_bits) {
   return histogram;
 }
 
-// Lengths for the geometric distribution with the histogram's mean. They
-// ascend, so that their table is short: better for small tensors, whose counts
-// are mostly noise.
+// Code lengths for the geometric distribution with the histogram's mean. They
+// ascend, so that their table is short. That is better for small tensors, whose
+// counts are mostly noise.
 CodeLengths GeometricCodeLengths(const std::vector<uint64_t>& histogram) {
   const size_t filler = histogram.size() - 1;
   double kept = 0, zeros = 0;
@@ -55,16 +55,17 @@ CodeLengths GeometricCodeLengths(const std::vector<uint64_t>& histogram) {
   }
   zeros += static_cast<double>(histogram[filler] * filler);
   const double ratio = zeros / (zeros + kept);
-  // Counts out of a million keep the rarest symbol's share well above rounding.
-  constexpr double kScale = 1e6;
+  // Counts out of a million: even the rarest symbol is not rounded away.
+  constexpr double kTotalCount = 1e6;
   std::vector<uint64_t> fitted(histogram.size());
-  double share = (1 - ratio) * kScale;
+  double share = (1 - ratio) * kTotalCount;
   for (size_t run = 0; run < filler; ++run) {
     fitted[run] = static_cast<uint64_t>(share) + 1;
     share *= ratio;
   }
   const double filler_share =
-      kept > 0 ? static_cast<double>(histogram[filler]) / kept * kScale : 0;
+      kept > 0 ? static_cast<double>(histogram[filler]) / kept * kTotalCount
+               : 0;
   fitted[filler] = static_cast<uint64_t>(filler_share) + 1;
   return OptimalCodeLengths(fitted);
 }
@@ -122,7 +123,7 @@ std::vector<uint32_t> ColumnMajorPositions(
     std::vector<uint32_t>* order) {
   const auto columns = static_cast<uint32_t>(matrix.columns);
   const auto rows = static_cast<uint32_t>(matrix.rows);
-  // Counting sort by column; rows ascend within one, since it is stable.
+  // Counting sort by column. It is stable, so rows ascend within a column.
   std::vector<uint32_t> begin(matrix.columns + 1, 0);
   for (const uint32_t position : positions) ++begin[position % columns + 1];
   for (size_t column = 0; column < columns; ++column) {

@@ -1,4 +1,4 @@
-// The choice of scan order, gap bits and gap code for a set of kept weights.
+// Chooses gap bits and gap code for the positions of the kept weights.
 #ifndef KERAS_DC_SRC_ENCODE_GAP_PLAN_H_
 #define KERAS_DC_SRC_ENCODE_GAP_PLAN_H_
 
@@ -15,19 +15,19 @@ namespace keras_dc {
 struct GapPlan {
   int gap_bits = 1;
   uint64_t num_fillers = 0;
-  CodeLengths lengths;     // empty if there is no gap symbol
-  uint64_t size_bits = 0;  // of the table and the streams
+  CodeLengths lengths;     // empty if there are no gap symbols
+  uint64_t size_bits = 0;  // of the code table and the streams
 };
 
-// The cheapest plan for positions that ascend from 0.
+// The smallest plan. `positions` are those of the kept weights, ascending.
 GapPlan PlanGaps(const std::vector<uint32_t>& positions);
 
-// The gap symbols of `positions` under `gap_bits`.
+// The gap symbols of `positions`, of `gap_bits` bits.
 std::vector<uint8_t> GapSymbols(const std::vector<uint32_t>& positions,
                                 int gap_bits);
 
-// Positions in a scan down the columns, ascending; `order` tells for each which
-// place it had in `positions`, a scan along the rows.
+// From positions in a scan by rows to positions in a scan by columns,
+// ascending. `order` is the place in `positions` that each of them had.
 std::vector<uint32_t> ColumnMajorPositions(
     const std::vector<uint32_t>& positions, const MatrixShape& matrix,
     std::vector<uint32_t>* order);

@@ -9,17 +9,19 @@ namespace keras_dc {
 namespace {
 
 constexpr int kMaxRounds = 6;
-// A byte that a class has not seen yet may still come.
+// The count of a byte that a class does not have: it may come with the next
+// line.
 constexpr double kUnseenCount = 0.05;
 
-// By plane and byte.
+// A number for each byte of each plane.
 using Table = std::vector<double>;
 
 size_t TablePlace(size_t item_size, size_t byte_place, uint8_t byte) {
   return byte_place % item_size * kPlaneAlphabet + byte;
 }
 
-// Bits of each byte of each plane in an ideal code for lines of a class.
+// Bits that an ideal code for the lines of a class takes for each byte of each
+// plane.
 Table CostsOf(const PackedNumbers& numbers, size_t line_bytes,
               const std::vector<uint8_t>& classes, uint8_t line_class) {
   Table table(numbers.item_size * kPlaneAlphabet, kUnseenCount);
@@ -40,8 +42,8 @@ Table CostsOf(const PackedNumbers& numbers, size_t line_bytes,
   return table;
 }
 
-// Lines above and below the middle of all magnitudes: of the bytes with the
-// exponent, which the sign does not count for.
+// First classes: lines above and below the middle of all magnitudes. The
+// magnitude of a line is the sum of its highest bytes without the sign bit.
 std::vector<uint8_t> ClassesByMagnitude(const PackedNumbers& numbers,
                                         size_t line_bytes) {
   constexpr uint8_t kMagnitudeMask = 0x7f;

@@ -1,4 +1,4 @@
-// Lines of values that are of two kinds (FORMAT.md, 4).
+// Divides lines of values into two classes (FORMAT.md, 4).
 #ifndef KERAS_DC_SRC_ENCODE_LINE_CLASSES_H_
 #define KERAS_DC_SRC_ENCODE_LINE_CLASSES_H_
 
@@ -11,9 +11,9 @@
 
 namespace keras_dc {
 
-// The class of each line, 0 or 1, such that the bytes of each class are like
-// one another: channels that died in training and live ones, say. Empty if
-// there is but one kind.
+// The class of each line, 0 or 1, so that lines of a class have like bytes: for
+// instance channels that died in training, and live ones. Empty if there is one
+// class.
 std::vector<uint8_t> FindLineClasses(const PackedNumbers& numbers,
                                      size_t line_length);
 

@@ -48,7 +48,7 @@ uint64_t CodedPlaneBytes(const std::vector<uint64_t>& histogram,
     WriteVarint(stream_bytes, &varint);
     return table.size() + varint.size() + stream_bytes;
   }
-  // Each further stream begins a byte of its own.
+  // Each stream begins at a whole byte.
   return table.size() + stream_bytes +
          static_cast<uint64_t>(num_streams) * (kMaxVarintBytes + 1);
 }
@@ -107,7 +107,7 @@ PlanePlan PlanPlanes(const PackedNumbers& numbers, int num_streams) {
     plan.coded = static_cast<uint8_t>(plan.coded | 1u << plane);
     plan.lengths[plane] = std::move(lengths);
   }
-  // The byte that tells which planes are coded must pay, too.
+  // The byte that tells which planes are coded must be saved, too.
   if (saved > 1) {
     plan.size_bytes -= saved - 1;
   } else {

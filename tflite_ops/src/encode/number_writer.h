@@ -1,5 +1,5 @@
-// Numbers of a blob: the values or the codebook, and the scales (FORMAT.md, 4).
-// The inverse of number_reader.h.
+// Writes numbers of a blob: the values or the codebook, and the scales
+// (FORMAT.md, 4). The inverse of the number reader.
 #ifndef KERAS_DC_SRC_ENCODE_NUMBER_WRITER_H_
 #define KERAS_DC_SRC_ENCODE_NUMBER_WRITER_H_
 
@@ -22,23 +22,23 @@ struct PackedNumbers {
 PackedNumbers PackPatterns(const std::vector<uint32_t>& patterns,
                            size_t item_size);
 
-// Values or centroids of a dtype; float32 ones as float16, if each of them is
-// equal to one.
+// Values or centroids of `dtype`. float32 ones are packed as float16 if all of
+// them are exact in float16.
 PackedNumbers PackValues(const std::vector<uint32_t>& patterns, int32_t dtype,
                          bool* half_float);
 
 PackedNumbers PackDoubles(const std::vector<double>& numbers);
 
-// Which byte planes of some numbers are coded, and how.
+// Which byte planes are coded, and how.
 struct PlanePlan {
-  // Bit 0 is the plane of the highest bytes; 0 if all is stored as it is.
+  // Bit 0 is the plane of the highest bytes; 0 if no plane is coded.
   uint8_t coded = 0;
   std::vector<CodeLengths> lengths;  // of each plane, empty where not coded
-  // What the numbers take; at most, if there are several streams.
+  // Size of the numbers; an upper bound if there are several streams.
   uint64_t size_bytes = 0;
 };
 
-// The smallest of all ways to write these numbers.
+// The smallest way to write these numbers.
 PlanePlan PlanPlanes(const PackedNumbers& numbers, int num_streams);
 
 void WriteNumbers(const PackedNumbers& numbers, const PlanePlan& plan,

@@ -10,14 +10,15 @@
 namespace keras_dc {
 namespace {
 
-// An open hash table from bit pattern to index, for at most kMaxCentroids
-// patterns: a quarter full, so a look-up ends after a probe or two.
+// A hash table with open addressing, from bit pattern to index, for at most
+// kMaxCentroids patterns. It is at most a quarter full, so a look-up ends after
+// a probe or two.
 class PatternTable {
  public:
   PatternTable() { slots_.fill(0); }
 
-  // The index of `pattern`, a new one if it is new; -1 if the table is full.
-  // Zero is never asked for, so a zero slot is a free one.
+  // The index of `pattern`, which is added if it is new; -1 if the table is
+  // full. No pattern is zero, so a slot of zero is free.
   int IndexOf(uint32_t pattern) {
     size_t slot = (pattern * 2654435769u) >> (32 - kSlotBits);
     while (slots_[slot] != pattern) {

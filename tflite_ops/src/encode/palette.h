@@ -1,4 +1,4 @@
-// What a tensor holds: which weights are not zero, and which values they take.
+// The kept weights of a tensor and their distinct values.
 #ifndef KERAS_DC_SRC_ENCODE_PALETTE_H_
 #define KERAS_DC_SRC_ENCODE_PALETTE_H_
 
@@ -12,17 +12,17 @@ namespace keras_dc {
 // are zero, so -0.0 is kept.
 struct Palette {
   std::vector<uint32_t> positions;  // flat, ascending
-  // Bit patterns that occur among the kept weights, the most frequent first,
-  // and how often; empty if there are more than kMaxCentroids.
+  // The distinct bit patterns of the kept weights, the most frequent first, and
+  // how often each occurs; empty if there are more than kMaxCentroids.
   std::vector<uint32_t> patterns;
   std::vector<uint64_t> counts;
-  // The place of each kept weight's pattern in `patterns`; empty with it.
+  // The place of each kept weight's pattern in `patterns`; empty if that is.
   std::vector<uint8_t> indices;
 };
 
-// Renames the patterns so that the most frequent is first, and counts them.
-// Code lengths then ascend, and a table of ascending lengths takes the fewest
-// bits. Equal counts go by pattern, so that a tensor has one blob.
+// Counts the patterns, and sorts them by count, the most frequent first. Code
+// lengths then ascend, and a table of ascending lengths takes the fewest bits.
+// Equal counts are sorted by pattern, so that a tensor has one blob only.
 void SortByFrequency(Palette* palette);
 
 // `values` holds `num_weights` elements of `item_size` bytes: 1, 2 or 4.

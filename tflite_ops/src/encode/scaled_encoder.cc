@@ -13,7 +13,7 @@
 namespace keras_dc {
 namespace {
 
-// A channel's weights by their bits, and which centroid each one is.
+// The bits of each centroid times a channel's scale, and the centroid; sorted.
 using Candidates = std::vector<std::pair<uint32_t, uint8_t>>;
 
 std::vector<Candidates> CandidatesByChannel(const std::vector<double>& codebook,
@@ -31,8 +31,8 @@ std::vector<Candidates> CandidatesByChannel(const std::vector<double>& codebook,
   return channels;
 }
 
-// Replaces the palette's patterns by centroids. False if a kept weight is no
-// centroid times its channel's scale.
+// Replaces the palette's patterns by numbers of centroids. False if a kept
+// weight is not a centroid times its channel's scale.
 bool NameByCentroid(const uint8_t* values, size_t item_size,
                     const std::vector<Candidates>& channels,
                     size_t num_centroids, bool by_row,
@@ -84,7 +84,7 @@ kdc_status EncodeScaled(const void* values, int32_t dtype, const int64_t* shape,
   DraftIndices(palette, order, &draft);
   draft.scale_axis = static_cast<kdc_scale_axis>(scale_axis);
   draft.scales = scales;
-  // Centroids that no weight has stand last, and need not be stored.
+  // Centroids that no weight has are last, and are not stored.
   size_t num_used = 1;
   while (num_used < codebook.size() && palette.counts[num_used] > 0) ++num_used;
   for (size_t i = 0; i < num_used; ++i) {

@@ -1,4 +1,5 @@
-// Tensors whose channels have one codebook and a scale each (FORMAT.md, 4).
+// Encodes a tensor that has one codebook, and a scale for each channel
+// (FORMAT.md, 4).
 #ifndef KERAS_DC_SRC_ENCODE_SCALED_ENCODER_H_
 #define KERAS_DC_SRC_ENCODE_SCALED_ENCODER_H_
 

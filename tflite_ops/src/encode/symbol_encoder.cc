@@ -8,8 +8,9 @@
 namespace keras_dc {
 namespace {
 
-// With this many entries there are four and eight streams a symbol kind, which
-// decode side by side: their sizes then cost less than a byte in a thousand.
+// From these numbers of symbols on there are four and eight streams, which
+// decode side by side. The sizes of the streams then take less than a byte in a
+// thousand.
 constexpr size_t kSymbolsForFour = 1 << 14;
 constexpr size_t kSymbolsForEight = 1 << 16;
 

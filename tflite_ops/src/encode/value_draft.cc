@@ -12,12 +12,14 @@
 namespace keras_dc {
 namespace {
 
-// Two classes are looked for where they may pay and take no second.
+// Sizes for which two classes are tried: they may save bytes, and finding them
+// takes less than a second.
 constexpr size_t kFewestWeightsToClass = 1 << 10;
 constexpr size_t kMostWeightsToClass = 1 << 23;
 constexpr size_t kFewestLines = 4;
 constexpr size_t kShortestLine = 16;
-// What is more to decode is taken where it saves one part in this many.
+// Classes and a scan by columns take longer to decode, so they are taken if
+// they save more than one part in this many.
 constexpr uint64_t kMinClassSaving = 128;
 constexpr uint64_t kMinColumnSaving = 256;
 
@@ -29,7 +31,7 @@ uint64_t NumberBits(const std::vector<uint32_t>& patterns, int32_t dtype,
   return 8 * PlanPlanes(numbers, num_streams).size_bytes;
 }
 
-// Gives the draft classes, if that makes it smaller.
+// Gives the draft two line classes if that makes it smaller.
 void TryClasses(int32_t dtype, size_t line_length, Draft* draft,
                 uint64_t* size_bits) {
   const size_t num_weights = draft->patterns.size();

@@ -1,4 +1,4 @@
-// Drafts of tensors whose values are stored one by one, without a codebook.
+// Drafts of tensors whose values are stored without a codebook.
 #ifndef KERAS_DC_SRC_ENCODE_VALUE_DRAFT_H_
 #define KERAS_DC_SRC_ENCODE_VALUE_DRAFT_H_
 
@@ -11,12 +11,12 @@
 
 namespace keras_dc {
 
-// Bits of values, or of a codebook's centroids, in the smaller of their forms.
+// Size in bits of values, or of a codebook, stored in the smallest way.
 uint64_t ValueBits(const std::vector<uint32_t>& patterns, int32_t dtype);
 uint64_t CentroidBits(const std::vector<uint32_t>& patterns, int32_t dtype);
 
-// All weights without gaps, as they are or by byte planes, in one class of
-// lines or two, by rows or by columns: what is smallest.
+// The smallest draft without gaps: values as they are or by byte planes, with
+// one line class or two, by rows or by columns.
 Draft DraftValues(const uint8_t* values, size_t num_weights, int32_t dtype,
                   const MatrixShape& matrix, uint64_t* size_bits);
 

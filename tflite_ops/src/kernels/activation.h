@@ -19,8 +19,8 @@ enum class Activation : uint8_t {
 
 inline constexpr uint8_t kNumActivations = 5;
 
-// In place. A NaN stays a NaN: std::max and std::min return their first
-// argument when the comparison is false, as TFLite's clamp does.
+// Applies the activation in place. A NaN stays a NaN, as in TFLite: std::max
+// and std::min return their first argument if the comparison is false.
 inline void ApplyActivation(Activation activation, size_t size, float* values) {
   const auto clamp = [size, values](float low, float high) {
     for (size_t i = 0; i < size; ++i) {

@@ -10,17 +10,17 @@
 namespace keras_dc {
 namespace {
 
-// The inputs of a block should stay in the first-level cache, the sums of all
-// rows in the second-level one.
+// The inputs of a block should stay in the first-level cache, and the sums of a
+// panel in the second-level cache.
 constexpr size_t kPanelBytes = 40 * 1024;
 constexpr size_t kSumsBytes = 768 * 1024;
-// Rows beyond are computed in a second pass.
+// Filters beyond make another panel.
 constexpr size_t kMaxPanelRows = 2048;
 constexpr size_t kMinOutputs = 2;
-// Channels that are transposed at once.
+// Channels that are transposed together.
 constexpr size_t kTransposed = 8;
-// Vectors per tile where the input has no use for neighbours: more channels fit
-// into a block then.
+// The most vectors of a tile if the kernel has one tap. Larger tiles would
+// share no inputs, and leave room for fewer channels.
 constexpr size_t kMaxPointwiseOutputs = 8;
 
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
@@ -47,8 +47,8 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
   if (blocking.num_taps == 1) {
     max_outputs = std::min(max_outputs, kMaxPointwiseOutputs);
   }
-  // The widest tile of which enough channels fit the cache; a large kernel
-  // makes long blocks of few.
+  // The widest tile of which enough channels fit the cache. With many taps a
+  // block has few channels.
   const size_t most_channels = Blocking::kMaxColumns / blocking.num_taps;
   const size_t enough_channels =
       most_channels < kTransposed ? 1 : std::min(channels, kTransposed);
@@ -77,9 +77,9 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
   }
 }
 
-kdc_status Conv2D::Pack(const SparseRows& kernel, const ConvPlan& plan,
+kdc_status Conv2D::Pack(const SparseRows& weights, const ConvPlan& plan,
                         Conv2D* packed) {
-  return PackBlock(kernel, plan, 0, static_cast<size_t>(kernel.num_rows),
+  return PackBlock(weights, plan, 0, static_cast<size_t>(weights.num_rows),
                    packed);
 }
 

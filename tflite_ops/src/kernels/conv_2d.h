@@ -1,6 +1,6 @@
-// output = activation(conv(input, kernel) + bias), kernel pruned and shared.
+// output = activation(conv(input, weights) + bias), with sparse weights.
 //
-// The kernel is packed once and then only read, so one Conv2D may serve several
+// Weights are packed once and then only read, so one Conv2D may serve several
 // threads, each with its own ConvScratch.
 #ifndef KERAS_DC_SRC_KERNELS_CONV_2D_H_
 #define KERAS_DC_SRC_KERNELS_CONV_2D_H_
@@ -20,11 +20,11 @@
 
 namespace keras_dc {
 
-// How a convolution of one shape is computed; to be made anew when the shape
-// changes. A kernel fits all plans of equal `blocking` and `panel_rows`.
+// How a convolution of one shape is computed; made anew when the shape changes.
+// Packed weights fit all plans of equal `blocking` and `panel_rows`.
 struct ConvPlan {
   ConvPlan() = default;
-  // `filters` and `channels` are those of the kernel.
+  // `filters` and `channels` are those of the weights.
   ConvPlan(const ConvShape& shape, size_t filters, size_t channels, Isa isa,
            size_t num_threads);
 
@@ -33,13 +33,13 @@ struct ConvPlan {
   TileKernel kernel;
   PixelGrid grid;
   Blocking blocking;
-  // Rows of the kernel that are computed together.
+  // Filters that are computed together.
   size_t panel_rows = 1;
   // TileJob::offsets.
   std::vector<uint32_t> offsets;
 };
 
-// Memory that is kept between runs, so that none allocates.
+// Memory that is kept between runs, so that a run allocates none.
 struct ConvScratch {
   struct Worker {
     std::vector<int32_t> pixels;
@@ -49,22 +49,21 @@ struct ConvScratch {
     AlignedVector<float> sums;
   };
   std::vector<Worker> workers;
-  // One pixel of padding.
+  // A pixel of padding.
   std::vector<float> zeros;
 };
 
 class Conv2D {
  public:
-  // Packs a float32 kernel of shape [filters, height, width, channels] as
-  // `plan` wants it; any other dtype is refused with KDC_INVALID_ARGUMENT.
-  static kdc_status Pack(const SparseRows& kernel, const ConvPlan& plan,
+  // Packs weights of shape [filters, height, width, channels] for `plan`.
+  // KDC_INVALID_ARGUMENT if they are not float32.
+  static kdc_status Pack(const SparseRows& weights, const ConvPlan& plan,
                          Conv2D* packed);
 
-  // Packs filters [first_filter, first_filter + block.num_rows) of a kernel
-  // that has `filters` of them, and is otherwise as `block`. Run then computes
-  // these channels of the output and leaves the others as they are: to be
-  // called with an activation that clamps or none, and with none where an input
-  // is Inf or NaN.
+  // Packs `block`, the filters from `first_filter` on of a layer that has
+  // `filters` of them. Run then computes their channels of the output, and
+  // leaves the other channels as they are. Its activation must be none or a
+  // clamp, and none if an input is Inf or NaN.
   static kdc_status PackBlock(const SparseRows& block, const ConvPlan& plan,
                               size_t first_filter, size_t filters,
                               Conv2D* packed);
@@ -73,11 +72,11 @@ class Conv2D {
     return plan.blocking == blocking_ && plan.panel_rows == panel_rows_;
   }
 
-  // Inputs that are Inf or NaN give what IEEE arithmetic gives for the dense
-  // layer, pruned weights and padding being zeros.
+  // For inputs that are Inf or NaN, outputs are those of the dense layer, in
+  // which pruned weights and padding are zeros.
   //
   // Args:
-  //   plan: a plan that the kernel fits.
+  //   plan: a plan that the weights fit.
   //   input: (batch, height, width, channels), C order.
   //   bias: (filters) or null.
   //   pool: may be null if plan.num_threads is 1.
@@ -88,8 +87,8 @@ class Conv2D {
 
   size_t size_bytes() const;
 
-  // Calls `visit(row, column, value)` for each weight, the column being that of
-  // the kernel: tap * channels + channel.
+  // Calls `visit(row, column, value)` for each weight. The row is the filter,
+  // the column is tap * channels + channel.
   template <typename Visit>
   void ForEach(Visit visit) const {
     for (const BlockedWeights& panel : panels_) {
@@ -100,7 +99,7 @@ class Conv2D {
   }
 
  private:
-  // False, and not all outputs, if an input is Inf or NaN.
+  // Returns false, and may leave outputs unwritten, if an input is Inf or NaN.
   bool RunTiles(const ConvPlan& plan, const float* input, const float* bias,
                 Activation activation, ThreadPool* pool, ConvScratch* scratch,
                 float* output) const;
@@ -111,7 +110,7 @@ class Conv2D {
                     float* output) const;
 
   size_t filters_ = 0;
-  // Those that are packed.
+  // The packed filters.
   size_t first_filter_ = 0;
   size_t num_packed_ = 0;
   Blocking blocking_;

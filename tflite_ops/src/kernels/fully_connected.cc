@@ -11,12 +11,12 @@
 namespace keras_dc {
 namespace {
 
-// Above this density the dense loop beats RowWeights.
+// Above this density DenseRows are faster than RowWeights.
 constexpr double kMaxRowWeightsDensity = 0.45;
-// Parts of a layer per thread: more than one, since a thread may begin late,
-// but long ones, since each begins with memory that nobody has prefetched.
+// Parts of a layer for each thread: more than one, since a thread may begin
+// late; but long parts, since each begins with memory that is in no cache.
 constexpr size_t kPartsPerThread = 2;
-// Weights below which a thread costs more than it brings.
+// With fewer weights a thread costs more time than it saves.
 constexpr size_t kMinWeightsPerThread = 32 * 1024;
 
 ConvShape BatchAsImage(size_t batch) {
@@ -34,7 +34,7 @@ double DensityOf(const SparseRows& weights) {
          std::max(num_weights, 1.0);
 }
 
-// Adds what the finite part of the input leaves out.
+// Adds the products of inputs that are Inf or NaN.
 template <typename Form>
 void AddNonFinite(const Form& form, size_t num_rows, size_t num_columns,
                   const float* input, float* output) {
@@ -156,7 +156,7 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
   if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
     constexpr size_t kWindow = LockstepWeights::kWindowColumns;
     const size_t size = (num_columns_ + kWindow - 1) / kWindow * kWindow;
-    // The input with zeros behind it, at a cache line.
+    // The input with zeros behind it, aligned to a cache line.
     const float* padded = input;
     if (size != num_columns_ || reinterpret_cast<uintptr_t>(input) % 64 != 0) {
       scratch->input.resize(size);

@@ -1,4 +1,4 @@
-// output = activation(input * weights^T + bias), weights pruned and shared.
+// output = activation(input * weights^T + bias), with sparse weights.
 //
 // Weights are packed once and then only read, so one FullyConnected may serve
 // several threads, each with its own FullyConnectedScratch.
@@ -22,10 +22,9 @@
 
 namespace keras_dc {
 
-// How a layer is computed for one batch size; to be made anew when that
-// changes.
+// How a layer is computed for one batch size; made anew when that changes.
 struct FullyConnectedPlan {
-  // From this batch size on, SIMD goes over the batch.
+  // From this batch size on, SIMD lanes hold the rows of the batch.
   static constexpr size_t kMinTogether = 3;
 
   FullyConnectedPlan() = default;
@@ -35,7 +34,7 @@ struct FullyConnectedPlan {
   Isa isa = Isa::kPortable;
   size_t batch = 0;
   size_t num_threads = 1;
-  // The batch as the pixels of an image; used from kMinTogether on.
+  // The batch as the pixels of an image; used if is_together().
   ConvPlan conv;
 
   bool is_together() const { return batch >= kMinTogether; }
@@ -43,14 +42,14 @@ struct FullyConnectedPlan {
 
 struct FullyConnectedScratch {
   ConvScratch conv;
-  // One row, with zeros behind it.
+  // One row of the input, with zeros behind it.
   AlignedVector<float> input;
   AlignedVector<float> sums;
-  // One for each thread.
+  // One table for each thread.
   std::vector<AlignedVector<float>> tables;
 };
 
-// Weights as they are: (num_rows, num_columns), C order.
+// The dense form: weights (num_rows, num_columns), C order.
 struct DenseRows {
   size_t num_rows = 0;
   size_t num_columns = 0;
@@ -63,19 +62,18 @@ struct DenseRows {
 
 class FullyConnected {
  public:
-  // Packs float32 weights as `plan` wants them; row r holds the weights of unit
-  // r. Any other dtype is refused with KDC_INVALID_ARGUMENT.
+  // Packs weights for `plan`; row r holds the weights of unit r.
+  // KDC_INVALID_ARGUMENT if they are not float32.
   static kdc_status Pack(SparseRows weights, const FullyConnectedPlan& plan,
                          FullyConnected* packed);
 
   // True if these weights can be run with `plan`.
   bool Fits(const FullyConnectedPlan& plan) const;
 
-  // Computes plan.batch rows.
+  // Computes the plan.batch rows of the output.
   //
-  // Inputs that are Inf or NaN give what IEEE arithmetic gives for the dense
-  // layer, pruned weights being zeros. Finite products are added in another
-  // order than there.
+  // For inputs that are Inf or NaN, outputs are those of the dense layer, in
+  // which pruned weights are zeros. Finite products are added in another order.
   //
   // Args:
   //   plan: a plan that the weights fit.
@@ -97,7 +95,7 @@ class FullyConnected {
   }
 
  private:
-  // One row of the batch, input finite; no bias.
+  // Computes one row of the batch without bias. The input is finite.
   void RunRow(const FullyConnectedPlan& plan, const float* input,
               ThreadPool* pool, FullyConnectedScratch* scratch,
               float* output) const;
@@ -105,7 +103,7 @@ class FullyConnected {
   size_t num_rows_ = 0;
   size_t num_columns_ = 0;
   Isa isa_ = Isa::kPortable;
-  // What it was packed for; only some forms depend on it.
+  // The number of threads that ProductSums were packed for.
   size_t num_threads_ = 1;
   std::variant<RowWeights, DenseRows, ProductSums, LockstepWeights, Conv2D>
       form_;

@@ -1,9 +1,9 @@
-// Inputs that are Inf or NaN: a pruned weight is a zero, and 0 * Inf is NaN, so
-// that such an input reaches outputs that a sparse product never looks at.
+// Inputs that are Inf or NaN. A pruned weight is a zero, and 0 * Inf is NaN:
+// such an input reaches outputs that a sparse product leaves out.
 //
-// Rare, so the fast kernels know nothing of it. They are given the input with
-// zeros in the place of such values, and what these contribute is added
-// afterwards, as the dense layer would.
+// They are rare, so the fast kernels know nothing of them. These get the input
+// with zeros in the place of such values; the products of all weights with the
+// values are added afterwards.
 #ifndef KERAS_DC_SRC_KERNELS_NON_FINITE_H_
 #define KERAS_DC_SRC_KERNELS_NON_FINITE_H_
 
@@ -21,7 +21,7 @@ inline std::vector<float> FiniteOnly(const float* values, size_t size) {
   return finite;
 }
 
-// The weights column by column.
+// Weights in lists, one for each column.
 class ColumnLists {
  public:
   // `for_each(visit)` calls `visit(row, column, value)` for each weight.
@@ -39,7 +39,7 @@ class ColumnLists {
     });
   }
 
-  // output[row] += weight[row][column] * input for all rows.
+  // output[row] += weights[row][column] * input for all rows.
   void AddColumn(size_t column, float input, float* output) {
     for (size_t i = begin_[column]; i < begin_[column + 1]; ++i) {
       dense_[rows_[i]] = values_[i];

@@ -6,7 +6,7 @@
 namespace keras_dc {
 namespace {
 
-// A place that no image reaches, and that can still be multiplied.
+// A coordinate outside every image, small enough to be multiplied.
 constexpr int64_t kOutside = int64_t{1} << 40;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -17,7 +17,7 @@ bool IsPointwise(const ConvAxis& axis) {
 
 constexpr size_t kMaxLanes = 16;
 
-// pixels[c][lane] = lines[lane] + columns[c][lane], or -1 where one of them is.
+// pixels[c][lane] = lines[lane] + columns[c][lane], or -1 if one of them is -1.
 template <size_t kLanes>
 void AddLines(const int32_t* lines, const int32_t* columns, size_t num_columns,
               int32_t* pixels) {
@@ -90,7 +90,7 @@ PixelGrid::PixelGrid(const ConvShape& shape, size_t lanes, size_t max_outputs)
     phases_.push_back(phase);
   }
   if (lane_width_ == 0 || lane_height_ == 0) return;
-  // Tiles of like width.
+  // Tiles of about the same width.
   const auto width = static_cast<size_t>(lane_width_);
   tiles_per_row_ = (width + max_outputs - 1) / max_outputs;
   tile_outputs_ = (width + tiles_per_row_ - 1) / tiles_per_row_;
@@ -205,7 +205,8 @@ void PixelGrid::InputPixels(size_t tile, int32_t* pixels) const {
     }
     return;
   }
-  // The columns, where the pixels of the first line of taps will be.
+  // The columns are written to where the pixels of the first row of taps will
+  // be.
   int32_t* column = pixels;
   for (const int64_t phase : phases_) {
     for (int64_t i = 0; i < columns; ++i) {

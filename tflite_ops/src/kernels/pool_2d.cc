@@ -6,7 +6,7 @@
 namespace keras_dc {
 namespace {
 
-// Numbers to read below which a thread costs more than it brings.
+// With fewer numbers to read a thread costs more time than it saves.
 constexpr size_t kMinInputsPerThread = 256 * 1024;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Pooling of images over windows: the most or the mean of each channel.
+// Pooling: the maximum or the mean of each channel over a window.
 #ifndef KERAS_DC_SRC_KERNELS_POOL_2D_H_
 #define KERAS_DC_SRC_KERNELS_POOL_2D_H_
 
@@ -13,13 +13,13 @@ namespace keras_dc {
 
 enum class Pooling { kMax, kAverage };
 
-// Pixels of padding count neither for the most nor for the mean. A mean is the
-// sum, pixels in C order, divided by their number, as TFLite's own op has it. A
-// NaN may lose against numbers, as it may there.
+// Padding counts neither for the maximum nor for the mean. A mean is the sum of
+// the pixels in C order, divided by their number, as in TFLite's own op. As
+// there, a maximum may leave out a NaN.
 //
 // Args:
-//   shape: without dilation; each window has a pixel of the image.
-//   range: what the outputs are clamped to.
+//   shape: has no dilation; each window has a pixel of the image.
+//   range: the range that outputs are clamped to.
 //   pool: may be null if num_threads is 1.
 //   input: (batch, height, width, channels), C order.
 //   output: (batch, height, width, channels), C order.

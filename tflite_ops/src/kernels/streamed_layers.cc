@@ -12,7 +12,7 @@ namespace keras_dc {
 namespace {
 
 constexpr size_t kRangesPerThread = 2;
-// Entries below which a thread costs more than it brings.
+// With fewer entries a thread costs more time than it saves.
 constexpr size_t kMinEntriesPerThread = 32 * 1024;
 
 const uint8_t* ValueAt(const SparseRows& weights, size_t entry) {
@@ -21,8 +21,8 @@ const uint8_t* ValueAt(const SparseRows& weights, size_t entry) {
              : &weights.codebook[weights.indices[entry] * sizeof(float)];
 }
 
-// output[row] = sum over columns of weights * input as IEEE arithmetic has it,
-// for inputs that are Inf or NaN: pruned weights are multiplied, too.
+// output[row] = sum over columns of weights * input, for inputs that are Inf or
+// NaN: pruned weights are multiplied, too.
 void MultiplyDense(const SparseRows& rows, size_t num_columns,
                    const float* input, float* output) {
   std::vector<float> row(num_columns);
@@ -37,7 +37,7 @@ void MultiplyDense(const SparseRows& rows, size_t num_columns,
   }
 }
 
-// output[row] += weights * input for columns from `first_column` on.
+// Adds the products of the columns from `first_column` on to `output`.
 void AddColumns(const SparseRows& columns, size_t first_column,
                 const float* input, float* output) {
   for (size_t c = 0; c < static_cast<size_t>(columns.num_rows); ++c) {
@@ -50,11 +50,12 @@ void AddColumns(const SparseRows& columns, size_t first_column,
   }
 }
 
-// output += weights * input for each of `batch` inputs, all of them finite.
+// Adds the products of all columns to `output`, for `batch` inputs, which are
+// finite.
 kdc_status AddByColumns(const StreamedWeights& weights, size_t num_threads,
                         size_t batch, size_t num_rows, size_t num_columns,
                         const float* input, ThreadPool* pool, float* output) {
-  // Threads but the first add up sums of their own.
+  // Each thread but the first has sums of its own.
   std::vector<std::vector<float>> sums(num_threads);
   const kdc_status status = weights.lines().ForEach(
       pool, num_threads,
@@ -127,7 +128,7 @@ kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
                        const float* input, const float* bias,
                        Activation activation, ThreadPool* pool, float* output) {
   const auto filters = static_cast<size_t>(weights.lines().matrix().rows);
-  // Many ranges are shared out among the threads; of a few, the pixels are.
+  // Threads divide the ranges among them if there are many, else the pixels.
   const bool by_ranges =
       weights.num_ranges() >= kRangesPerThread * plan.num_threads;
   const size_t num_threads = by_ranges ? plan.num_threads : 1;
@@ -140,7 +141,8 @@ kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
   };
   const size_t num_inputs = num_pixels(shape.height.input, shape.width.input) *
                             plan.blocking.num_channels;
-  // What is no clamp is applied to the whole output at the end.
+  // An activation that is not a clamp is applied to the whole output at the
+  // end.
   const bool is_clamp = activation != Activation::kTanh &&
                         !plan.kernel.has_non_finite(input, num_inputs);
   const kdc_status status = weights.ForEachRange(

@@ -1,4 +1,4 @@
-// Layers whose weights are decoded at every run.
+// Layers whose weights are decoded at every run, for little memory.
 #ifndef KERAS_DC_SRC_KERNELS_STREAMED_LAYERS_H_
 #define KERAS_DC_SRC_KERNELS_STREAMED_LAYERS_H_
 

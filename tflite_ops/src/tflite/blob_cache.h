@@ -1,5 +1,5 @@
-// Decoded weights by blob, so that a runtime which builds its nodes anew (as
-// resize_tensor_input makes it do) finds them ready.
+// Decoded weights by blob. A runtime that builds its nodes anew, as it does
+// after resize_tensor_input, finds them ready.
 #ifndef KERAS_DC_SRC_TFLITE_BLOB_CACHE_H_
 #define KERAS_DC_SRC_TFLITE_BLOB_CACHE_H_
 
@@ -25,13 +25,14 @@ struct Blob {
   }
 };
 
-// Size and a 64-bit hash of the bytes. An address would not do: a new model may
+// Size and a 64-bit hash of the bytes. An address is no key: a new model may
 // lie where a closed one lay.
 using BlobKey = std::pair<size_t, uint64_t>;
 
 inline BlobKey KeyOf(const Blob& blob) {
   constexpr uint64_t kPrime = 0x9E3779B97F4A7C15u;
-  // Several hashes side by side: each multiplication waits for the last.
+  // Several hashes side by side, since a multiplication must wait for the one
+  // before.
   constexpr size_t kHashes = 4;
   constexpr size_t kStep = kHashes * sizeof(uint64_t);
   uint64_t hashes[kHashes];

@@ -1,8 +1,8 @@
-// KerasDcDecode: makes a blob a weight tensor for an op of the runtime.
+// KerasDcDecode: decodes a blob to a weight tensor for an op of the runtime.
 //
-// The output becomes a constant (kTfLiteMmapRo) in our memory. Whoever looks at
-// the graph afterwards, XNNPACK above all, sees the model as it was before it
-// was compressed, and computes the same bits at the same speed.
+// The output becomes a constant (kTfLiteMmapRo) in our memory. Who looks at the
+// graph afterwards, above all XNNPACK, sees the model as it was before it was
+// compressed, and computes the same bits at the same speed.
 #include <utility>
 
 #include "common/format.h"
@@ -13,8 +13,8 @@
 namespace keras_dc {
 namespace {
 
-// TFLite keeps two 4-bit values in a byte, the first one low. Returns the
-// packed size; the memory is used again.
+// Packs two 4-bit values into a byte, the first one low, as TFLite has them.
+// Packs in place, and returns the packed size.
 size_t PackInt4(uint8_t* values, size_t count) {
   for (size_t i = 0; i < count; i += 2) {
     const uint8_t high = i + 1 < count ? values[i + 1] : 0;
@@ -107,7 +107,8 @@ class DecodeOp : public Op {
     return "";
   }
 
-  // To be called after CheckOutput: the shape bounds what is allocated here.
+  // To be called after CheckOutput: the output's shape bounds what is
+  // allocated.
   Error Decode(const BlobKey& key, const ParsedBlob& parsed) {
     auto ready = resources_->cache.Find<DenseWeights>(key);
     if (ready == nullptr) {

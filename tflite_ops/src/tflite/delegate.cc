@@ -1,5 +1,5 @@
-// The delegate that Python runtimes load by file name: it claims our ops, which
-// the runtime has left unresolved, and poolings that follow them.
+// The delegate that Python runtimes load by file name. It claims our ops, which
+// the runtime cannot resolve, and poolings that follow them.
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
@@ -15,7 +15,7 @@
 namespace keras_dc {
 namespace {
 
-// Lives longer than the interpreters that use it.
+// Outlives the interpreters that use it.
 struct Delegate : TfLiteDelegate {
   Delegate() : TfLiteDelegate() {}
 
@@ -29,7 +29,7 @@ TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
   if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) {
     return kTfLiteError;
   }
-  // What comes from a layer of ours.
+  // The outputs of layers of ours.
   std::vector<int> outputs;
   for (int i = 0; i < plan->size; ++i) {
     TfLiteNode* node = nullptr;
@@ -53,8 +53,8 @@ TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
   return kTfLiteOk;
 }
 
-// Claims node by node: a partition of several would have tensors inside it that
-// the memory planner does not see, and one name for all of them.
+// Claims node by node: a partition of several nodes would have tensors inside
+// it that the memory planner does not see, and one name for all nodes.
 TfLiteStatus Claim(TfLiteContext* context, TfLiteDelegate* delegate,
                    const std::vector<NodeAndOp>& nodes) {
   const std::unique_ptr<TfLiteIntArray, decltype(&std::free)> one_node(
@@ -85,7 +85,7 @@ TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* delegate) {
       [&] { return ReportOutOfMemory(context); });
 }
 
-// A misspelt option must not pass in silence.
+// Refuses unknown options: a misspelt one must not pass in silence.
 bool ReadOptions(char** keys, char** values, size_t num_options,
                  void (*report_error)(const char*), OpResources* resources) {
   for (size_t i = 0; i < num_options; ++i) {
@@ -123,8 +123,8 @@ KDC_EXPORT TfLiteDelegate* tflite_plugin_create_delegate(
         }
         delegate->data_ = &delegate->resources;
         delegate->Prepare = keras_dc::PrepareDelegate;
-        // Without it the runtime prepares the graph, and stumbles over our
-        // unresolved ops, before it lets the delegate claim them.
+        // Without it the runtime prepares the graph before the delegate claims
+        // our ops, and fails since they are unresolved.
         delegate->flags = kTfLiteDelegateFlagsAllowDynamicTensors;
         return delegate.release();
       },

@@ -30,7 +30,7 @@ std::string Op::Label(const TfLiteContext& context) const {
     return label + " (output tensor " + std::to_string(outputs_[0]) + ")";
   }
   // Runtimes keep about a thousand characters of a message; the reason must
-  // fit in too.
+  // fit, too.
   constexpr size_t kMaxNameLength = 200;
   return label + " '" + std::string(name).substr(0, kMaxNameLength) + "'";
 }
@@ -114,7 +114,7 @@ TfLiteStatus ReportOutOfMemory(TfLiteContext* context) {
 }
 
 Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads) {
-  // -1 leaves the number to the runtime, which then takes one.
+  // -1 leaves the number to the runtime, which takes one.
   *num_threads =
       static_cast<size_t>(std::max(context.recommended_num_threads, 1));
   *isa = ThisCpu().isa;

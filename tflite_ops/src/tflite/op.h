@@ -1,5 +1,5 @@
-// What every op is: a node's tensors, Prepare, Eval. It knows nothing of
-// whether a resolver or the delegate made it.
+// An op: the tensors of a node, Prepare and Eval. It does not know whether a
+// resolver or the delegate made it.
 #ifndef KERAS_DC_SRC_TFLITE_OP_H_
 #define KERAS_DC_SRC_TFLITE_OP_H_
 
@@ -45,29 +45,29 @@ class Op {
   Op(const Op&) = delete;
   Op& operator=(const Op&) = delete;
 
-  // Takes over the tensor indices of the node; they never change.
+  // Copies the tensor indices of the node, which never change.
   void Bind(const TfLiteIntArray* inputs, const TfLiteIntArray* outputs);
   // "KerasDcDecode 'name of its output'".
   std::string Label(const TfLiteContext& context) const;
 
   // Called when the delegate claims the node, before other delegates look at
-  // the graph. Says nothing of errors: Prepare meets them again.
+  // the graph. Reports no errors: Prepare finds them again.
   virtual void Attach(TfLiteContext*) {}
   virtual Error Prepare(TfLiteContext* context) = 0;
   virtual Error Eval(TfLiteContext* context) = 0;
-  // Called before the node goes; the graph may live on.
+  // Called before the node is deleted; the graph may live on.
   virtual void Detach(TfLiteContext*) {}
 
  protected:
-  // "" if the node has `min_inputs` to `max_inputs` inputs and one output, all
-  // of which exist.
+  // Checks that the node has `min_inputs` to `max_inputs` inputs and one
+  // output, and that all of them exist.
   Error CheckArity(const TfLiteContext& context, size_t min_inputs,
                    size_t max_inputs) const;
-  // Null for an optional input that is absent.
+  // Null if an optional input is absent.
   TfLiteTensor* Input(TfLiteContext* context, size_t index) const;
   TfLiteTensor* Output(TfLiteContext* context) const;
-  // The file declares the output's channels too: a blob of other weights must
-  // not make it any larger.
+  // Checks that the model declares `channels` output channels: a blob of other
+  // weights must not make the output larger.
   Error CheckOutputChannels(TfLiteContext* context, int64_t channels) const;
   Error ResizeOutput(TfLiteContext* context,
                      const std::vector<int>& shape) const;
@@ -83,7 +83,7 @@ Error GetBlob(const TfLiteTensor& tensor, Blob* blob);
 // Empty for KDC_OK.
 Error BlobError(kdc_status status);
 
-// Tells the runtime, and returns kTfLiteError.
+// Reports to the runtime that memory is short. Returns kTfLiteError.
 TfLiteStatus ReportOutOfMemory(TfLiteContext* context);
 
 // How the kernels shall run: the instruction set, and the runtime's threads.
@@ -92,8 +92,8 @@ Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads);
 // `role` is what the op takes the tensor for: "input".
 Error CheckFloat32(const char* role, const TfLiteTensor& tensor);
 
-// The size of a float tensor, batch, height, width and channels; false if it is
-// too large for the runtime's numbers.
+// The size of a float tensor with `dims`: batch, height, width, channels. False
+// if it is too large for the runtime's integers.
 bool CountFloatBytes(const std::array<int64_t, 4>& dims, size_t* bytes);
 
 std::string TypeName(int tflite_type);

@@ -1,5 +1,6 @@
-// The ops of this library, a row each, and the callbacks by which a runtime
-// calls them, for both ways in: resolver and delegate.
+// The table of this library's ops, and the callbacks by which a runtime calls
+// them, through an op resolver or the delegate. A new op is one file and one
+// row.
 #ifndef KERAS_DC_SRC_TFLITE_OP_TABLE_H_
 #define KERAS_DC_SRC_TFLITE_OP_TABLE_H_
 
@@ -13,21 +14,23 @@
 namespace keras_dc {
 
 struct OpRow {
-  // A custom op's name in models; what the delegate calls another op's node.
+  // The name of a custom op in models. For an op of the runtime, the name of
+  // the node by which the delegate replaces it.
   const char* name;
   std::unique_ptr<Op> (*make)(const NodeOptions& options,
                               std::shared_ptr<OpResources> resources);
-  // Whether it computes, so that a pooling behind it is taken over.
+  // Whether it computes: the delegate takes over a pooling that follows a
+  // layer.
   bool is_layer;
-  // For an op of the runtime that the delegate takes over: its code in the
-  // schema, and whether the op here can compute the node.
+  // The op's code in the schema. For an op of the runtime, `can_compute` tells
+  // whether the delegate can take over a node; it is null for a custom op.
   int builtin_code;
   bool (*can_compute)(const TfLiteContext& context, const TfLiteNode& node);
 
   bool is_custom() const { return can_compute == nullptr; }
 };
 
-// Each in the file of its op.
+// Each is defined in the file of its op.
 using MakeOp = std::unique_ptr<Op>(const NodeOptions& options,
                                    std::shared_ptr<OpResources> resources);
 MakeOp MakeFullyConnected, MakeConv2D, MakeDecode;
@@ -52,11 +55,11 @@ const OpRow* FindCustomOp(const char* name);
 const OpRow* FindOp(const TfLiteContext& context, const TfLiteNode& node,
                     const TfLiteRegistration& registration);
 
-// For an op resolver; `op` is a custom op of the table.
+// The registration for an op resolver; `op` is a custom op of the table.
 TfLiteRegistration MakeRegistration(const OpRow& op);
 
-// For a node that the delegate claims. `data_` of the delegate must point to a
-// std::shared_ptr<OpResources>.
+// The registration for a node that the delegate claims. `data_` of the delegate
+// must point to a std::shared_ptr<OpResources>.
 TfLiteRegistration MakeDelegateRegistration(const OpRow& op);
 
 }  // namespace keras_dc

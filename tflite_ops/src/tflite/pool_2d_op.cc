@@ -15,11 +15,11 @@ namespace {
 
 constexpr int kSamePadding = 1;
 constexpr int kValidPadding = 2;
-// Beyond, products of sizes could leave 64 bits.
+// With larger windows, products of sizes could exceed 64 bits.
 constexpr int kMaxWindow = 1 << 15;
 
-// What the runtime makes of Pool2DOptions: TfLitePoolParams, of which the first
-// fields are all that is read.
+// The first fields of TfLitePoolParams, which the runtime makes of
+// Pool2DOptions.
 struct PoolParams {
   int padding;
   int stride_width, stride_height;

@@ -23,12 +23,12 @@
 
 namespace keras_dc {
 
-// `Layer` holds packed weights and computes (Pack, Fits, Run), as a `Plan` for
-// the shape of the input says, in memory of a `Scratch`.
+// A `Layer` packs weights and computes, as a `Plan` for one input shape says;
+// between runs it keeps memory in a `Scratch` (see kernels/README.md).
 template <typename Layer, typename Plan, typename Scratch>
 class WeightOp : public Op {
  public:
-  // Holds on to weights that are ready, so that the cache keeps them.
+  // Holds weights that are in the cache, so that it keeps them.
   void Attach(TfLiteContext* context) override {
     Blob blob;
     if (resources_->low_memory || !CheckArity(*context, 2, 3).empty() ||
@@ -102,9 +102,8 @@ class WeightOp : public Op {
   }
 
  protected:
-  // `role` is what the weights are called in errors, `layout` names their
-  // dimensions. Of the custom options a missing byte is 0, and the first one
-  // is the fused activation.
+  // Errors call the weights `role`, and their dimensions `layout`. The first
+  // byte of the custom options is the fused activation; a missing byte is 0.
   WeightOp(const char* name, const char* role, const char* layout,
            const NodeOptions& options, size_t max_option_bytes,
            std::shared_ptr<OpResources> resources)
@@ -127,8 +126,8 @@ class WeightOp : public Op {
 
   // Whether `info`, which holds float32, has a shape that the op can take.
   virtual bool HasWeightsShape(const kdc_blob_info& info) const = 0;
-  // Checks that an input of shape `dims` fits weights_shape(). Sets
-  // `input_bytes_`, `output_bytes_` and the shape of the output.
+  // Checks that an input of shape `dims` fits the weights. Sets `input_bytes_`,
+  // `output_bytes_` and the shape of the output.
   virtual Error CheckShapes(const TfLiteIntArray& dims,
                             std::vector<int>* output_shape) = 0;
   // The plan for `num_rows` rows of the weights. To be called after

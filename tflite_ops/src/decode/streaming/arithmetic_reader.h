@@ -1,5 +1,5 @@
-// The lines of a blob of the arithmetic coder, in their order: it cannot be
-// read in any other.
+// Reads the lines of a blob of the arithmetic coder, which can only be read in
+// their order.
 #ifndef KERAS_DC_SRC_DECODE_STREAMING_ARITHMETIC_READER_H_
 #define KERAS_DC_SRC_DECODE_STREAMING_ARITHMETIC_READER_H_
 
@@ -19,20 +19,20 @@ namespace keras_dc {
 
 class ArithmeticReader {
  public:
-  // `blob` is one of the arithmetic coder, and outlives this. What is learnt of
-  // a line and its offsets takes some 30 bytes an offset.
+  // `blob` is one of the arithmetic coder, and must outlive this. The models
+  // take about 30 bytes for each weight of a line.
   explicit ArithmeticReader(const ParsedBlob& blob);
 
   // To be called before anything is read. May throw std::bad_alloc.
   kdc_status Open();
 
   bool is_done() const { return line_ == num_lines_; }
-  // The next line.
+  // The number of the next line.
   size_t line() const { return static_cast<size_t>(line_); }
 
-  // Reads as few lines as hold `num_entries` entries, or what is left: they
-  // become the rows of `lines`. With the last line, checks that nothing
-  // follows. May throw std::bad_alloc.
+  // Reads as few lines as hold `num_entries` entries, or all that are left.
+  // They become the rows of `lines`. After the last line, checks that the
+  // streams end. May throw std::bad_alloc.
   kdc_status Next(size_t num_entries, SparseRows* lines);
 
  private:

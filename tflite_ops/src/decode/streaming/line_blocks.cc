@@ -61,10 +61,10 @@ kdc_status LineBlocks::IndexGaps(size_t block_entries) {
   const auto num_weights = static_cast<uint64_t>(blob_.info.num_weights);
   const uint32_t filler = FillerSymbol(blob_.info.gap_bits);
   SymbolReader reader(blob_.gap_lengths, blob_.gap_streams, num_symbols);
-  // Behind the last kept weight: what follows may begin a block.
+  // What is behind the last kept weight; a block may begin there.
   size_t num_kept = 0, next_gap = 0, next_bit = 0;
   uint64_t next_position = 0;
-  // Behind the last symbol.
+  // What is behind the last symbol.
   size_t symbol = 0;
   uint64_t position = 0;
   bool is_done = false;
@@ -194,7 +194,7 @@ kdc_status LineBlocks::Decode(const Tables& tables, size_t begin, size_t end,
   lines->num_rows = static_cast<int64_t>(num_lines);
   lines->num_columns = static_cast<int64_t>(line_length_);
 
-  // The symbols between two blocks are a lane.
+  // The symbols of a block are a lane.
   std::vector<SymbolLane>* lanes = &scratch->lanes;
   lanes->clear();
   if (tables.gaps) {

@@ -11,7 +11,7 @@
 namespace keras_dc {
 namespace {
 
-// A range is decoded in as many lanes.
+// The lanes in which a range is decoded.
 constexpr size_t kBlocksPerRange = 8;
 constexpr size_t kMinBlockEntries = 512;
 

@@ -1,5 +1,5 @@
-// The lines of a blob, rows or columns as its scan goes, decoded a range at a
-// time and not kept.
+// Decodes the lines of a blob (rows, or columns in a scan by columns) a range
+// at a time, and keeps none.
 #ifndef KERAS_DC_SRC_DECODE_STREAMING_LINE_SOURCE_H_
 #define KERAS_DC_SRC_DECODE_STREAMING_LINE_SOURCE_H_
 
@@ -19,28 +19,27 @@ namespace keras_dc {
 
 class LineSource {
  public:
-  // What is done with lines from `first_line` on.
+  // Called with the lines of a range; the first one is `first_line`.
   using Visit = std::function<kdc_status(const SparseRows& lines,
                                          size_t first_line, size_t worker)>;
 
-  // Checks the streams of a blob that ReadBlob has read, unless the coder is
-  // arithmetic; its bytes must outlive this. A range has few more than
+  // Takes a blob that ReadBlob has read; its bytes must outlive this. Checks
+  // its streams, unless the coder is arithmetic. A range has about
   // `range_entries` entries, or one line. May throw std::bad_alloc.
   kdc_status Open(ParsedBlob blob, size_t range_entries);
 
   bool is_by_rows() const { return blob().is_by_rows(); }
-  // The arithmetic coder can be read in order only, on one thread.
+  // Whether lines can only be read in their order, on one thread: the
+  // arithmetic coder.
   bool is_in_order() const { return blob().is_arithmetic(); }
   const ParsedBlob& blob() const { return blocks_.blob(); }
   MatrixShape matrix() const { return blob().matrix(); }
-  // Ranges, and lines of the one that has the most; 0 if they are read in
-  // order.
+  // The number of ranges, and the most lines of a range; 0 if is_in_order().
   size_t num_ranges() const { return ranges_.size(); }
   size_t max_lines() const { return max_lines_; }
 
-  // Decodes all lines, checks their streams, and calls `visit` for each range,
-  // on up to `num_threads` threads at once. What a call returns other than
-  // KDC_OK is returned.
+  // Decodes all lines, and calls `visit` for each range, on up to `num_threads`
+  // threads at once. Returns the first error of a stream or of a call.
   kdc_status ForEach(ThreadPool* pool, size_t num_threads,
                      const Visit& visit) const;
 
@@ -59,8 +58,8 @@ class LineSource {
   size_t max_lines_ = 0;
 };
 
-// Calls `task(item, worker)` for items [0, num_items) until one returns another
-// status than KDC_OK, which is returned. A task may throw std::bad_alloc.
+// Calls `task(item, worker)` for the items [0, num_items) until a call returns
+// an error or throws std::bad_alloc. Returns that error.
 kdc_status ForEachOrFail(
     ThreadPool* pool, size_t num_items, size_t num_threads,
     const std::function<kdc_status(size_t item, size_t worker)>& task);

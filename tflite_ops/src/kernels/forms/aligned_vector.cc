@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kCacheLine = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
-// The last huge page is seldom full; below this size that would weigh too much.
+// The last huge page is seldom full. Smaller vectors would waste too much.
 constexpr size_t kMinHugeBytes = 2 * kHugePage;
 
 std::align_val_t AlignmentOf(size_t size_bytes) {
@@ -23,7 +23,7 @@ void* AllocateAligned(size_t size_bytes) {
   void* memory = ::operator new(size_bytes, AlignmentOf(size_bytes));
 #if defined(__linux__)
   if (size_bytes >= kMinHugeBytes) {
-    // A wish: where it fails, the pages are small.
+    // If it fails, the pages are small.
     madvise(memory, size_bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
 #endif

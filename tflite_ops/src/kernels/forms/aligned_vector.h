@@ -1,6 +1,6 @@
-// A vector whose elements begin at a cache line, as SIMD loads want them. Large
-// ones lie in huge pages where the system has some: weights are read from end
-// to end, and a processor knows the places of few small pages.
+// A vector aligned to cache lines, for SIMD loads. A large one lies in huge
+// pages if the system has some: weights are read from end to end, and a
+// processor caches the addresses of few pages.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_ALIGNED_VECTOR_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_ALIGNED_VECTOR_H_
 
@@ -14,7 +14,7 @@ void* AllocateAligned(size_t size_bytes);
 // `size_bytes` must be what the memory was allocated with.
 void FreeAligned(void* memory, size_t size_bytes);
 
-// Gives the memory behind the first `used_bytes` back to the system.
+// Returns the memory behind the first `used_bytes` to the system.
 void ReleaseBehind(void* memory, size_t used_bytes, size_t size_bytes);
 
 template <typename T>
@@ -45,8 +45,8 @@ struct AlignedAllocator {
 template <typename T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
-// To be called when no more elements come: what was reserved for them, and
-// stands in a huge page begun, takes no memory then.
+// Returns reserved memory that has no elements to the system. To be called when
+// no more elements come.
 template <typename T>
 void ReleaseSpare(AlignedVector<T>* vector) {
   ReleaseBehind(vector->data(), vector->size() * sizeof(T),

@@ -5,8 +5,8 @@
 namespace keras_dc {
 namespace {
 
-// Where a weight goes: its block and its column therein are sums of a part of
-// its channel and a part of its tap.
+// The place of a weight: its block, and its column in the block. Both are the
+// sum of a part from the channel and a part from the tap.
 struct Place {
   uint32_t block = 0;
   uint32_t column = 0;
@@ -46,8 +46,8 @@ void VisitPlaces(const SparseRows& weights, const Blocking& blocking,
   }
 }
 
-// Sorts the rows of a block by their counts, from `least` on, and turns each
-// count into the place of the row's first weight.
+// Sorts the rows of a block that have at least `least` weights by their counts.
+// Turns each count into the place of the row's first weight.
 void SortRows(uint32_t least, uint32_t* counts, size_t num_rows,
               BlockedWeights* packed, uint32_t* num_weights) {
   uint32_t num_with[Blocking::kMaxColumns + 1] = {};

@@ -1,12 +1,11 @@
-// A sparse matrix packed for products with many vectors at once, the pixels of
-// an image or the rows of a batch: columns in blocks, so that the inputs of a
-// block stay in the first-level cache.
+// The blocked form: a sparse matrix for products with many vectors at once, the
+// pixels of an image or the rows of a batch. Columns are cut into blocks, so
+// that the inputs of a block stay in the first-level cache.
 //
-// In a block, rows with the same number of weights stand together: what is left
-// is one loop of constant length per number, and no branch that depends on
-// random numbers. The first block has all rows, those without weights too, so
-// that the sums of all rows begin there; later ones have only rows with
-// weights.
+// In a block, rows with the same number of weights stand together. Each number
+// then has a loop of constant length, and no branch depends on random numbers.
+// The first block has all rows, even those without weights, so that all sums
+// begin there; later blocks have only rows with weights.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_BLOCKED_WEIGHTS_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_BLOCKED_WEIGHTS_H_
 
@@ -19,18 +18,19 @@
 
 namespace keras_dc {
 
-// How columns are cut. A column of a convolution is (tap, channel); it becomes
-// (channel, tap), so that a block needs few channels. A matrix has one tap.
+// How columns are cut into blocks. The columns of a convolution are (tap,
+// channel); they become (channel, tap), so that a block needs few channels. A
+// matrix has one tap.
 struct Blocking {
   static constexpr size_t kMaxColumns = 256;
 
   size_t num_channels = 0;
   size_t num_taps = 1;
-  // Channels of a block, if it holds all taps of a channel; if there are more
-  // taps than kMaxColumns, a channel is cut into blocks instead.
+  // Channels of a block, with all their taps. If there are more taps than
+  // kMaxColumns, a channel is cut into several blocks, its pieces.
   size_t block_channels = 1;
 
-  // Blocks that one set of channels takes.
+  // Blocks that a set of `block_channels` channels takes.
   size_t pieces() const { return (num_taps + kMaxColumns - 1) / kMaxColumns; }
   size_t num_blocks() const {
     const size_t num_sets =
@@ -48,7 +48,7 @@ struct Blocking {
 };
 
 struct BlockedWeights {
-  // More rows do not fit the 16 bits of a row number.
+  // Row numbers have 16 bits.
   static constexpr size_t kMaxRows = 65536;
 
   // `num_rows` rows of `num_weights` weights each.
@@ -72,8 +72,8 @@ struct BlockedWeights {
   std::vector<Run> runs;
   // Counted from first_row.
   std::vector<uint16_t> rows;
-  // Column in the block plus 256 times the index into the codebook; or, where
-  // there is no codebook, empty, and `columns` and `values` hold the weights.
+  // With a codebook: column in the block + 256 * cluster index. Without one:
+  // empty, and `columns` (in the block) and `values` hold the weights.
   AlignedVector<uint16_t> codes;
   std::vector<uint8_t> columns;
   std::vector<float> values;

@@ -14,12 +14,12 @@ constexpr uint32_t kSlotsPerWord = LockstepWeights::kSlotsPerWord;
 constexpr size_t kMaxWords =
     (LockstepWeights::kWindowColumns + LockstepWeights::kSlotsPerWord - 1) /
     LockstepWeights::kSlotsPerWord;
-// Weights in a word from which on it beats gathers; measured.
+// With at least as many weights a word is faster than gathers; measured.
 constexpr size_t kMinWeightsPerWord = 9;
-// Share of the weights whose centroids must fit the words.
+// The share of the weights that must have a centroid with a code in words.
 constexpr double kMinShareInWords = 0.9;
 
-// Where a slot of a window is: its word, and the lowest of its bits.
+// The place of a slot of a window: its word, and its lowest bit.
 struct Slot {
   uint16_t word;
   uint16_t shift;
@@ -61,7 +61,7 @@ std::array<uint8_t, 256> ByFrequency(const Counts& counts) {
   return order;
 }
 
-// Rows of like length side by side, the longest first.
+// Rows sorted by length, the longest first: neighbours are about equally long.
 std::vector<uint32_t> SortRows(const SparseRows& weights) {
   const auto num_rows = static_cast<size_t>(weights.num_rows);
   const auto length = [&](uint32_t row) {
@@ -77,10 +77,10 @@ std::vector<uint32_t> SortRows(const SparseRows& weights) {
 
 // Packs one cell after the other.
 //
-// The loops over weights have no branch that depends on where a weight lies:
-// such branches, which no predictor guesses, took most of the time.
+// The loops over weights have no branch that depends on a weight's place: these
+// branches cannot be predicted, and took most of the time.
 //
-// kAllFit: whether the words have a code for every centroid.
+// kAllFit: whether every centroid has a code in words.
 template <bool kAllFit>
 class Packer {
  public:
@@ -127,8 +127,8 @@ class Packer {
     return kAllFit || code < LockstepWeights::kNumCodes;
   }
 
-  // Fills `counts_`, `lane_end_`, and `num_rest_` with the weights that have no
-  // code in words.
+  // Sets `counts_`, `lane_end_` and, to the number of weights without a code in
+  // words, `num_rest_`.
   void CountCell(size_t block, size_t group) {
     counts_ = {};
     num_rest_ = {};
@@ -139,7 +139,7 @@ class Packer {
     for (size_t l = 0; l < kLanes; ++l) {
       const size_t lane = group * kLanes + l;
       const size_t end = EndOf(lane);
-      // Weights so far in the window of the last one.
+      // The number of weights so far in the window of the last weight.
       size_t last_window = kWindows;
       uint32_t count = 0;
       size_t e = next_[lane];
@@ -160,8 +160,8 @@ class Packer {
     }
   }
 
-  // Sets `num_slots_` of each window, and adds what lanes leave to the rest.
-  // Returns how many windows have words.
+  // Sets `num_slots_` of each window, and adds the weights beyond to
+  // `num_rest_`. Returns the number of windows that have words.
   size_t ChooseWords() {
     size_t num_windows = 0;
     for (size_t w = 0; w < kWindows; ++w) {
@@ -169,7 +169,7 @@ class Packer {
       uint8_t num_slots = 0;
       LaneCounts left = counts;
       for (;;) {
-        // In bytes, so that one SIMD register holds all lanes.
+        // Bytes, so that one SIMD register holds all lanes.
         uint8_t in_word = 0;
         for (const uint8_t n : left) {
           in_word = static_cast<uint8_t>(
@@ -189,7 +189,7 @@ class Packer {
     return num_windows;
   }
 
-  // Lays out the words of the cell, the windows sorted by their number.
+  // Gives each window its words; windows are sorted by their number of words.
   void PlaceWindows(size_t num_windows) {
     std::array<uint16_t, kMaxWords + 2> begin = {};
     for (const uint8_t n : num_slots_) ++begin[n / kSlotsPerWord + 1];
@@ -197,8 +197,8 @@ class Packer {
       if (begin[n + 1] == 0) continue;
       packed_.runs.push_back({static_cast<uint16_t>(n), begin[n + 1]});
     }
-    // From counts to where the windows and the words of each number begin;
-    // windows without words are left out.
+    // From counts to the places at which the windows, and the words, of each
+    // number begin. Windows without words are left out.
     const size_t first_window = packed_.windows.size();
     const size_t first_word = packed_.words.size() / kLanes;
     std::array<size_t, kMaxWords + 1> window_at, word_at;
@@ -228,12 +228,13 @@ class Packer {
     const size_t first_rest = packed_.rest_columns.size();
     packed_.rest_columns.resize(first_rest + num_steps * kLanes);
     packed_.rest_codes.resize(packed_.rest_columns.size());
-    // A weight is written to the words and to the rest, of which one is scrap.
+    // Every weight is written both to a word and to the rest; one of the two
+    // writes goes to scrap.
     uint32_t scrap = 0;
     uint32_t* words =
         packed_.words.data() + size_t{packed_.cells.back().word} * kLanes;
-    // Pointers of our own: a compiler must think that a byte that is written
-    // may be part of anyone else's.
+    // Local pointers: a compiler must assume that a write of a byte may change
+    // any member.
     const uint32_t* columns = weights_.columns.data();
     const uint8_t* indices = weights_.indices.data();
     for (size_t l = 0; l < kLanes; ++l) {
@@ -253,7 +254,7 @@ class Packer {
             static_cast<uint32_t>(column % LockstepWeights::kWindowColumns |
                                   code << LockstepWeights::kFieldBits);
         const Slot place = kSlots[slot];
-        // The words are zero before.
+        // Words are zero at first.
         *(is_in_words ? words + word_begin_[w] + place.word + l : &scrap) |=
             value << place.shift;
         slot += kAllFit || is_in_words;
@@ -275,17 +276,17 @@ class Packer {
   const SparseRows& weights_;
   const Codes& codes_;
   LockstepWeights& packed_;
-  // The first weight of each lane that is not packed yet.
+  // By lane: the first weight that is not packed yet.
   std::vector<uint32_t> next_;
-  // Of the cell. Weights with a code in words, by window and lane.
+  // For the current cell, by window and lane: weights with a code in words.
   std::array<LaneCounts, kWindows> counts_;
-  // By window: how many slots its words have, and where the first word is,
-  // counted from the cell's.
+  // By window: the number of slots of its words, and the place of its first
+  // word behind the cell's first word.
   std::array<uint8_t, kWindows> num_slots_;
   std::array<uint32_t, kWindows> word_begin_ = {};
   std::array<size_t, kLanes> lane_end_;
-  // Weights that each lane leaves to the rest, and those of one lane: column in
-  // the block, and code from bit 16 on.
+  // By lane: the number of weights in the rest. For one lane: these weights, as
+  // column in the block, and code from bit 16 on.
   std::array<uint32_t, kLanes> num_rest_;
   std::vector<uint32_t> rest_;
 };
@@ -314,15 +315,15 @@ LockstepWeights LockstepWeights::Pack(const SparseRows& weights) {
   packed.row_of_lane = SortRows(weights);
   packed.row_of_lane.resize(packed.num_groups * kLanes,
                             static_cast<uint32_t>(packed.num_rows));
-  // No word has fewer weights; memory that is not written to costs nothing.
+  // No word has fewer weights. Memory that is never written costs nothing.
   packed.words.reserve(weights.indices.size() / kMinWeightsPerWord * kLanes);
-  // The rest has seldom more than these.
+  // The rest seldom needs more.
   packed.windows.reserve(packed.num_blocks * packed.num_groups * kWindows);
   packed.runs.reserve(packed.num_blocks * packed.num_groups * kMaxWords);
   packed.cells.reserve(packed.num_blocks * packed.num_groups + 1);
   packed.rest_columns.reserve(weights.indices.size() / 2);
   packed.rest_codes.reserve(weights.indices.size() / 2);
-  // Which codes are whose matters only if words have too few.
+  // The order of the codes matters only if words have too few of them.
   const size_t num_centroids = NumCentroids(weights);
   const std::array<uint8_t, 256> order = ByFrequency(
       num_centroids < kNumCodes ? Counts{} : CountCentroids(weights));

@@ -1,18 +1,17 @@
-// A sparse matrix packed for products with one vector: sixteen rows side by
-// side, the lanes of an AVX-512 register.
+// The lockstep form: a sparse matrix for products with one vector. Sixteen rows
+// stand side by side, the lanes of an AVX-512 register.
 //
-// Gathers are slow, register permutes are not. So the columns are cut into
-// windows of 32, the inputs of which fill two registers, and a permute looks up
-// one input for each of the sixteen rows; another one looks up the centroids.
-// A *word* holds, for each lane, three slots of (column in the window, code of
-// the centroid), 5 bits each. A row that has fewer weights in a window than the
-// others fills its slots with code 0, which is the value 0. A word that few
-// rows need is not made: its weights go to the *rest*, which is computed with
-// gathers.
+// Gathers are slow, permutes of registers are fast. So columns are cut into
+// windows of 32, whose inputs fill two registers: a permute looks up one input
+// for each of the sixteen rows, and another one looks up the centroids. A
+// *word* holds for each lane three slots of (column in the window, code of the
+// centroid), 5 bits each. A row with fewer weights in a window than the others
+// fills its slots with code 0, whose value is 0. A word that few rows would use
+// is not made: these weights go to the *rest*, which is computed with gathers.
 //
-// Branches that depend on random numbers are slow too. The windows of a cell (a
-// group of sixteen rows in a block of columns) are sorted by their number of
-// words: what is left is one loop per number.
+// Branches on random numbers are slow, too. The windows of a *cell*, a group of
+// sixteen rows in a block of columns, are sorted by their number of words: each
+// number then has one loop.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_LOCKSTEP_WEIGHTS_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_LOCKSTEP_WEIGHTS_H_
 
@@ -59,9 +58,9 @@ struct LockstepWeights {
   size_t num_blocks = 0;
   // Row of each lane, group by group; num_rows for a lane without a row.
   std::vector<uint32_t> row_of_lane;
-  // The values of the codes; those of words come first.
+  // The value of each code; codes of words come first.
   float values[kNumRestCodes] = {};
-  // Block by block, therein group by group; one more at the end.
+  // Block by block, in a block group by group; and one cell that marks the end.
   std::vector<Cell> cells;
   std::vector<Run> runs;
   // Number of the window in its block.
@@ -72,11 +71,11 @@ struct LockstepWeights {
   AlignedVector<uint16_t> rest_columns;
   AlignedVector<uint8_t> rest_codes;
 
-  // True if the form suits the matrix: a codebook that fits, or of which the
-  // most frequent centroids that fit make up nearly all weights.
+  // True if the form is fast for the matrix: it has a codebook, and nearly all
+  // weights have one of the centroids that fit in words.
   static bool Suits(const SparseRows& weights);
 
-  // To be called if the form suits only.
+  // `weights` must suit.
   static LockstepWeights Pack(const SparseRows& weights);
 
   size_t size_bytes() const;
@@ -86,8 +85,9 @@ struct LockstepWeights {
   void ForEach(Visit visit) const;
 };
 
-// LockstepWeights by plain pointers, so that a file made for one processor
-// instantiates nothing that others could be given by the linker.
+// LockstepWeights as plain pointers. A file that is compiled for newer
+// instructions must not instantiate templates: the linker might use that copy
+// for all files.
 struct LockstepView {
   explicit LockstepView(const LockstepWeights& weights)
       : num_rows(weights.num_rows),
@@ -119,9 +119,9 @@ struct LockstepView {
 // [begin_group, end_group).
 //
 // Args:
-//   input: num_blocks * kBlockColumns floats, those behind num_columns zero; at
-//     a cache line.
-//   sums: num_groups * kLanes floats of scratch, at a cache line.
+//   input: num_columns floats, and zeros up to a whole window; aligned to a
+//     cache line.
+//   sums: num_groups * kLanes floats of scratch, aligned to a cache line.
 //   output: (num_rows).
 void RunLockstepAvx512(const LockstepView& weights, size_t begin_group,
                        size_t end_group, const float* input, float* sums,

@@ -8,11 +8,12 @@ namespace keras_dc {
 namespace {
 
 constexpr size_t kColumns = ProductSums::kColumns;
-// Products per weight up to which the tables pay, and weights of a row in a
-// block from which on they do; measured against RowWeights.
+// The form is faster than RowWeights up to this many products in tables for
+// each weight, and from this many weights of a row in a block on; measured.
 constexpr double kMaxProductsPerWeight = 1.5;
 constexpr double kMinWeightsPerRow = 5.0;
-// Codes come in order, from far away; a processor alone asks for them late.
+// How far ahead to prefetch: codes are read in order from memory, and the
+// processor's own prefetcher comes late.
 constexpr size_t kPrefetchCodes = 512;
 
 void Prefetch(const void* at) {
@@ -32,12 +33,12 @@ void FillTable(const float* codebook, size_t num_centroids, const float* input,
   }
 }
 
-// Adds products in four sums, since an addition must wait for the one before.
+// Adds products in four sums: an addition must wait for the one before.
 struct Adder {
   const float* table;
   float sums[4];
 
-  // One load brings two codes.
+  // One load reads two codes.
   void Add4(const uint16_t* codes) {
     uint32_t pairs[2];
     std::memcpy(pairs, codes, sizeof(pairs));
@@ -49,7 +50,7 @@ struct Adder {
   float Total() const { return (sums[0] + sums[1]) + (sums[2] + sums[3]); }
 };
 
-// The rows of a run; moves `row` and `code` behind it.
+// Computes the rows of a run; moves `row` and `code` behind it.
 template <bool kIsFirst>
 void AddRun(const BlockedWeights::Run& run, const float* table,
             const uint16_t** row, const uint16_t** code, float* output) {

@@ -1,9 +1,10 @@
-// A sparse matrix packed for products with one vector on any machine.
+// The product-sums form: a sparse matrix for products with one vector, on any
+// machine.
 //
-// For a block of columns, all products of an input and a centroid are made
-// first, a table that fits the first-level cache. Then a weight is one load
-// from the table and one addition: it takes neither a multiplication, nor loads
-// of an input and of a centroid.
+// For a block of columns, all products of an input and a centroid are computed
+// first, as a table that fits the first-level cache. A weight then takes one
+// load from the table and one addition, and neither a multiplication nor loads
+// of an input and a centroid.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_PRODUCT_SUMS_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_PRODUCT_SUMS_H_
 
@@ -22,14 +23,14 @@ struct ProductSums {
 
   size_t num_columns = 0;
   size_t num_centroids = 0;
-  // Of rows that stand together, each for one thread: every thread makes all
+  // A panel holds consecutive rows, for one thread. Every thread makes all
   // tables.
   std::vector<BlockedWeights> panels;
 
-  // True if there is a codebook, and the tables are little work beside the
-  // weights.
+  // True if there is a codebook, and the tables are little work compared with
+  // the weights.
   static bool Suits(const SparseRows& weights);
-  // `num_panels` is the least number of panels; there may be fewer rows.
+  // Makes at least `num_panels` panels, unless there are fewer rows.
   static ProductSums Pack(const SparseRows& weights, size_t num_panels);
 
   // output[row] = sum over columns of weights * input, for the rows of a panel.

@@ -7,7 +7,7 @@
 namespace keras_dc {
 namespace {
 
-// Independent sums per output: enough to hide the latency of an addition.
+// Independent sums for each output, enough to hide the latency of an addition.
 constexpr size_t kSums = 4;
 constexpr size_t kCodebookSize = 256;
 

@@ -1,4 +1,4 @@
-// A sparse matrix row by row: the form that suits any weights and any machine.
+// The row form: a sparse matrix row by row, for any weights and any machine.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_ROW_WEIGHTS_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_ROW_WEIGHTS_H_
 
@@ -10,8 +10,8 @@
 
 namespace keras_dc {
 
-// output[row] = sum over columns of weights * input, for float32 weights that
-// are not packed.
+// output[row] = sum over columns of weights * input, for float32 weights in no
+// form.
 void MultiplyUnpacked(const SparseRows& weights, const float* input,
                       float* output);
 
@@ -41,8 +41,8 @@ class RowWeights {
   }
 
  private:
-  // Of the two column vectors one is in use; of `indices_` and `values_` too.
-  // `codebook_` has 256 entries, so that no index leaves it.
+  // One of the two column vectors is in use, and one of `indices_` and
+  // `values_`. `codebook_` has 256 entries, so that no index is outside.
   std::vector<uint32_t> row_begin_ = {0};
   std::vector<uint16_t> columns16_;
   ScratchVector<uint32_t> columns32_;

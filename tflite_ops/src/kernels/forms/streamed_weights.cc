@@ -22,7 +22,8 @@ kdc_status StreamedWeights::Open(ParsedBlob blob, size_t num_threads) {
   KDC_RETURN_IF_ERROR(lines_.Open(std::move(blob), range_entries));
   max_rows_ = lines_.max_lines();
   if (lines_.is_by_rows() && !lines_.is_in_order()) return KDC_OK;
-  // The lines tell what is left to know.
+  // A pass over all lines: the most rows of a range, or the entries of each
+  // row.
   row_begin_.assign(lines_.is_by_rows() ? 0 : lines_.matrix().rows + 1, 0);
   const kdc_status status =
       lines_.ForEach(nullptr, 1, [&](const SparseRows& lines, size_t, size_t) {
@@ -38,7 +39,7 @@ kdc_status StreamedWeights::Open(ParsedBlob blob, size_t num_threads) {
   return KDC_OK;
 }
 
-// From the entries of each row to their ranges.
+// Cuts the rows into ranges, from the number of entries of each row.
 void StreamedWeights::CutRows() {
   max_rows_ = 0;
   ranges_.clear();

@@ -1,5 +1,5 @@
-// Weights that are decoded at every run, a range of rows at a time, and not
-// kept: for little memory.
+// Weights in no form: for little memory they are decoded at every run, a range
+// of rows at a time, and not kept.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_STREAMED_WEIGHTS_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_STREAMED_WEIGHTS_H_
 
@@ -14,38 +14,38 @@
 
 namespace keras_dc {
 
-// A blob that is scanned by rows is read once a run: one of Huffman codes by
-// all threads, one of the arithmetic coder by one. In a scan by columns the
-// entries of a row lie everywhere: it is read once for each range of rows, and
-// so its ranges are larger.
+// A blob that is scanned by rows is read once a run, with Huffman codes by all
+// threads, with the arithmetic coder by one. In a scan by columns the entries
+// of a row lie everywhere: the blob is read once for each range of rows, and so
+// its ranges are larger.
 //
-// A thread holds one range, and for a scan by columns one of columns beside it:
-// their entries, of 5 bytes each, or 8 without a codebook. The arithmetic coder
-// adds what it learns of each place in a line, some 30 bytes.
+// A thread holds the entries of one range, and in a scan by columns those of a
+// range of columns, too. An entry takes 5 bytes, or 8 without a codebook. The
+// models of the arithmetic coder take about 30 bytes for each weight of a line.
 class StreamedWeights {
  public:
-  // Entries of a range of several rows; fewer, if threads share out ranges.
+  // Entries of a range of rows; with several threads a range may have fewer.
   static constexpr size_t kRangeEntries = 64 * 1024;
-  // In a scan by columns.
+  // The same in a scan by columns.
   static constexpr size_t kGatheredEntries = 256 * 1024;
 
-  // Checks the streams of a blob that ReadBlob has read; its bytes must outlive
-  // this. Ranges are made for `num_threads`. May throw std::bad_alloc.
+  // Takes a blob that ReadBlob has read, and checks its streams; its bytes must
+  // outlive this. Ranges are made for `num_threads`. May throw std::bad_alloc.
   kdc_status Open(ParsedBlob blob, size_t num_threads);
 
-  // The scan's lines: rows, or columns.
+  // The lines of the scan: rows, or columns.
   const LineSource& lines() const { return lines_; }
 
-  // Ranges that threads can share out.
+  // The number of ranges that threads can divide among them.
   size_t num_ranges() const {
     return lines_.is_by_rows() ? lines_.num_ranges() : ranges_.size();
   }
-  // Rows of the range that has the most.
+  // The most rows of a range.
   size_t max_rows() const { return max_rows_; }
 
   // Decodes all rows and calls `visit` for each range of them, on up to
-  // `num_threads` threads at once. What a call returns other than KDC_OK is
-  // returned.
+  // `num_threads` threads at once. Returns the first error of a stream or of a
+  // call.
   kdc_status ForEachRange(ThreadPool* pool, size_t num_threads,
                           const LineSource::Visit& visit) const;
 
@@ -57,13 +57,13 @@ class StreamedWeights {
   };
 
   void CutRows();
-  // Collects the rows of a range from all columns.
+  // Decodes the rows of a range from all columns.
   kdc_status GatherRows(const Range& range, SparseRows* rows) const;
 
   LineSource lines_;
   size_t max_rows_ = 0;
-  // For a scan by columns: ranges of rows, and where the entries of each row
-  // begin among those of all.
+  // For a scan by columns: the ranges of rows, and the number of entries in the
+  // rows before each row.
   std::vector<Range> ranges_;
   std::vector<uint32_t> row_begin_;
 };

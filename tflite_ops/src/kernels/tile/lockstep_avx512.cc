@@ -1,4 +1,4 @@
-// Compiled for AVX-512; nothing in here may be instantiated elsewhere too.
+// Compiled for AVX-512: must not instantiate templates that other files use.
 #include <immintrin.h>
 
 #include "kernels/forms/lockstep_weights.h"
@@ -10,7 +10,7 @@ using Weights = LockstepWeights;
 
 constexpr size_t kLanes = Weights::kLanes;
 constexpr unsigned kField = Weights::kFieldBits;
-// Words ahead of the one in use; they come in order, from far away.
+// How many words ahead to prefetch: words are read in order, from memory.
 constexpr size_t kPrefetchWords = 96;
 
 struct Sums {

@@ -10,7 +10,7 @@ namespace keras_dc {
 // One line of one image of the output.
 struct PoolLine {
   bool is_max = true;
-  // The lines of the image that its windows reach, all of them within.
+  // The rows of the image that the windows reach, without padding.
   const float* input = nullptr;
   size_t num_rows = 0;
   int64_t input_width = 0;
@@ -18,7 +18,7 @@ struct PoolLine {
   // Window `x` begins in column x * stride - padding.
   int64_t kernel_width = 1, stride = 1, padding = 0;
   int64_t output_width = 0;
-  // What the outputs are clamped to.
+  // The range that outputs are clamped to.
   float lowest = 0.0f, highest = 0.0f;
   float* output = nullptr;
 };

@@ -7,7 +7,7 @@
 namespace keras_dc {
 namespace {
 
-// One number, for fewer channels than lanes.
+// A vector of one number, for fewer channels than lanes.
 struct ScalarSimd {
   using Vector = float;
   static Vector LoadUnaligned(const float* from) { return *from; }
@@ -16,7 +16,7 @@ struct ScalarSimd {
   static Vector Max(Vector a, Vector b) { return a < b ? b : a; }
 };
 
-// Joins a vector of channels of all pixels of a window.
+// The maximum or the sum of a vector of channels over all pixels of a window.
 template <typename Unit, bool kIsMax>
 void PoolWindow(const float* first, size_t num_rows, size_t num_columns,
                 size_t channels, size_t row_step, float* output) {
@@ -49,7 +49,7 @@ void PoolChannels(const PoolLine& line, const float* first, size_t num_columns,
   for (size_t c = 0; c + Simd::kLanes <= channels; c += Simd::kLanes) {
     run(Simd(), c);
   }
-  // The last channels, some of them for the second time.
+  // The last channels; some are computed a second time.
   if (channels % Simd::kLanes != 0) run(Simd(), channels - Simd::kLanes);
 }
 

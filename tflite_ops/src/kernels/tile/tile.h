@@ -12,15 +12,16 @@
 
 namespace keras_dc {
 
-// BlockedWeights by plain pointers, so that a file made for one processor
-// instantiates nothing that others could be given by the linker.
+// BlockedWeights as plain pointers. A file that is compiled for newer
+// instructions must not instantiate templates: the linker might use that copy
+// for all files.
 struct TileWeights {
   explicit TileWeights(const BlockedWeights& weights);
 
   const BlockedWeights::Block* blocks;
   const BlockedWeights::Run* runs;
   const uint16_t* rows;
-  const uint16_t* codes;  // null where there is no codebook
+  const uint16_t* codes;  // null without a codebook
   const float* codebook;
   const uint8_t* columns;
   const float* values;
@@ -30,7 +31,7 @@ struct TileWeights {
   size_t num_pieces;
 };
 
-// What an output is clamped to.
+// The range that outputs are clamped to.
 struct OutputRange {
   float lowest = 0.0f;
   float highest = 0.0f;
@@ -38,49 +39,52 @@ struct OutputRange {
 
 enum class Activation : uint8_t;
 
-// Everything for an activation that does not clamp.
+// All numbers for an activation that is not a clamp.
 OutputRange RangeOf(Activation activation);
 
-// What one tile reads and writes. A *vector* is one SIMD register of pixels.
+// What one tile reads and writes. A *tile* is a set of output pixels that is
+// computed for all rows of the weights at once; a *vector* is a SIMD register
+// with one number for each of its pixels.
 struct TileJob {
   const TileWeights* weights = nullptr;
-  // Of the first row of the weights, or null.
+  // The bias of the weights' first row and of the others behind it, or null.
   const float* bias = nullptr;
   OutputRange range;
 
-  // Channel 0 of the pixel of each lane of each vector that the tile reads; the
-  // other channels follow.
+  // For each lane of each vector that the tile reads: channel 0 of its pixel.
+  // The other channels follow.
   size_t num_inputs = 0;
   const float* const* inputs = nullptr;
-  // For each column of a block, piece by piece (see Blocking): its first vector
-  // in the panel, in floats.
+  // For each column of a block, piece by piece (see Blocking): where its first
+  // vector begins in the panel, in floats.
   const uint32_t* offsets = nullptr;
   size_t num_offsets = 0;
 
-  // The first row of the weights of the pixel of each lane; null for a lane
-  // without a pixel.
+  // For each lane of each vector that the tile writes: the output of its pixel
+  // for the weights' first row. Null for a lane without a pixel.
   size_t num_outputs = 0;
   float* const* outputs = nullptr;
 
-  // Scratch, at cache lines: (block_channels, num_inputs, lanes), with
-  // kPanelTables floats in front of it, and (rows, num_outputs, lanes).
+  // Scratch, aligned to cache lines: `panel` is (block_channels, num_inputs,
+  // lanes) with kPanelTables floats in front, `sums` is (rows, num_outputs,
+  // lanes).
   float* panel = nullptr;
   float* sums = nullptr;
 };
 
-// Floats in front of a panel.
+// Floats in front of a panel, for the tables of a block.
 inline constexpr size_t kPanelTables = 2 * Blocking::kMaxColumns;
 
 struct TileKernel {
-  // Pixels per vector.
+  // Pixels of a vector.
   size_t lanes = 0;
   // The most vectors that a tile may write.
   size_t max_outputs = 0;
-  // False, and no outputs, if an input is Inf or NaN.
+  // Returns false and writes nothing if an input is Inf or NaN.
   bool (*run)(const TileJob& job) = nullptr;
   // True if there is an Inf or a NaN.
   bool (*has_non_finite)(const float* values, size_t size) = nullptr;
-  // Pool2D's, which needs the same registers.
+  // The inner loop of Pool2D, for the same registers.
   void (*pool_line)(const PoolLine& line) = nullptr;
 };
 

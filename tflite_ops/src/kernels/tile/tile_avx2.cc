@@ -7,7 +7,7 @@ namespace {
 struct Simd {
   using Vector = __m256;
   static constexpr size_t kLanes = 8;
-  // Of 16 registers some are left for the weight and its successors.
+  // The other ones of 16 registers hold weights.
   static constexpr size_t kMaxOutputs = 13;
   static constexpr size_t kSide = 8;
 
@@ -18,7 +18,7 @@ struct Simd {
   static void Store(float* to, Vector v) { _mm256_store_ps(to, v); }
   static void StoreUnaligned(float* to, Vector v) { _mm256_storeu_ps(to, v); }
   static Vector Add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
-  // Of two zeros the second operand.
+  // For two zeros the instruction returns its second operand.
   static Vector Max(Vector a, Vector b) { return _mm256_max_ps(b, a); }
   static Vector Broadcast(const float* value) { return _mm256_set1_ps(*value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {

@@ -7,7 +7,7 @@ namespace {
 struct Simd {
   using Vector = __m512;
   static constexpr size_t kLanes = 16;
-  // Of 32 registers some are left for the weight and its successors.
+  // The other ones of 32 registers hold weights.
   static constexpr size_t kMaxOutputs = 28;
   static constexpr size_t kSide = 8;
 
@@ -18,7 +18,7 @@ struct Simd {
   static void Store(float* to, Vector v) { _mm512_store_ps(to, v); }
   static void StoreUnaligned(float* to, Vector v) { _mm512_storeu_ps(to, v); }
   static Vector Add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
-  // Of two zeros the second operand.
+  // For two zeros the instruction returns its second operand.
   static Vector Max(Vector a, Vector b) { return _mm512_max_ps(b, a); }
   static Vector Broadcast(const float* value) { return _mm512_set1_ps(*value); }
   static Vector MulAdd(Vector a, Vector b, Vector c) {

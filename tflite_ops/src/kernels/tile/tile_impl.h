@@ -1,18 +1,19 @@
-// The loops of tile.h over a SIMD type. A file for each instruction set defines
-// its `Simd` and includes this. All of it has internal linkage and uses no
-// function of the standard library: code made for one processor must never be
-// merged with that made for another.
+// The loops of tile.h over a SIMD type. The file of each instruction set
+// defines its `Simd` and includes this. All of it has internal linkage and uses
+// no function of the standard library: the linker must never merge code that is
+// compiled for one instruction set with that for another.
 //
-// Simd: Vector, kLanes, kMaxOutputs, Load, Store, Broadcast, LoadUnaligned,
-// StoreUnaligned, Add, Max(a, b) = a < b ? b : a but for NaNs, MulAdd(a, b, c)
-// = a * b + c, and the transposes of kSide channels of kLanes pixels:
-//   GatherOne(pixels, channel): the channel of kLanes pixels
+// Simd has: Vector, kLanes, kMaxOutputs, Load, Store, Broadcast, LoadUnaligned,
+// StoreUnaligned, Add, Max(a, b) = a < b ? b : a (NaNs as they come),
+// MulAdd(a, b, c) = a * b + c, and transposes of kSide channels of kLanes
+// pixels:
+//   GatherOne(pixels, channel): one channel of kLanes pixels
 //   Gather(pixels, channel, stride, panel, zeros)
-//     panel[c * stride + l] = pixels[l][channel + c]; adds 0 times each of them
-//     to `zeros`, two sums that become NaN where a value is Inf or NaN
+//     panel[c * stride + l] = pixels[l][channel + c]. Adds 0 times each value
+//     to the two sums `zeros`, which become NaN if a value is Inf or NaN
 //   Scatter(range, sums, stride, row, pixels)
-//     pixels[l][row + r] = clamp(sums[r * stride + l]), NaNs kept, except where
-//     there is no pixel
+//     pixels[l][row + r] = clamp(sums[r * stride + l]), except where pixels[l]
+//     is null. NaNs stay NaNs
 #ifndef KERAS_DC_SRC_KERNELS_TILE_TILE_IMPL_H_
 #define KERAS_DC_SRC_KERNELS_TILE_TILE_IMPL_H_
 
@@ -48,7 +49,7 @@ void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels,
       Simd::Gather(pixels, first_channel + c, stride, to + c * stride, zeros);
     }
     if (c < num_channels && num_channels >= kSide) {
-      // Some of them for the second time.
+      // Some channels are gathered a second time.
       c = num_channels - kSide;
       Simd::Gather(pixels, first_channel + c, stride, to + c * stride, zeros);
       continue;
@@ -63,9 +64,10 @@ void FillPanel(const TileJob& job, size_t first_channel, size_t num_channels,
   }
 }
 
-// Both kinds of weights: what a weight multiplies, and where its value is, both
-// found from the panel, so that the inner loop needs few registers. A code is
-// read into a whole register; compilers work on halves of narrower types.
+// The two kinds of weights, with and without a codebook: where the inputs of a
+// weight are, and where its value is. Both are found from the panel's address,
+// so that the inner loop needs few registers. A code is read into a whole
+// register, since compilers make slow code for narrow types.
 struct CodedWeights {
   const uint16_t* codes;
   void Skip(size_t count) { codes += count; }
@@ -94,10 +96,10 @@ struct PlainWeights {
   }
 };
 
-// Adds the products of one block, to the bias where it is the first: for each
-// row, one sum per output in registers. Written over the numbers 0, 1, ... of
-// the outputs, since compilers give up unrolling long loops, and then keep the
-// sums in memory; and apart from all else, for the same reason.
+// Adds the products of one block to the sums, which begin with the bias in the
+// first block. For each row, the sums of all output vectors are in registers.
+// The outputs are unrolled by a fold over their numbers, and the function is
+// not inlined: else compilers give up unrolling, and keep the sums in memory.
 template <typename Weights, size_t... kOutput>
 __attribute__((noinline)) void AddBlock(const TileJob& job,
                                         const BlockedWeights::Block* block,
@@ -177,8 +179,8 @@ void AddBlocks(const TileJob& job, typename Simd::Vector* zeros) {
   } while (c < weights.num_channels);
 }
 
-// outputs[v][lane][row] = clamp(sums[row][v][lane]); a vector of pixels at a
-// time, since a processor knows the pages of few.
+// outputs[v][lane][row] = clamp(sums[row][v][lane]). One vector of pixels at a
+// time, since a processor caches the addresses of few pages.
 void WriteSums(const TileJob& job) {
   const size_t num_rows = job.weights->num_rows;
   const size_t stride = job.num_outputs * kLanes;
@@ -190,7 +192,7 @@ void WriteSums(const TileJob& job) {
       Simd::Scatter(job.range, from + row * stride, stride, row, pixels);
     }
     if (row < num_rows && num_rows >= kSide) {
-      // Some of them for the second time.
+      // Some rows are written a second time.
       row = num_rows - kSide;
       Simd::Scatter(job.range, from + row * stride, stride, row, pixels);
       continue;
@@ -207,7 +209,7 @@ void WriteSums(const TileJob& job) {
   }
 }
 
-// Tries each number of outputs from kOutputs down to 1.
+// Calls AddBlocks for job.num_outputs, which is at most kOutputs.
 template <size_t kOutputs>
 void Dispatch(const TileJob& job, typename Simd::Vector* zeros) {
   if (job.num_outputs == kOutputs) {
@@ -217,7 +219,7 @@ void Dispatch(const TileJob& job, typename Simd::Vector* zeros) {
   }
 }
 
-// Whether one of `size` vectors, up to four, has a NaN.
+// Whether one of `size` vectors, at most four, has a NaN.
 bool HasNaN(const typename Simd::Vector* vectors, size_t size) {
   alignas(64) float lanes[4 * kLanes];
   for (size_t i = 0; i < size; ++i) Simd::Store(lanes + i * kLanes, vectors[i]);
@@ -239,7 +241,7 @@ bool RunTile(const TileJob& job) {
   return true;
 }
 
-// x * 0 is 0, but NaN for Inf and NaN, and NaNs stay in a sum.
+// x * 0 is 0, but NaN if x is Inf or NaN; and a sum with a NaN is NaN.
 bool HasNonFinite(const float* values, size_t size) {
   const float zero = 0.0f;
   const typename Simd::Vector zeros = Simd::Broadcast(&zero);

@@ -11,7 +11,7 @@ namespace {
 struct Simd {
   using Vector = float32x4_t;
   static constexpr size_t kLanes = 4;
-  // Of 32 registers some are left for the weight and the inputs.
+  // The other ones of 32 registers hold the weight and inputs.
   static constexpr size_t kMaxOutputs = 24;
   static constexpr size_t kSide = 4;
 
@@ -57,7 +57,7 @@ struct Simd {
     const Vector highest = vdupq_n_f32(range.highest);
     Vector rows[4];
     for (size_t r = 0; r < 4; ++r) {
-      // Both keep NaNs.
+      // Both instructions keep NaNs.
       rows[r] =
           vminq_f32(vmaxq_f32(vld1q_f32(sums + r * stride), lowest), highest);
     }

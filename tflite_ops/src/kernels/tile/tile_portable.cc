@@ -1,4 +1,4 @@
-// The tile kernel without intrinsics: the oracle of the others.
+// The tile kernel without intrinsics: the oracle of the other ones.
 #include <cstddef>
 
 #include "kernels/tile/tile.h"

@@ -1,6 +1,6 @@
-// Blocks of 8 channels transposed, for the files that are compiled for AVX2
-// or more: the channels of a pixel stand side by side in an image, the pixels
-// of a channel in a panel and in sums.
+// Transposes blocks of 8 channels, for files that are compiled for AVX2 or
+// more: an image has the channels of a pixel side by side, a panel and sums
+// have the pixels of a channel.
 #ifndef KERAS_DC_SRC_KERNELS_TILE_TRANSPOSE_AVX_H_
 #define KERAS_DC_SRC_KERNELS_TILE_TRANSPOSE_AVX_H_
 
@@ -32,7 +32,7 @@ inline void Transpose8(__m256 rows[8]) {
   }
 }
 
-// As Simd::Gather and Simd::Scatter of tile_impl.h, 8 channels of 8 pixels.
+// Simd::Gather and Simd::Scatter of tile_impl.h, for 8 channels of 8 pixels.
 inline void Gather8(const float* const* pixels, size_t channel, size_t stride,
                     float* panel, __m256 zeros[2]) {
   __m256 rows[8];
@@ -62,8 +62,8 @@ inline void Scatter8(const OutputRange& range, const float* sums, size_t stride,
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 
-// Transposes the 4 by 4 blocks of each quarter: u[j] gets column j of rows[0]
-// to rows[3], and u[j + 4] that of rows[4] to rows[7].
+// Transposes the 4 by 4 blocks in each quarter of the registers: u[j] becomes
+// column j of rows[0] to rows[3], u[j + 4] that of rows[4] to rows[7].
 inline void TransposeQuarters(const __m512 rows[8], __m512 u[8]) {
   __m512 t[8];
   for (size_t i = 0; i < 8; i += 2) {
@@ -78,7 +78,8 @@ inline void TransposeQuarters(const __m512 rows[8], __m512 u[8]) {
   }
 }
 
-// Of 16 pixels: as 8 by 8, the quarters of a register being lanes 0, 4, 8, 12.
+// The same for 16 pixels. The quarters of a register begin at lanes 0, 4, 8,
+// 12.
 inline void Gather8x16(const float* const* pixels, size_t channel,
                        size_t stride, float* panel, __m512 zeros[2]) {
   // rows[i]: the first and the last four channels of pixel i, then of i + 8.
