@@ -45,14 +45,11 @@ void Fill(const keras_dc::SparseRows& sparse, size_t first, size_t row_step,
           size_t column_step, size_t item_size, std::vector<uint8_t>* dense) {
   for (size_t row = 0; row < static_cast<size_t>(sparse.num_rows); ++row) {
     for (size_t i = sparse.row_begin[row]; i < sparse.row_begin[row + 1]; ++i) {
-      const uint8_t* value =
-          sparse.values.empty()
-              ? &sparse.codebook[item_size * sparse.indices[i]]
-              : &sparse.values[item_size * i];
       const size_t place =
           (first + row) * row_step + sparse.columns[i] * column_step;
       Require(place < dense->size() / item_size);
-      std::memcpy(&(*dense)[item_size * place], value, item_size);
+      std::memcpy(&(*dense)[item_size * place], sparse.ValueAt(i, item_size),
+                  item_size);
     }
   }
 }

@@ -32,11 +32,7 @@ kdc_status DecodeInSteps(const LineBlocks& blocks, size_t step,
         const size_t place = blocks.is_by_rows()
                                  ? line * length + lines.columns[e]
                                  : lines.columns[e] * (size / length) + line;
-        const uint8_t* value =
-            lines.codebook.empty()
-                ? &lines.values[e * sizeof(float)]
-                : &lines.codebook[lines.indices[e] * sizeof(float)];
-        std::memcpy(&values->at(place), value, sizeof(float));
+        std::memcpy(&values->at(place), lines.ValueAt(e), sizeof(float));
       }
     }
   }

@@ -72,13 +72,9 @@ TEST(StreamedWeights, VisitsEachRowOnce) {
               ++visits[first_row + r];
               for (size_t e = rows.row_begin[r]; e < rows.row_begin[r + 1];
                    ++e) {
-                const uint8_t* value =
-                    rows.codebook.empty()
-                        ? &rows.values[e * sizeof(float)]
-                        : &rows.codebook[rows.indices[e] * sizeof(float)];
                 std::memcpy(&values[(first_row + r) * kind.num_columns() +
                                     rows.columns[e]],
-                            value, sizeof(float));
+                            rows.ValueAt(e), sizeof(float));
               }
             }
             return KDC_OK;

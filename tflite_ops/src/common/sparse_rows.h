@@ -2,6 +2,7 @@
 #ifndef KERAS_DC_SRC_COMMON_SPARSE_ROWS_H_
 #define KERAS_DC_SRC_COMMON_SPARSE_ROWS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct SparseRows {
   // Elements of `dtype`, as bytes.
   std::vector<uint8_t> codebook;
   std::vector<uint8_t> values;
+
+  // The bytes of entry `e`'s value; an element has `item_size` of them.
+  const uint8_t* ValueAt(size_t e, size_t item_size = sizeof(float)) const {
+    return codebook.empty() ? &values[item_size * e]
+                            : &codebook[item_size * indices[e]];
+  }
 };
 
 }  // namespace keras_dc

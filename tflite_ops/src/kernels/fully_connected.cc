@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "common/return_if_error.h"
@@ -81,11 +82,7 @@ DenseRows DenseRows::Pack(const SparseRows& weights) {
   for (size_t r = 0; r < packed.num_rows; ++r) {
     float* row = packed.weights.data() + r * packed.num_columns;
     for (size_t e = weights.row_begin[r]; e < weights.row_begin[r + 1]; ++e) {
-      const uint8_t* value =
-          weights.indices.empty()
-              ? &weights.values[e * sizeof(float)]
-              : &weights.codebook[weights.indices[e] * sizeof(float)];
-      std::memcpy(&row[weights.columns[e]], value, sizeof(float));
+      std::memcpy(&row[weights.columns[e]], weights.ValueAt(e), sizeof(float));
     }
   }
   return packed;
@@ -214,16 +211,14 @@ void FullyConnected::Run(const FullyConnectedPlan& plan, const float* input,
     if (!Is<DenseRows>() && has_non_finite(in, num_columns_)) {
       const std::vector<float> finite = FiniteOnly(in, num_columns_);
       RunRow(plan, finite.data(), pool, scratch, out);
-      const auto add = [&](const auto& form) {
-        AddNonFinite(form, num_rows_, num_columns_, in, out);
-      };
-      if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
-        add(*lockstep);
-      } else if (const auto* sums = std::get_if<ProductSums>(&form_)) {
-        add(*sums);
-      } else if (const auto* rows = std::get_if<RowWeights>(&form_)) {
-        add(*rows);
-      }
+      std::visit(
+          [&](const auto& form) {
+            // DenseRows multiply every weight anyway.
+            if constexpr (!std::is_same_v<decltype(form), const DenseRows&>) {
+              AddNonFinite(form, num_rows_, num_columns_, in, out);
+            }
+          },
+          form_);
     } else {
       RunRow(plan, in, pool, scratch, out);
     }
@@ -235,19 +230,7 @@ void FullyConnected::Run(const FullyConnectedPlan& plan, const float* input,
 }
 
 size_t FullyConnected::size_bytes() const {
-  if (const auto* dense = std::get_if<DenseRows>(&form_)) {
-    return dense->weights.size() * sizeof(float);
-  }
-  if (const auto* lockstep = std::get_if<LockstepWeights>(&form_)) {
-    return lockstep->size_bytes();
-  }
-  if (const auto* sums = std::get_if<ProductSums>(&form_)) {
-    return sums->size_bytes();
-  }
-  if (const auto* rows = std::get_if<RowWeights>(&form_)) {
-    return rows->size_bytes();
-  }
-  return std::get<Conv2D>(form_).size_bytes();
+  return std::visit([](const auto& form) { return form.size_bytes(); }, form_);
 }
 
 }  // namespace keras_dc

@@ -58,6 +58,8 @@ struct DenseRows {
   static DenseRows Pack(const SparseRows& weights);
   void Run(size_t begin_row, size_t end_row, const float* input,
            float* output) const;
+
+  size_t size_bytes() const { return weights.size() * sizeof(float); }
 };
 
 class FullyConnected {

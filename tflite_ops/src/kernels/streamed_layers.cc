@@ -15,12 +15,6 @@ constexpr size_t kRangesPerThread = 2;
 // With fewer entries a thread costs more time than it saves.
 constexpr size_t kMinEntriesPerThread = 32 * 1024;
 
-const uint8_t* ValueAt(const SparseRows& weights, size_t entry) {
-  return weights.codebook.empty()
-             ? &weights.values[entry * sizeof(float)]
-             : &weights.codebook[weights.indices[entry] * sizeof(float)];
-}
-
 // output[row] = sum over columns of weights * input, for inputs that are Inf or
 // NaN: pruned weights are multiplied, too.
 void MultiplyDense(const SparseRows& rows, size_t num_columns,
@@ -29,7 +23,7 @@ void MultiplyDense(const SparseRows& rows, size_t num_columns,
   for (size_t r = 0; r < static_cast<size_t>(rows.num_rows); ++r) {
     std::fill(row.begin(), row.end(), 0.0f);
     for (size_t e = rows.row_begin[r]; e < rows.row_begin[r + 1]; ++e) {
-      std::memcpy(&row[rows.columns[e]], ValueAt(rows, e), sizeof(float));
+      std::memcpy(&row[rows.columns[e]], rows.ValueAt(e), sizeof(float));
     }
     float sum = 0.0f;
     for (size_t c = 0; c < num_columns; ++c) sum += row[c] * input[c];
@@ -44,7 +38,7 @@ void AddColumns(const SparseRows& columns, size_t first_column,
     const float x = input[first_column + c];
     for (size_t e = columns.row_begin[c]; e < columns.row_begin[c + 1]; ++e) {
       float value;
-      std::memcpy(&value, ValueAt(columns, e), sizeof(value));
+      std::memcpy(&value, columns.ValueAt(e), sizeof(value));
       output[columns.columns[e]] += value * x;
     }
   }
