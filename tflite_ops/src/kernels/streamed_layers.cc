@@ -142,12 +142,12 @@ kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
   const kdc_status status = weights.ForEachRange(
       pool, num_threads,
       [&](const SparseRows& rows, size_t first_row, size_t worker) {
-        Conv2D kernel;
+        Conv2D layer;
         KDC_RETURN_IF_ERROR(
-            Conv2D::PackBlock(rows, range_plan, first_row, filters, &kernel));
-        kernel.Run(range_plan, input, bias,
-                   is_clamp ? activation : Activation::kNone, pool,
-                   &scratch[worker], output);
+            Conv2D::PackBlock(rows, range_plan, first_row, filters, &layer));
+        layer.Run(range_plan, input, bias,
+                  is_clamp ? activation : Activation::kNone, pool,
+                  &scratch[worker], output);
         return KDC_OK;
       });
   if (status == KDC_OK && !is_clamp) {

@@ -60,8 +60,8 @@ class WeightOp : public Op {
     KDC_RETURN_IF_ERROR(bias_.Prepare(Input(context, kBias), num_outputs(),
                                       WeightsShape(), &resources_->cache));
     KDC_RETURN_IF_ERROR(CheckOutputChannels(context, num_outputs()));
-    Isa isa;
-    size_t num_threads;
+    Isa isa = Isa::kPortable;
+    size_t num_threads = 1;
     KDC_RETURN_IF_ERROR(ChooseMeans(*context, &isa, &num_threads));
     plan_ = MakePlan(static_cast<size_t>(num_outputs()), isa, num_threads);
     // From here on the shapes bound what is allocated.

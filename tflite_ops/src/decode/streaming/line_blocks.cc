@@ -120,7 +120,7 @@ kdc_status LineBlocks::IndexGaps(size_t block_entries) {
     status = reader.NextStream(&is_done);
     if (next_gap == symbol) next_bit = 0;
   }
-  if (status != KDC_OK) return status;
+  KDC_RETURN_IF_ERROR(status);
   return num_kept == blob_.num_entries() && next_gap == num_symbols
              ? KDC_OK
              : KDC_BAD_POSITION;
