@@ -72,56 +72,24 @@ def library():
         FileNotFoundError: as `op_library_path`.
     """
     loaded = ctypes.CDLL(op_library_path())
-    size_pointer = ctypes.POINTER(ctypes.c_size_t)
-    shape_pointer = ctypes.POINTER(ctypes.c_int64)
-    loaded.kdc_status_message.argtypes = [ctypes.c_int32]
-    loaded.kdc_status_message.restype = ctypes.c_char_p
-    loaded.kdc_encode_bound.argtypes = [ctypes.c_int64, ctypes.c_int32, ctypes.c_int32]
-    loaded.kdc_encode_bound.restype = ctypes.c_size_t
-    loaded.kdc_encode.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        shape_pointer,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        size_pointer,
-    ]
-    loaded.kdc_encode_scaled.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        shape_pointer,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        size_pointer,
-    ]
-    loaded.kdc_recode.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        size_pointer,
-    ]
-    loaded.kdc_open.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.POINTER(ctypes.c_void_p),
-    ]
-    loaded.kdc_close.argtypes = [ctypes.c_void_p]
-    loaded.kdc_close.restype = None
-    loaded.kdc_get_info.argtypes = [ctypes.c_void_p, ctypes.POINTER(BlobInfoStruct)]
-    loaded.kdc_decode.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-    loaded.kdc_decode_entries.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_size_t,
-    ]
+    int32, size, pointer = ctypes.c_int32, ctypes.c_size_t, ctypes.c_void_p
+    size_out, shape = ctypes.POINTER(size), ctypes.POINTER(ctypes.c_int64)
+    blob_out, info_out = ctypes.POINTER(pointer), ctypes.POINTER(BlobInfoStruct)
+    tensor, written = (pointer, int32, shape, int32), (pointer, size, size_out)
+    # The type of the result, and those of the arguments.
+    signatures = {
+        "kdc_status_message": (ctypes.c_char_p, int32),
+        "kdc_encode_bound": (size, ctypes.c_int64, int32, int32),
+        "kdc_encode": (int32, *tensor, *written),
+        "kdc_encode_scaled": (int32, *tensor, pointer, int32, pointer, int32, *written),
+        "kdc_recode": (int32, ctypes.c_char_p, size, *written),
+        "kdc_open": (int32, ctypes.c_char_p, size, blob_out),
+        "kdc_close": (None, pointer),
+        "kdc_get_info": (int32, pointer, info_out),
+        "kdc_decode": (int32, pointer, pointer, size),
+        "kdc_decode_entries": (int32, pointer, pointer, size, pointer, pointer, size),
+    }
+    for name, (result, *arguments) in signatures.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
     return loaded
