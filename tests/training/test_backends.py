@@ -11,6 +11,7 @@ import pytest
 TESTS_FOLDER = pathlib.Path(__file__).parents[1]
 TESTS = {
     "jax": [
+        "training/test_mask_rules",
         "training/test_pruning",
         "training/test_stripping",
         "training/test_tensorboard",
@@ -18,13 +19,16 @@ TESTS = {
         "training/test_weight_sharing",
         "wrapping/test_cloning",
         "wrapping/test_elementwise_steps",
-        "wrapping/test_layer_kinds",
         "wrapping/test_gradients",
+        "wrapping/test_kernel_wrapper",
+        "wrapping/test_layer_kinds",
+        "wrapping/test_train_function",
     ],
     "torch": [
-        "wrapping/test_layer_kinds",
-        "wrapping/test_gradients",
         "training/test_training_runs",
+        "wrapping/test_gradients",
+        "wrapping/test_layer_kinds",
+        "wrapping/test_train_function",
     ],
 }
 

@@ -7,7 +7,7 @@ from keras import layers, ops
 from support.gradients import gradient
 
 import keras_dc as dc
-from keras_dc.training.mask_updates import regrow_fraction_at
+from keras_dc.training.mask_rules import rule_of
 from keras_dc.wrapping.weights import find_kernels
 
 RNG = np.random.default_rng(0)
@@ -188,12 +188,6 @@ def test_pruned_weights_count_for_nothing_while_they_move():
     )
 
 
-def test_the_share_of_new_weights_falls_to_none():
-    layer = growing().get_layer("hidden")
-    shares = [regrow_fraction_at(layer, step) for step in (0, 50, 100)]
-    assert shares == pytest.approx([0.4, 0.2, 0.0])
-
-
 def test_regrown_masks_freeze():
     pruned = growing(freeze_step=8)
     fit(pruned, epochs=2)
@@ -217,8 +211,7 @@ def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path, optio
     fit(pruned, epochs=2)
     pruned.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    for name, value in options.items():
-        assert getattr(loaded.layers[0], name) == value
+    assert loaded.layers[0].rule == rule_of(**options)
     fit(pruned, epochs=2)
     fit(loaded, epochs=2)
     for one, other in zip(pruned.get_weights(), loaded.get_weights()):

@@ -1,0 +1,239 @@
+"""Which weights a pruned kernel keeps: one class a rule, pure functions over NumPy arrays.
+
+Magnitude: Han et al. 2015, "Learning both Weights and Connections". `StraightThrough`: Guo et
+al. 2016, "Dynamic Network Surgery". `RigL`: Evci et al. 2020, "Rigging the Lottery".
+
+A new rule is a class here, a row in `RULES`, and a keyword of `keras_dc.prune`.
+"""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from keras_dc.numerics.masks import (
+    block_magnitudes,
+    expand_blocks,
+    global_magnitude_masks,
+    group_mask,
+    magnitude_mask,
+    regrown_mask,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """What a rule knows of a kernel.
+
+    Attributes:
+        weights: float array, any shape.
+        mask: float array shaped like `weights`, the present mask: 1 = kept, 0 = pruned.
+        input_axis: int, negative: the axis of `weights` that the layer sums over.
+    """
+
+    weights: np.ndarray
+    mask: np.ndarray
+    input_axis: int = -2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Magnitude:
+    """Keeps the largest magnitudes; the base class of the other rules.
+
+    The fields are keywords of `keras_dc.prune`, where they are described.
+
+    Class attributes:
+        in_forward_pass: whether, until `freeze_step`, the forward pass compares the moving
+            weights with a threshold, and no mask is set.
+        all_learn: whether pruned weights get gradients too, and start at zero after each
+            update.
+    """
+
+    global_threshold: bool = False
+    min_density: float = 0.001
+    freeze_step: int | None = None
+
+    in_forward_pass: ClassVar[bool] = False
+    all_learn: ClassVar[bool] = False
+
+    def check(self, schedule):
+        """Raise ValueError if a field is out of its range, or does not fit `schedule`."""
+        if not 0.0 <= self.min_density <= 1.0:
+            raise ValueError(
+                f"`min_density` must lie in [0, 1]. Received: min_density={self.min_density}"
+            )
+        regrows = self.in_forward_pass or self.all_learn
+        if regrows and self.freeze_step is None:
+            raise ValueError(
+                "`straight_through` and `regrow_fraction` need `freeze_step`: masks that move "
+                "to the end of the training ruin it. Received: freeze_step=None"
+            )
+        if not regrows and self.freeze_step is not None:
+            raise ValueError(
+                "`freeze_step` is for `straight_through` and `regrow_fraction` only; else the "
+                "end of the schedule freezes the masks. Received: "
+                f"freeze_step={self.freeze_step}"
+            )
+        if regrows and self.freeze_step < schedule.end_step:
+            raise ValueError(
+                "`freeze_step` must not come before the end of the schedule. Received: "
+                f"freeze_step={self.freeze_step}, end_step={schedule.end_step}"
+            )
+
+    def masks(self, kernels, sparsity, *, progress):
+        """The new masks.
+
+        Args:
+            kernels: list of `Kernel`: one, or all that share a global threshold.
+            sparsity: float in [0, 1), fraction of zeros.
+            progress: float in [0, 1], how far training is between the begin of the schedule
+                and `freeze_step`; 0 without `freeze_step`.
+
+        Returns:
+            List of float32 arrays of 0 and 1, shaped like the weights.
+        """
+        return self._keep_largest([kernel.weights * kernel.mask for kernel in kernels], sparsity)
+
+    def _keep_largest(self, scores, sparsity):
+        if self.global_threshold:
+            return global_magnitude_masks(scores, sparsity, min_density=self.min_density)
+        return [magnitude_mask(score, sparsity) for score in scores]
+
+    def _refuse_global_threshold(self, keyword):
+        if self.global_threshold:
+            raise ValueError(
+                f"`{keyword}` keeps the same sparsity in each kernel. Received: "
+                f"global_threshold={self.global_threshold}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Blocks(Magnitude):
+    """Keeps the blocks of the largest mean magnitude; the sparsity is that of blocks."""
+
+    block_size: tuple[int, int]
+
+    def __post_init__(self):
+        # A list, if it comes from a file.
+        object.__setattr__(self, "block_size", tuple(self.block_size))
+
+    def check(self, schedule):
+        super().check(schedule)
+        if len(self.block_size) != 2 or min(self.block_size) < 1:
+            raise ValueError(
+                f"`block_size` must be two integers from 1. Received: block_size={self.block_size}"
+            )
+
+    def masks(self, kernels, sparsity, *, progress):
+        weights = [kernel.weights * kernel.mask for kernel in kernels]
+        scores = [block_magnitudes(w, self.block_size) for w in weights]
+        pairs = zip(self._keep_largest(scores, sparsity), weights, strict=True)
+        return [expand_blocks(mask, self.block_size, w.shape) for mask, w in pairs]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Groups(Magnitude):
+    """The N:M pattern: keeps the largest of each `group_size` weights along the input axis."""
+
+    group_size: int
+
+    def check(self, schedule):
+        super().check(schedule)
+        if self.group_size < 1:
+            raise ValueError(
+                f"`group_size` must be at least 1. Received: group_size={self.group_size}"
+            )
+        self._refuse_global_threshold("group_size")
+
+    def masks(self, kernels, sparsity, *, progress):
+        return [
+            group_mask(
+                kernel.weights * kernel.mask,
+                sparsity,
+                group_size=self.group_size,
+                axis=kernel.input_axis,
+            )
+            for kernel in kernels
+        ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StraightThrough(Magnitude):
+    """Pruned weights go on learning and return once they are large enough."""
+
+    straight_through: bool = True
+
+    in_forward_pass: ClassVar[bool] = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RigL(Magnitude):
+    """Drops a share of the kept weights by magnitude, and grows as many others."""
+
+    regrow_fraction: float
+
+    all_learn: ClassVar[bool] = True
+
+    def check(self, schedule):
+        super().check(schedule)
+        if not 0.0 < self.regrow_fraction < 1.0:
+            raise ValueError(
+                "`regrow_fraction` must lie in (0, 1). Received: "
+                f"regrow_fraction={self.regrow_fraction}"
+            )
+        self._refuse_global_threshold("regrow_fraction")
+
+    def fraction_at(self, progress):
+        """The share of new weights: half a cosine from `regrow_fraction` to 0."""
+        return 0.5 * self.regrow_fraction * (1.0 + math.cos(math.pi * progress))
+
+    def masks(self, kernels, sparsity, *, progress):
+        fraction = self.fraction_at(progress)
+        return [regrown_mask(k.weights, k.mask, sparsity, fraction=fraction) for k in kernels]
+
+
+# By the keyword that asks for the rule.
+RULES = {
+    "block_size": Blocks,
+    "group_size": Groups,
+    "straight_through": StraightThrough,
+    "regrow_fraction": RigL,
+}
+
+
+def option_names():
+    """The keywords of all rules: set of str."""
+    return {
+        field.name for rule in (Magnitude, *RULES.values()) for field in dataclasses.fields(rule)
+    }
+
+
+def rule_of(**options):
+    """The rule that the keywords of `keras_dc.prune` ask for; None and False ask for nothing.
+
+    Raises:
+        ValueError: if they ask for two rules.
+    """
+    given = {name: v for name, v in options.items() if v is not None and v is not False}
+    asked = [name for name in RULES if name in given]
+    if len(asked) > 1:
+        *names, last = (f"`{name}`" for name in RULES)
+        raise ValueError(
+            f"Only one of {', '.join(names)} and {last} can be used at a time. "
+            f"Received: {', '.join(asked)}"
+        )
+    rule = RULES[asked[0]] if asked else Magnitude
+    return rule(**given)
+
+
+def options_of(rule):
+    """The keywords that ask for `rule`, the inverse of `rule_of`: dict.
+
+    Raises:
+        ValueError: if there are none, since the rule has no row in `RULES`.
+    """
+    options = dataclasses.asdict(rule)
+    if not options.keys() <= option_names() or rule_of(**options) != rule:
+        raise ValueError(f"Only a rule in `RULES` can be saved. Received: rule={rule}")
+    return options
