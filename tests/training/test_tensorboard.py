@@ -1,12 +1,13 @@
+import io
 import sys
-import zlib
 
 import keras
 import numpy as np
+import PIL.Image
 import pytest
 
 import keras_dc as dc
-from keras_dc.training.tensorboard import mask_image, png
+from keras_dc.training.tensorboard import mask_image
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(32, 6)).astype(np.float32)
@@ -24,55 +25,73 @@ def fit(model, *callbacks):
     model.fit(X, Y, epochs=2, verbose=0, callbacks=list(callbacks))
 
 
-def events(folder):
-    """Summaries by tag: lists of (step, value)."""
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing import event_file_loader
+def read(folder):
+    """What TensorBoard itself reads from the event files."""
+    pytest.importorskip("tensorboardX")
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    # 0: of each tag all events.
+    guidance = {"scalars": 0, "images": 0, "histograms": 0}
+    found = event_accumulator.EventAccumulator(str(folder), size_guidance=guidance)
+    return found.Reload()
 
-    found = {}
-    for path in sorted(folder.glob("events*")):
-        for event in event_file_loader.LegacyEventFileLoader(str(path)).Load():
-            for value in event.summary.value:
-                found.setdefault(value.tag, []).append((event.step, value))
-    return found
+
+def scalars(found, tag):
+    return [(event.step, event.value) for event in found.Scalars(tag)]
 
 
 def test_a_pruned_model_shows_sparsities_and_masks(tmp_path):
-    pytest.importorskip("tensorboard")
     pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.75, 0))
     fit(pruned, dc.PruningCallback(), dc.training.CompressionTensorBoard(tmp_path))
-    found = events(tmp_path)
-    assert sorted(found) == [
-        "mask/head/kernel", "mask/hidden/kernel", "sparsity/head", "sparsity/hidden",
-    ]  # fmt: skip
-    assert [(step, value.simple_value) for step, value in found["sparsity/head"]] == [
-        (0, 0.75),
-        (1, 0.75),
-    ]
-    image = found["mask/hidden/kernel"][0][1].image
-    assert (image.height, image.width) == (6, 10)
-    assert image.encoded_image_string.startswith(b"\x89PNG")
+    found = read(tmp_path)
+    assert found.Tags()["scalars"] == ["sparsity/hidden", "sparsity/head"]
+    assert found.Tags()["images"] == ["mask/hidden/kernel", "mask/head/kernel"]
+    assert scalars(found, "sparsity/head") == [(0, 0.75), (1, 0.75)]
+    image = found.Images("mask/hidden/kernel")[1]
+    assert (image.step, image.height, image.width) == (1, 6, 10)
+    picture = PIL.Image.open(io.BytesIO(image.encoded_image_string)).convert("L")
+    np.testing.assert_array_equal(picture, 255 * pruned.get_layer("hidden").current_masks()[0])
 
 
 def test_a_shared_model_shows_entropies_and_codebooks(tmp_path):
-    pytest.importorskip("tensorboard")
     shared = dc.share_weights(dense_model(), 4)
     fit(shared, dc.training.CompressionTensorBoard(tmp_path, images=False))
-    found = events(tmp_path)
-    assert sorted(found) == [
-        "codebook/head/kernel", "codebook/hidden/kernel", "entropy_bits/head",
-        "entropy_bits/hidden", "sparsity/head", "sparsity/hidden",
+    found = read(tmp_path)
+    assert sorted(found.Tags()["scalars"]) == [
+        "entropy_bits/head", "entropy_bits/hidden", "sparsity/head", "sparsity/hidden",
     ]  # fmt: skip
-    histogram = found["codebook/hidden/kernel"][1][1].histo
+    assert found.Tags()["images"] == []
+    assert found.Tags()["histograms"] == ["codebook/hidden/kernel", "codebook/head/kernel"]
+    event = found.Histograms("codebook/hidden/kernel")[1]
+    histogram = event.histogram_value
     codebook = keras.ops.convert_to_numpy(shared.get_layer("hidden").codebooks[0])
+    assert event.step == 1
     assert histogram.num == sum(histogram.bucket) == 4
     assert histogram.sum == pytest.approx(codebook.sum(), rel=1e-6)
     assert (histogram.min, histogram.max) == (codebook.min(), codebook.max())
-    assert 0 < found["entropy_bits/hidden"][0][1].simple_value <= 2
+    assert 0 < scalars(found, "entropy_bits/hidden")[0][1] <= 2
 
 
-def test_without_tensorboard_the_error_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
+def test_a_second_training_adds_to_the_first(tmp_path):
+    pytest.importorskip("tensorboardX")
+    model, callback = (
+        dc.share_weights(dense_model(), 4),
+        dc.training.CompressionTensorBoard(tmp_path),
+    )
+    fit(model, callback)
+    fit(model, callback)
+    assert [step for step, _ in scalars(read(tmp_path), "sparsity/head")] == [0, 1, 0, 1]
+
+
+def test_no_file_is_made_before_there_is_something_to_write(tmp_path):
+    pytest.importorskip("tensorboardX")
+    dc.training.CompressionTensorBoard(tmp_path / "logs")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_without_tensorboardx_the_error_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(ImportError, match=r"keras-dc\[tensorboard\]"):
         dc.training.CompressionTensorBoard(tmp_path)
 
@@ -91,13 +110,3 @@ def test_a_large_mask_is_averaged():
 def test_a_convolutions_mask_has_its_filters_as_columns():
     assert mask_image(np.ones((3, 3, 4, 8))).shape == (36, 8)
     assert mask_image(np.ones(5)).shape == (1, 5)
-
-
-def test_png_holds_the_pixels():
-    picture = np.uint8([[0, 128, 255], [1, 2, 3]])
-    content = png(picture)
-    assert content[16:24] == bytes([0, 0, 0, 3, 0, 0, 0, 2])
-    start = content.index(b"IDAT") + 4
-    size = int.from_bytes(content[start - 8 : start - 4], "big")
-    rows = zlib.decompress(content[start : start + size])
-    assert rows == bytes([0, 0, 128, 255, 0, 1, 2, 3])
