@@ -1,4 +1,4 @@
-"""1-D k-means of weights, and assignment that counts the bits. NumPy only.
+"""1-D k-means of weights, and assignment by error and code length. NumPy only.
 
 In one dimension clusters are intervals: over sorted values with prefix sums, an
 iteration costs a binary search per boundary, however many values there are.
@@ -11,51 +11,40 @@ from keras_dc.numerics.initial_centroids import initial_centroids
 from keras_dc.numerics.value_counts import summarize
 
 
-def kmeans(
-    values, num_clusters, *, initialization="linear", seed=0, max_iterations=300, method=None
-):
-    """Centroids of Lloyd's algorithm, ascending; empty clusters are dropped.
+def midpoints(centroids):
+    """Boundaries `(k - 1,)` of the intervals nearest to each of the ascending centroids `(k,)`."""
+    return (centroids[1:] + centroids[:-1]) / 2.0
+
+
+def lloyd(summary, num_clusters, *, initialization="linear", seed=0, max_iterations=300):
+    """Centroids of Lloyd's algorithm; empty clusters are dropped.
 
     Args:
-        values: float array, any shape, at least one value.
-        num_clusters: int >= 1; fewer come back if there are fewer distinct values.
+        summary: `SortedValues` or `ValueHistogram` of the values.
+        num_clusters: int >= 1.
         initialization: see `keras_dc.numerics.initial_centroids.initial_centroids`.
         seed: see `keras_dc.numerics.initial_centroids.initial_centroids`.
-        max_iterations: int, stops earlier once the clusters stand still.
-        method: "exact", "histogram" or None (by size), see
-            `keras_dc.numerics.value_counts.summarize`. The histogram costs less than 0.1 % of the
-            inertia.
+        max_iterations: int; it stops earlier once no cluster changes.
 
     Returns:
         float64 array `(<= num_clusters,)`, strictly ascending.
     """
-    ordered = summarize(values, method=method)
-    start = initial_centroids(
-        ordered.values,
+    centroids = initial_centroids(
+        summary.values,
         num_clusters,
-        counts=ordered.counts,
+        counts=summary.counts,
         initialization=initialization,
         seed=seed,
     )
-    return _lloyd(ordered, start, max_iterations)
-
-
-def midpoints(centroids):
-    """Boundaries `(k - 1,)` between the ascending `centroids` `(k,)`, the nearest wins."""
-    return (centroids[1:] + centroids[:-1]) / 2.0
-
-
-def assign(weights, boundaries):
-    """Index of the interval of each weight; a weight on a boundary goes below.
-
-    Args:
-        weights: float array, any shape.
-        boundaries: float array `(k - 1,)`, ascending.
-
-    Returns:
-        int32 array shaped like `weights`, values in `[0, k)`.
-    """
-    return np.searchsorted(boundaries, weights, side="left").astype(np.int32)
+    previous = None
+    for _ in range(max_iterations):
+        counts, sums = summary.counts_and_sums(midpoints(centroids))
+        used = counts > 0
+        centroids = sums[used] / counts[used]
+        if previous is not None and np.array_equal(counts, previous):
+            break
+        previous = counts[used]
+    return np.unique(centroids)
 
 
 def code_lengths_bits(counts):
@@ -72,10 +61,10 @@ def code_lengths_bits(counts):
 
 
 def cheapest_intervals(centroids, costs):
-    """Who minimises `(w - centroid)^2 + cost`, for every w: an interval each, or none.
+    """The intervals of w in which each centroid minimises `(w - centroid)^2 + cost`.
 
-    The lower envelope of parabolas of one width; a centroid that is dear for its
-    place has no interval.
+    This is the lower envelope of parabolas of equal width. A centroid whose cost is too
+    high for its place has no interval.
 
     Args:
         centroids: float array `(k,)`, strictly ascending.
@@ -112,22 +101,24 @@ def share(
     max_iterations=300,
     method=None,
 ):
-    """Codebook of the non-zero `weights`, and each weight's index; zeros stay zero.
+    """Codebook of the non-zero `weights`, and the index of each weight; zeros stay zero.
 
-    With `rate_weight` > 0, alternates assignment by
-    `(w - c_k)^2 + rate_weight * mean square of the non-zero weights * length_bits_k`
-    and centroids by means (entropy-constrained quantization, Chou et al. 1989). The
-    lengths are those of the current histogram, the zero among its symbols, so a
-    weight may become zero where that is cheaper; clusters die out as they get dear.
+    With `rate_weight` > 0 two steps alternate (entropy-constrained quantization, Chou et
+    al. 1989): each weight goes to the centroid with the least
+    `(w - c_k)^2 + rate_weight * mean square of the non-zero weights * length_bits_k`,
+    and each centroid moves to the mean of its weights. The code lengths are those of the
+    current histogram. Zero is one of its symbols, so a weight becomes zero where that
+    costs less. Clusters that cost too much lose all their members.
 
     Args:
         weights: float array, any shape.
         num_clusters: int >= 1, clusters besides the zero.
         initialization: see `keras_dc.numerics.initial_centroids.initial_centroids`.
-        rate_weight: float >= 0, squared error that a bit is worth.
         seed: see `keras_dc.numerics.initial_centroids.initial_centroids`.
-        max_iterations: int, stops earlier once the clusters stand still.
-        method: see `kmeans`.
+        rate_weight: float >= 0, the squared error that one bit of code length is worth, in
+            units of the mean square.
+        max_iterations: int; each algorithm stops earlier once no cluster changes.
+        method: "exact", "histogram" or None, see `keras_dc.numerics.value_counts.summarize`.
 
     Returns:
         (float32 codebook `(num_clusters,)`, ascending, padded with zeros at its end;
@@ -143,19 +134,18 @@ def share(
     nonzero = weights[weights != 0.0]
     if nonzero.size == 0:
         return codebook, np.zeros(weights.shape, dtype=np.int32)
-    ordered = summarize(nonzero, method=method)
-    start = initial_centroids(
-        ordered.values,
+    summary = summarize(nonzero, method=method)
+    centroids = lloyd(
+        summary,
         num_clusters,
-        counts=ordered.counts,
         initialization=initialization,
         seed=seed,
+        max_iterations=max_iterations,
     )
-    centroids = _lloyd(ordered, start, max_iterations)
     symbols, boundaries = np.arange(1, centroids.size + 1), midpoints(centroids)
     if rate_weight > 0.0:
         centroids, symbols, boundaries = _rate_aware(
-            ordered,
+            summary,
             centroids,
             num_zeros=weights.size - nonzero.size,
             square_per_bit=rate_weight * mean_square(nonzero),
@@ -166,18 +156,18 @@ def share(
 
 
 def reassign(weights, codebook, index, *, rate_weight=0.0):
-    """Indices of moved `weights` in a `codebook` that stays; zeros stay zero.
+    """New indices of `weights` that have moved, in the same `codebook`; zeros stay zero.
 
-    With `rate_weight` > 0 the cheapest entry by
-    `(w - c_k)^2 + rate_weight * mean square of the non-zero weights * length_bits_k`,
-    code lengths from the histogram of `index`; the zero is one of the entries, and an
-    entry without members never gets one again. Else the nearest entry with members.
+    Each weight goes to the nearest centroid that has members. With `rate_weight` > 0 it goes
+    to the one with the least
+    `(w - c_k)^2 + rate_weight * mean square of the non-zero weights * length_bits_k`, with
+    code lengths from the histogram of `index`, and zero is one of the candidates.
 
     Args:
         weights: float array, any shape.
         codebook: float array `(k,)`, in any order.
         index: int array shaped like `weights`: 0 for zero, i for `codebook[i - 1]`.
-        rate_weight: float >= 0, squared error that a bit is worth.
+        rate_weight: float >= 0, see `share`.
 
     Returns:
         int32 array shaped like `weights`.
@@ -190,7 +180,7 @@ def reassign(weights, codebook, index, *, rate_weight=0.0):
     may_be_zero = rate_weight > 0.0 and counts[0] > 0
     symbols = np.append(0, used) if may_be_zero else used
     values = np.append(0.0, codebook)[symbols]
-    # Of entries with one value the first is taken: intervals need distinct centroids.
+    # Of equal centroids the first is taken: intervals need distinct ones.
     values, first = np.unique(values, return_index=True)
     symbols = symbols[first]
     if rate_weight > 0.0:
@@ -210,7 +200,7 @@ def mean_square(values):
 
 
 def _symbols_of(weights, symbols, boundaries):
-    """int32: the symbol of the interval of each weight, 0 for a zero."""
+    """The symbol of the interval that each weight lies in, 0 for a zero: int32 array."""
     flat = np.empty(weights.size, dtype=np.int32)
     start = 0
     for chunk in chunks(weights):
@@ -220,28 +210,16 @@ def _symbols_of(weights, symbols, boundaries):
     return flat.reshape(weights.shape)
 
 
-def _lloyd(ordered, centroids, max_iterations):
-    previous = None
-    for _ in range(max_iterations):
-        counts, sums = ordered.counts_and_sums(midpoints(centroids))
-        used = counts > 0
-        centroids = sums[used] / counts[used]
-        if previous is not None and np.array_equal(counts, previous):
-            break
-        previous = counts[used]
-    return np.unique(centroids)
-
-
-def _rate_aware(ordered, centroids, *, num_zeros, square_per_bit, max_iterations):
-    """See `share`: (centroids but the zero, symbol of each interval, boundaries)."""
+def _rate_aware(summary, centroids, *, num_zeros, square_per_bit, max_iterations):
+    """See `share`: (non-zero centroids, symbol of each interval, boundaries between them)."""
     candidates = np.union1d(centroids, [0.0])
-    counts, _ = ordered.counts_and_sums(midpoints(candidates))
+    counts, _ = summary.counts_and_sums(midpoints(candidates))
     counts[candidates == 0.0] += num_zeros
     previous = None
     for _ in range(max_iterations):
         costs = square_per_bit * code_lengths_bits(counts)
         chosen, boundaries = cheapest_intervals(candidates, costs)
-        counts, sums = ordered.counts_and_sums(boundaries)
+        counts, sums = summary.counts_and_sums(boundaries)
         is_zero = candidates[chosen] == 0.0
         means = np.where(is_zero, 0.0, sums / np.maximum(counts, 1))
         if previous is not None and np.array_equal(boundaries, previous):

@@ -3,10 +3,9 @@ import pytest
 
 from keras_dc.numerics.initial_centroids import INITIALIZATIONS, initial_centroids
 from keras_dc.numerics.kmeans import (
-    assign,
     cheapest_intervals,
     code_lengths_bits,
-    kmeans,
+    lloyd,
     midpoints,
     reassign,
     share,
@@ -15,6 +14,10 @@ from keras_dc.numerics.value_counts import SortedValues, ValueHistogram, summari
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=20000).astype(np.float32)
+
+
+def kmeans(values, num_clusters, *, method=None, **options):
+    return lloyd(summarize(values, method=method), num_clusters, **options)
 
 
 def values_of(codebook, index):
@@ -49,7 +52,7 @@ def test_kmeans_of_one_value():
 def test_kmeans_stands_still(initialization):
     """Each centroid is the mean of the values nearest to it."""
     centroids = kmeans(NORMAL, 16, initialization=initialization, max_iterations=2000)
-    index = assign(NORMAL, midpoints(centroids))
+    index = np.searchsorted(midpoints(centroids), NORMAL)
     means = [NORMAL[index == i].astype(np.float64).mean() for i in range(16)]
     np.testing.assert_allclose(centroids, means, atol=1e-9)
 
@@ -133,12 +136,6 @@ def test_no_clusters_are_refused():
         kmeans([1.0], 0)
 
 
-def test_assign_is_nearest_and_a_tie_goes_below():
-    index = assign(np.array([[-9.0, 0.9], [1.0, 9.0]]), midpoints(np.array([0.0, 2.0])))
-    assert index.dtype == np.int32
-    assert index.tolist() == [[0, 0], [0, 1]]
-
-
 def test_code_lengths_of_powers_of_two():
     assert code_lengths_bits(np.array([4, 2, 1, 1, 0])).tolist() == [1, 2, 3, 3, np.inf]
 
@@ -176,7 +173,16 @@ def test_cheapest_intervals_agree_with_trying_every_centroid():
         costs = rng.exponential(size=centroids.size)
         chosen, boundaries = cheapest_intervals(centroids, costs)
         best = ((weights[:, None] - centroids) ** 2 + costs).argmin(axis=1)
-        np.testing.assert_array_equal(chosen[assign(weights, boundaries)], best)
+        np.testing.assert_array_equal(chosen[np.searchsorted(boundaries, weights)], best)
+
+
+def test_share_takes_the_nearest_and_of_a_tie_the_lower():
+    # Centroids 1 and 3: the mean of 1, 1 and of 3, 3, 3; 2 lies in the middle.
+    weights = np.float32([1, 1, 3, 3, 3])
+    codebook, index = share(weights, 2)
+    assert codebook.tolist() == [1, 3]
+    assert reassign(np.append(weights, 2.0), codebook, np.append(index, 1))[-1] == 1
+    assert reassign(np.append(weights, 2.0), codebook, np.append(index, 2))[-1] == 1
 
 
 def test_share_keeps_zeros_and_only_zeros():
@@ -279,7 +285,7 @@ def test_a_boundary_between_two_float32_numbers_is_compared_exactly():
 
 
 def inertia(values, centroids):
-    return np.mean((values - centroids[assign(values, midpoints(centroids))]) ** 2.0)
+    return np.mean((values - centroids[np.searchsorted(midpoints(centroids), values)]) ** 2.0)
 
 
 @pytest.mark.parametrize("initialization", ["linear", "quantile", "cube_root_density"])
