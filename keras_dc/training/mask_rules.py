@@ -48,6 +48,7 @@ class Magnitude:
             weights with a threshold, and no mask is set.
         all_learn: whether pruned weights get gradients too, and start at zero after each
             update.
+        can_be_global: whether kernels can share a threshold.
     """
 
     global_threshold: bool = False
@@ -56,6 +57,7 @@ class Magnitude:
 
     in_forward_pass: ClassVar[bool] = False
     all_learn: ClassVar[bool] = False
+    can_be_global: ClassVar[bool] = True
 
     def check(self, schedule):
         """Raise ValueError if a field is out of its range, or does not fit `schedule`."""
@@ -63,6 +65,7 @@ class Magnitude:
             raise ValueError(
                 f"`min_density` must lie in [0, 1]. Received: min_density={self.min_density}"
             )
+        # Weights that were pruned can return.
         regrows = self.in_forward_pass or self.all_learn
         if regrows and self.freeze_step is None:
             raise ValueError(
@@ -80,6 +83,12 @@ class Magnitude:
                 "`freeze_step` must not come before the end of the schedule. Received: "
                 f"freeze_step={self.freeze_step}, end_step={schedule.end_step}"
             )
+        if self.global_threshold and not self.can_be_global:
+            keyword = dataclasses.fields(self)[-1].name
+            raise ValueError(
+                f"`{keyword}` keeps the same sparsity in each kernel. Received: "
+                f"global_threshold={self.global_threshold}"
+            )
 
     def masks(self, kernels, sparsity, *, progress):
         """The new masks.
@@ -93,19 +102,12 @@ class Magnitude:
         Returns:
             List of float32 arrays of 0 and 1, shaped like the weights.
         """
-        return self._keep_largest([kernel.weights * kernel.mask for kernel in kernels], sparsity)
+        return self._keep_largest([k.weights * k.mask for k in kernels], sparsity)
 
     def _keep_largest(self, scores, sparsity):
         if self.global_threshold:
             return global_magnitude_masks(scores, sparsity, min_density=self.min_density)
         return [magnitude_mask(score, sparsity) for score in scores]
-
-    def _refuse_global_threshold(self, keyword):
-        if self.global_threshold:
-            raise ValueError(
-                f"`{keyword}` keeps the same sparsity in each kernel. Received: "
-                f"global_threshold={self.global_threshold}"
-            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,7 @@ class Blocks(Magnitude):
             )
 
     def masks(self, kernels, sparsity, *, progress):
-        weights = [kernel.weights * kernel.mask for kernel in kernels]
+        weights = [k.weights * k.mask for k in kernels]
         scores = [block_magnitudes(w, self.block_size) for w in weights]
         pairs = zip(self._keep_largest(scores, sparsity), weights, strict=True)
         return [expand_blocks(mask, self.block_size, w.shape) for mask, w in pairs]
@@ -138,23 +140,20 @@ class Groups(Magnitude):
 
     group_size: int
 
+    can_be_global: ClassVar[bool] = False
+
     def check(self, schedule):
         super().check(schedule)
         if self.group_size < 1:
             raise ValueError(
                 f"`group_size` must be at least 1. Received: group_size={self.group_size}"
             )
-        self._refuse_global_threshold("group_size")
 
     def masks(self, kernels, sparsity, *, progress):
+        size = self.group_size
         return [
-            group_mask(
-                kernel.weights * kernel.mask,
-                sparsity,
-                group_size=self.group_size,
-                axis=kernel.input_axis,
-            )
-            for kernel in kernels
+            group_mask(k.weights * k.mask, sparsity, group_size=size, axis=k.input_axis)
+            for k in kernels
         ]
 
 
@@ -174,6 +173,7 @@ class RigL(Magnitude):
     regrow_fraction: float
 
     all_learn: ClassVar[bool] = True
+    can_be_global: ClassVar[bool] = False
 
     def check(self, schedule):
         super().check(schedule)
@@ -182,7 +182,6 @@ class RigL(Magnitude):
                 "`regrow_fraction` must lie in (0, 1). Received: "
                 f"regrow_fraction={self.regrow_fraction}"
             )
-        self._refuse_global_threshold("regrow_fraction")
 
     def fraction_at(self, progress):
         """The share of new weights: half a cosine from `regrow_fraction` to 0."""

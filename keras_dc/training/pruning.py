@@ -3,6 +3,8 @@
 Which weights the masks keep is in `mask_rules`, how many and when in `schedules`.
 """
 
+import functools
+
 import keras
 import numpy as np
 
@@ -145,16 +147,11 @@ class PrunedLayer(DrivenLayer):
         super().create_state()
         self.masks, self.thresholds = [], []
         for i, kernel in enumerate(self.kernels):
-            options = {"dtype": kernel.variable.dtype, "trainable": False}
-            self.masks.append(
-                self.add_weight(
-                    shape=kernel.variable.shape, initializer="ones", name=f"mask_{i}", **options
-                )
-            )
+            dtype, shape = kernel.variable.dtype, kernel.variable.shape
+            add = functools.partial(self.add_weight, dtype=dtype, trainable=False)
+            self.masks.append(add(shape=shape, initializer="ones", name=f"mask_{i}"))
             if self.rule.in_forward_pass:
-                self.thresholds.append(
-                    self.add_weight(shape=(), initializer="zeros", name=f"threshold_{i}", **options)
-                )
+                self.thresholds.append(add(shape=(), initializer="zeros", name=f"threshold_{i}"))
 
     def derived(self):
         thresholds = self.thresholds or [None] * len(self.kernels)
@@ -176,9 +173,8 @@ class PrunedLayer(DrivenLayer):
         """What the forward pass multiplies each kernel by: list of float arrays."""
         masks = [host_array(mask) for mask in self.masks]
         for i, threshold in enumerate(self.thresholds):
-            masks[i] = masks[i] * (
-                np.abs(host_array(self.kernels[i].variable)) >= host_array(threshold)
-            )
+            magnitudes = np.abs(host_array(self.kernels[i].variable))
+            masks[i] = masks[i] * (magnitudes >= host_array(threshold))
         return masks
 
     def stripped(self):
@@ -235,7 +231,7 @@ class PruningCallback(LayerDriver):
     """Moves the masks of a pruned model along their schedules, by optimizer step.
 
     Adds `sparsity`, the fraction of zeros in all masks, to the logs of each epoch.
-    In a loop of your own, call `set_model(model)` before it and
+    In a training loop of your own, call `set_model(model)` before the loop and
     `on_train_batch_begin(0)` before each step.
     """
 

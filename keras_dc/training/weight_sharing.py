@@ -1,9 +1,11 @@
 """Weight sharing: a kernel is `codebook[index]`, and training moves the codebook.
 
-Han et al. 2016, "Deep Compression", section 3: the indices stay, and the gradient of
-a centroid is the sum of the gradients of its member weights. Optionally the weights
-keep learning behind the codebook, and choose their centroids again on a schedule.
+Han et al. 2016, "Deep Compression", section 3: the indices stay, and the gradient of a
+centroid is the sum of the gradients of its weights. Optionally the weights go on learning
+behind the codebook, and are assigned to centroids again on a schedule.
 """
+
+import functools
 
 import keras
 import numpy as np
@@ -20,6 +22,11 @@ from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import selected_layers
 from keras_dc.wrapping.layer_tree import layers_within, wrappers_of
 from keras_dc.wrapping.weights import find_biases, host_array
+
+_OPTIONS = (
+    "num_clusters", "num_bias_clusters", "rate_weight", "float16_exact", "reassign_frequency",
+    "freeze_step",
+)  # fmt: skip
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 
@@ -38,37 +45,37 @@ def share_weights(
     filters=None,
     leave_out=None,
 ):
-    """`model` with kernels of few distinct values, which training moves together.
+    """`model` with kernels of few distinct values, the centroids that training moves.
 
     Each kernel is clustered by 1-D k-means of its non-zero weights; zeros stay zero.
-    A pruned model may be given as it is: its masks end as zeros in the kernels.
+    A pruned model need not be stripped first: its pruned weights become zeros.
 
     Args:
         model: a built `keras.Model`. Sequential and Functional models are copied
             with their weights; a subclassed model is changed in place.
-        num_clusters: int in [1, 65535], values per kernel besides the zero; or a dict
-            from regular expressions, searched in the names of the layers, to such
-            ints, of which the first match counts and a layer without match is left
-            alone; or "paper": 256 for convolutions, 32 for the others (8 and 5 bits).
-        num_bias_clusters: None, or int in [1, 65535]: values per bias besides the
-            zero, for the biases of the same layers. None leaves biases as they are.
-            A bias of zeros stays one, so share biases after training.
+        num_clusters: int in [1, 65535], centroids per kernel, zero not counted. Or a
+            dict from regular expressions to such ints: a layer gets the value of the
+            first expression found in its name, and is left alone if none is. Or "paper":
+            256 for convolutions, 32 for other layers (8 and 5 bits).
+        num_bias_clusters: None, which leaves biases as they are, or int in [1, 65535],
+            centroids per bias of the same layers, zero not counted. Zeros stay zero, so
+            share biases after training.
         initialization: "linear", "density", "quantile", "cube_root_density",
             "kmeans++" or "forgy", see `keras_dc.numerics.initial_centroids.initial_centroids`.
-        rate_weight: float >= 0. If positive, clusters are chosen for few bits as
-            well as for a small error: the squared error, in units of the kernel's
-            mean square, that one bit of code length is worth. See
-            `keras_dc.numerics.kmeans.share`.
-        float16_exact: if True, the model computes with codebooks rounded to the
-            nearest float16 numbers, while their float32 values are trained; a
-            compressed file then holds them in half the bytes without a change.
-        reassign_frequency: None: the weights of a cluster stay together. An int >= 1:
-            behind the codebook each weight keeps learning by its own gradient, and
-            every so many steps all choose their centroids again, by `rate_weight`
-            with the code lengths of the moment. It takes the memory and the time of
-            training the kernel itself, and `WeightSharingCallback()`.
-        freeze_step: int, the last step with a re-assignment, or None: the training's
-            last. A tenth of the training without any settles the codebook.
+        rate_weight: float >= 0, the squared error that one bit of code length is worth,
+            in units of the kernel's mean square. If positive, clusters are chosen for
+            short codes as well as for a small error. See `keras_dc.numerics.kmeans.share`.
+        float16_exact: if True, the model computes with codebooks rounded to float16,
+            while their float32 values are trained. A compressed file then stores the
+            codebooks in half the bytes, without loss.
+        reassign_frequency: None: each weight stays in its cluster. Or int >= 1: each
+            weight goes on learning by its own gradient behind the codebook, and after
+            every so many steps all weights are assigned to centroids again, by
+            `rate_weight` with the current code lengths. Training then takes the memory
+            and the time of training the kernel itself, and needs
+            `WeightSharingCallback()`.
+        freeze_step: int, the last step with a re-assignment, or None: no last one. Leave
+            some training after it, a tenth say, for the codebook to settle.
         seed: int, for "kmeans++" and "forgy".
         filters: None, a regular expression or a list of them searched in the names
             of the layers, or a callable `layer -> bool`: which layers to share.
@@ -89,13 +96,6 @@ def share_weights(
         counts = values_by_name("num_clusters", num_clusters, layers)
     for count in counts.values():
         _check_count("num_clusters", count)
-    options = {
-        "num_bias_clusters": num_bias_clusters,
-        "rate_weight": rate_weight,
-        "float16_exact": float16_exact,
-        "reassign_frequency": reassign_frequency,
-        "freeze_step": freeze_step,
-    }
 
     def shared(layer):
         if layer.name not in counts:
@@ -107,7 +107,15 @@ def share_weights(
             )
         if isinstance(layer, KernelWrapper):
             layer = layer.stripped()
-        wrapper = SharedLayer(layer, counts[layer.name], **options)
+        wrapper = SharedLayer(
+            layer,
+            counts[layer.name],
+            num_bias_clusters=num_bias_clusters,
+            rate_weight=rate_weight,
+            float16_exact=float16_exact,
+            reassign_frequency=reassign_frequency,
+            freeze_step=freeze_step,
+        )
         wrapper.cluster(initialization=initialization, seed=seed)
         return wrapper
 
@@ -120,7 +128,7 @@ class SharedLayer(DrivenLayer):
 
     Args:
         layer: a `keras.Layer` with a kernel.
-        num_clusters: int, values per kernel besides the zero.
+        num_clusters: int, centroids per kernel, zero not counted.
         num_bias_clusters, rate_weight, float16_exact, reassign_frequency, freeze_step:
             see `share_weights`.
 
@@ -177,39 +185,22 @@ class SharedLayer(DrivenLayer):
         biases = [] if self.num_bias_clusters is None else find_biases(self.layer)
         # Past `__setattr__`, as the kernels themselves.
         self.__dict__["shared"] = self.kernels + biases
-        # `anchors`: the codebooks at the last assignment. Since then the weights behind
-        # a centroid have moved with it.
+        # `anchors` are the codebooks at the last assignment. What a centroid has moved
+        # since then, its weights have moved with it.
         self.codebooks, self.indices, self.anchors = [], [], []
         for i, weight in enumerate(self.shared):
-            is_kernel = i < len(self.kernels)
-            codebook = self.add_weight(
-                shape=(self.num_clusters if is_kernel else self.num_bias_clusters,),
-                dtype=weight.variable.dtype,
-                initializer="zeros",
-                trainable=weight.variable.trainable,
-                name=f"codebook_{i}",
-            )
+            variable = weight.variable
+            size = self.num_clusters if i < len(self.kernels) else self.num_bias_clusters
+            zeros = functools.partial(self.add_weight, initializer="zeros", trainable=False)
+            book = functools.partial(zeros, shape=(size,), dtype=variable.dtype)
+            self.codebooks.append(book(trainable=variable.trainable, name=f"codebook_{i}"))
             if self.needs_driver:
-                anchor = self.add_weight(
-                    shape=codebook.shape,
-                    dtype=codebook.dtype,
-                    initializer="zeros",
-                    trainable=False,
-                    name=f"anchor_{i}",
-                )
-                self.anchors.append(anchor)
+                self.anchors.append(book(name=f"anchor_{i}"))
             else:
                 # The codebook learns in its place.
-                weight.variable.trainable = False
-            index = self.add_weight(
-                shape=weight.variable.shape,
-                # tf.distribute cannot broadcast variables of smaller integers.
-                dtype="int32",
-                initializer="zeros",
-                trainable=False,
-                name=f"index_{i}",
-            )
-            self.codebooks.append(codebook)
+                variable.trainable = False
+            # int32: tf.distribute cannot broadcast variables of smaller integers.
+            index = zeros(shape=variable.shape, dtype="int32", name=f"index_{i}")
             self.indices.append(index)
 
     def cluster(self, *, initialization, seed):
@@ -225,7 +216,7 @@ class SharedLayer(DrivenLayer):
             self._set(i, codebook, index)
 
     def reassign(self):
-        """Let each weight choose its centroid again; see `keras_dc.numerics.kmeans.reassign`."""
+        """Assign each weight to a centroid again; see `keras_dc.numerics.kmeans.reassign`."""
         for i, weight in enumerate(self.shared):
             codebook, index = host_array(self.codebooks[i]), host_array(self.indices[i])
             moves = np.append(0.0, codebook - host_array(self.anchors[i])).astype(codebook.dtype)
@@ -257,16 +248,16 @@ class SharedLayer(DrivenLayer):
             tensor = lookup(table, index.value)
             if self.needs_driver:
                 live = weight.variable.value
-                # Forward exactly zero, backward the weight's own gradient.
+                # Its value is exactly zero, its gradient that of the weight.
                 tensor = tensor + (live - ops.stop_gradient(live))
             elif weight.variable.regularizer is not None:
-                # Keras regularises trainable variables only.
+                # Keras regularizes trainable variables only.
                 self.add_loss(weight.variable.regularizer(tensor))
             tensors.append(tensor)
         return self.shared, tensors
 
     def tables(self):
-        """The values that each shared weight is made of: list of arrays, zero first."""
+        """Zero and then the codebook of each shared weight: list of float arrays `(k + 1,)`."""
         tables = [np.append(0.0, host_array(book)).astype(book.dtype) for book in self.codebooks]
         if self.float16_exact:
             pairs = zip(tables, self.shared, strict=True)
@@ -281,14 +272,7 @@ class SharedLayer(DrivenLayer):
         return self.layer
 
     def options(self):
-        return {
-            "num_clusters": self.num_clusters,
-            "num_bias_clusters": self.num_bias_clusters,
-            "rate_weight": self.rate_weight,
-            "float16_exact": self.float16_exact,
-            "reassign_frequency": self.reassign_frequency,
-            "freeze_step": self.freeze_step,
-        }
+        return {name: getattr(self, name) for name in _OPTIONS}
 
     def get_config(self):
         return {**super().get_config(), **self.options()}
@@ -297,9 +281,9 @@ class SharedLayer(DrivenLayer):
 class WeightSharingCallback(LayerDriver):
     """Re-assigns the weights of a shared model on its schedule, by optimizer step.
 
-    Adds `entropy_bits`, the mean code length of the cluster indices, to the logs of
-    each epoch, also for a model whose indices stay. In a loop of your own, call
-    `set_model(model)` before it and `on_train_batch_begin(0)` before each step.
+    Adds `entropy_bits`, the mean code length of the cluster indices, to the logs of each
+    epoch, also if the indices never change. In a training loop of your own, call
+    `set_model(model)` before the loop and `on_train_batch_begin(0)` before each step.
     """
 
     layer_class = SharedLayer
@@ -315,9 +299,9 @@ class WeightSharingCallback(LayerDriver):
 
 
 def entropy_bits_of(layers):
-    """Mean code length of the cluster indices of the shared `layers`, zeros included.
+    """Mean code length in bits of the cluster indices of `layers`, zeros included.
 
-    Each shared weight has a code of its own, `-log2` of the frequencies in it.
+    Each shared weight has its own code, with lengths `-log2(frequency)`.
     """
     total_bits, size = 0.0, 0
     for index in (index for layer in layers for index in layer.indices):
@@ -328,7 +312,7 @@ def entropy_bits_of(layers):
 
 
 def _convolves(layer):
-    """Whether a layer or one in it descends from one of Keras' convolutions."""
+    """Whether a layer, or one inside it, is a convolution of Keras or a subclass."""
     classes = (cls for part in layers_within(layer) for cls in type(part).__mro__)
     return any("Conv" in cls.__name__ for cls in classes)
 
