@@ -1,1 +1,1 @@
-"""Pure functions over NumPy arrays: masks, 1-D k-means, entropy."""
+"""Pure functions over NumPy arrays: masks, 1-D k-means, entropy, float16."""

@@ -1,4 +1,4 @@
-"""What an ideal code would need for a sparse tensor of few distinct values."""
+"""The size of an ideal code for a sparse tensor of few distinct values."""
 
 import numpy as np
 
@@ -9,20 +9,20 @@ _MOST_CENTROIDS = 256
 
 
 def shannon_bytes(values):
-    """The Shannon bound for zeros that fall independently (a Bernoulli mask).
+    """The Shannon bound for zeros at independent positions (a Bernoulli mask).
 
-    An ideal code for positions and cluster indices; Han et al. 2016 code the same
-    symbols. A trained mask is no Bernoulli mask, so a coder that learns its pattern may
-    go below.
+    It is the size of an ideal code for positions and cluster indices, the symbols of Han et
+    al. 2016. A trained mask has a pattern, so a coder that learns it can go below.
 
     Args:
-        values: array; a weight is kept unless all its bits are zero.
+        values: array, any shape; a weight is kept unless all its bits are zero.
 
     Returns:
-        float: `n H(density) + kept H(indices)` in bytes, plus the codebook of distinct
-        kept values; or, if that is less, `n H(density)` and the kept values themselves.
-        Values take 2 bytes where float16 holds all of a float32 tensor. Of more than 256
-        values each byte plane takes its entropy, be it of the kept or of all.
+        float, bytes: the smaller of `n H(density) + kept H(indices)` and the codebook of
+        distinct kept values, or `n H(density)` and the kept values themselves. A value
+        takes 2 bytes if float16 holds all values of a float32 tensor. With more than 256
+        distinct values, the values take the entropy of each of their byte planes, over
+        the kept values or over all, whichever is less.
     """
     patterns = np.ascontiguousarray(values).reshape(-1).view(f"u{values.itemsize}")
     distinct, counts = np.unique(patterns[patterns != 0], return_counts=True)
@@ -38,14 +38,14 @@ def shannon_bytes(values):
 
 
 def ideal_bytes(num_weights, counts):
-    """What the positions and the indices of a Bernoulli mask's weights take at the least.
+    """The entropy of the positions and cluster indices of a Bernoulli mask.
 
     Args:
-        num_weights: int, of the tensor.
-        counts: int array, how often each centroid occurs.
+        num_weights: int n, the size of the tensor.
+        counts: int array `(num_centroids,)`, how often each centroid occurs.
 
     Returns:
-        float: `n H(density) + kept H(indices)` in bytes.
+        float, bytes: `n H(density) + kept H(indices)`.
     """
     kept = int(np.sum(counts))
     is_kept = np.array([kept, num_weights - kept]) / max(num_weights, 1)
@@ -54,7 +54,7 @@ def ideal_bytes(num_weights, counts):
 
 
 def _plane_bytes(patterns):
-    """Bytes of numbers whose first, second, ... bytes are coded apart."""
+    """Entropy in bytes of numbers whose first, second, ... bytes are coded separately."""
     planes = patterns[:, None].view(np.uint8).T
     return sum(ideal_bytes(0, np.bincount(plane)) for plane in planes)
 

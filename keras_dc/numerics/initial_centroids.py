@@ -1,4 +1,4 @@
-"""Where 1-D k-means starts: centroids from sorted values. NumPy only."""
+"""The first centroids of 1-D k-means, from sorted values. NumPy only."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ INITIALIZATIONS = ("linear", "density", "quantile", "cube_root_density", "kmeans
 
 
 def initial_centroids(sorted_values, num_clusters, *, counts=None, initialization="linear", seed=0):
-    """Where k-means starts (Han et al. 2016, section 3.2).
+    """The first centroids of k-means (Han et al. 2016, section 3.2).
 
     Args:
         sorted_values: float array `(n,)`, ascending, n >= 1.
         num_clusters: int >= 1.
-        counts: int array `(n,)`, how many values each stands for; None: one each.
-        initialization: "linear", equal steps from the least to the largest value,
-            which keeps the rare large weights; "density", equal steps of the
-            cumulative distribution; "quantile", the same from the least value to the
-            largest; "cube_root_density", equal steps of the integral of
+        counts: int array `(n,)`, how often each value occurs; None: once.
+        initialization: "linear": equal steps from the least to the largest value, which
+            keeps the rare large weights; "density": equal steps of the cumulative
+            distribution; "quantile": the same, with the least and the largest value
+            among the centroids; "cube_root_density": equal steps of the integral of
             density^(1/3), the optimum for many clusters (Panter & Dite 1951);
-            "kmeans++", values drawn one by one, each with a probability in
-            proportion to its squared distance from the nearest one drawn before
-            (Arthur & Vassilvitskii 2007); "forgy", values drawn at random.
+            "kmeans++": values drawn one by one, with a probability proportional to the
+            squared distance from the nearest one drawn before (Arthur & Vassilvitskii
+            2007); "forgy": values drawn at random.
         seed: int, for "kmeans++" and "forgy".
 
     Returns:
@@ -61,7 +61,7 @@ def initial_centroids(sorted_values, num_clusters, *, counts=None, initializatio
 
 
 class _Ranked:
-    """Ascending values, each there as often as its count says, by rank."""
+    """Ascending values by rank, each repeated as often as its count says."""
 
     def __init__(self, values, counts):
         self.values = values
@@ -81,8 +81,8 @@ class _Ranked:
 
 def _kmeans_plus_plus(ranked, num_clusters, seed):
     generator = np.random.default_rng(seed)
-    # Every centroid costs a pass over the values: of many, 65,536 evenly spaced by
-    # rank have the same distribution.
+    # Each centroid takes a pass over the values. 65,536 of them, evenly spaced by rank,
+    # have about the same distribution as all.
     ranks = np.linspace(0, ranked.size - 1, min(ranked.size, 1 << 16))
     values = ranked.at(ranks).astype(np.float64)
     centroids = [values[generator.integers(values.size)]]

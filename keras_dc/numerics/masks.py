@@ -1,15 +1,15 @@
-"""Which weights stay: pure functions from NumPy weights to NumPy masks."""
+"""Masks from weights: pure functions over NumPy arrays."""
 
 import numpy as np
 
-# Values looked at together: few enough to stay in the cache.
+# Values compared at a time, few enough to stay in the cache of the processor.
 _BLOCK = 2**16
 
 
 def magnitude_mask(weights, sparsity):
     """1 for the `round((1 - sparsity) * size)` largest magnitudes, 0 elsewhere.
 
-    At least one weight is kept. Of equal magnitudes the first in memory order stay.
+    At least one weight is kept. Of equal magnitudes the first in C order are kept.
 
     Args:
         weights: float array, any shape, at least one element.
@@ -24,20 +24,20 @@ def magnitude_mask(weights, sparsity):
 def global_magnitude_masks(weights, sparsity, *, min_density):
     """Masks by one threshold on the magnitudes of all arrays together.
 
-    An array that would keep less than `min_density` of its weights keeps that much
-    of its own largest, and the others make up for it, so that the count over all
-    arrays is still `round((1 - sparsity) * total size)`.
+    An array that would keep less than `min_density` of its weights keeps that fraction, its
+    own largest. The others then keep fewer, so that the count over all arrays is still
+    `round((1 - sparsity) * total size)`.
 
     Args:
         weights: list of float arrays, any shapes.
         sparsity: float in [0, 1), fraction of zeros over all arrays.
-        min_density: float in [0, 1], fraction kept of each array at the least.
+        min_density: float in [0, 1], the minimum density of each array.
 
     Returns:
         List of float32 arrays shaped like those of `weights`.
 
     Raises:
-        ValueError: if the floors together are more than may be kept.
+        ValueError: if `min_density` keeps more weights than the sparsity allows.
     """
     magnitudes = [np.abs(w).ravel() for w in weights]
     budget = kept_count(sum(m.size for m in magnitudes), sparsity)
@@ -69,7 +69,7 @@ def global_magnitude_masks(weights, sparsity, *, min_density):
 
 
 def block_magnitudes(weights, block_size):
-    """Mean magnitude of each block of the last two axes; smaller blocks at the edges.
+    """Mean magnitude of each block of the last two axes; blocks at the edges may be smaller.
 
     Args:
         weights: float array `(..., rows, columns)`.
@@ -95,16 +95,16 @@ def expand_blocks(blocks, block_size, shape):
 
 
 def group_mask(weights, sparsity, *, group_size, axis):
-    """1 for the `round((1 - sparsity) * m)` largest magnitudes of each `m` in a row.
+    """1 for the `round((1 - sparsity) * m)` largest magnitudes of each group of `m` weights.
 
-    The N:M pattern: sparsity 0.5 in groups of 4 is 2:4. At least one weight of a
-    group is kept; a shorter group at the end keeps as many, if it has them.
+    The N:M pattern: sparsity 0.5 in groups of 4 is 2:4. At least one weight of a group is
+    kept. A shorter group at the end keeps as many as the others, or all it has.
 
     Args:
         weights: float array, any shape.
         sparsity: float in [0, 1), fraction of zeros.
         group_size: int >= 1, the `m`.
-        axis: int, along which weights are grouped.
+        axis: int, the axis along which m weights in a row form a group.
 
     Returns:
         float32 array shaped like `weights`.
@@ -114,7 +114,7 @@ def group_mask(weights, sparsity, *, group_size, axis):
     padding = [(0, 0)] * (magnitudes.ndim - 1) + [(0, -length % group_size)]
     padded = np.pad(magnitudes, padding, constant_values=-1.0)
     groups = padded.reshape(*padded.shape[:-1], -1, group_size)
-    # Stable, so that of equal magnitudes the first stay.
+    # Stable, so that of equal magnitudes the first are kept.
     order = np.argsort(-groups, axis=-1, kind="stable")
     mask = np.zeros(groups.shape, dtype=np.float32)
     kept = order[..., : kept_count(group_size, sparsity)]
@@ -124,16 +124,15 @@ def group_mask(weights, sparsity, *, group_size, axis):
 
 
 def regrown_mask(weights, mask, sparsity, *, fraction):
-    """Drop the smallest kept weights, and grow those pruned that moved the most.
+    """Drop the smallest kept weights, and grow the pruned weights that moved most.
 
-    RigL (Evci et al. 2020): of the `round((1 - sparsity) * size)` weights that the new
-    mask keeps, `fraction` are new. A pruned weight starts at zero after each update
-    and does not count in the forward pass, so what it is now is what its gradient
-    made of it.
+    RigL (Evci et al. 2020): of the `round((1 - sparsity) * size)` weights that the new mask
+    keeps, `fraction` are new. Pruned weights start at zero after each update and are masked
+    in the forward pass, so their values are the sum of what gradients moved them by.
 
     Args:
-        weights: float array, any shape: kept weights, and moves of the pruned ones.
-        mask: array of 0 and 1 shaped like `weights`, at least one of them 1.
+        weights: float array, any shape.
+        mask: array of 0 and 1 shaped like `weights`, with at least one 1.
         sparsity: float in [0, 1), fraction of zeros.
         fraction: float in [0, 1).
 
@@ -150,12 +149,12 @@ def regrown_mask(weights, mask, sparsity, *, fraction):
 
 
 def kept_count(size, sparsity):
-    """How many of `size` weights a sparsity leaves: rounded, and at least one."""
+    """The number of `size` weights that a sparsity keeps: rounded, and at least 1."""
     return max(1, round((1.0 - sparsity) * size))
 
 
 def _keep_largest(magnitudes, count):
-    """float32 mask of the `count` largest; the first ones among equals."""
+    """float32 mask of the `count` largest; of equal ones the first."""
     flat = magnitudes.ravel()
     threshold, num_kept = _threshold(flat, count)
     mask = np.empty(flat.size, np.float32)
@@ -166,12 +165,12 @@ def _keep_largest(magnitudes, count):
 
 
 def _threshold(values, count):
-    """The `count`-th largest of `values`, float array `(n,)`, and how many are as large."""
+    """(the `count`-th largest of float `values` `(n,)`, the number of values >= it)."""
     size, num_above = values.size, 0
     candidates = values
     if size >= 2 * _BLOCK:
-        # A sample brackets it, so that only a few values have to be put in order. What
-        # was counted says whether the bracket was right.
+        # A sample gives an interval for it, so that only the values inside need to be
+        # ordered. The counts tell whether it lies inside; if not, all are ordered.
         sample = np.sort(values[:: size // 2**14])
         place, margin = sample.size * (1.0 - count / size), 2.0 * sample.size**0.5
         low = sample[max(0, int(place - margin))]

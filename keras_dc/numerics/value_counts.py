@@ -1,7 +1,7 @@
-"""How many weights lie in an interval, and their sum: exactly, or from a histogram.
+"""The number and the sum of the values in an interval: exactly, or from a histogram.
 
-What 1-D k-means needs to know of its values, whether there are a hundred of them or a
-hundred million. NumPy only; working memory is a constant beside the sorted copy.
+1-D k-means needs no more of its values, whether there are a hundred or a hundred million.
+NumPy only; beside the sorted copy, working memory is a constant.
 """
 
 import numpy as np
@@ -9,14 +9,14 @@ import numpy as np
 from keras_dc.numerics.chunks import chunks
 from keras_dc.numerics.finite import all_finite
 
-# Sorting beats the histogram below this many values, and takes seconds above it.
+# Sorting is faster than the histogram up to this many values, and takes seconds above.
 EXACT_LIMIT = 1 << 24
 _NUM_BINS = 1 << 16
 _BLOCK = 256
 
 
 def summarize(values, *, method=None):
-    """What `keras_dc.numerics.kmeans` works on, for float `values` of any shape.
+    """The summary of `values` that `keras_dc.numerics.kmeans` works on.
 
     Args:
         values: float array, any shape, at least one element that is not zero.
@@ -39,11 +39,11 @@ def summarize(values, *, method=None):
 
 
 class SortedValues:
-    """A sorted copy with float64 sums of blocks of 256: any interval's count and sum.
+    """Counts and sums of any interval, from a sorted copy and sums of blocks of 256.
 
     Attributes:
         values: float array `(size,)`, ascending.
-        counts: None, since each is there once.
+        counts: None: each value counts once.
     """
 
     counts = None
@@ -64,8 +64,8 @@ class SortedValues:
         A value on a boundary belongs to the interval below it.
         """
         dtype = self.values.dtype
-        # The largest number of the values' type that is not above the boundary: the
-        # comparison stays exact, and no copy of the values in float64 is made.
+        # Each boundary is rounded down to the dtype of the values: comparisons stay exact,
+        # and no float64 copy of the values is made.
         rounded = np.asarray(boundaries).astype(dtype)
         too_high = rounded > boundaries
         rounded[too_high] = np.nextafter(rounded[too_high], dtype.type(-np.inf))
@@ -83,15 +83,15 @@ class SortedValues:
 
 
 class ValueHistogram:
-    """Counts and sums of 65,536 bins, equal in `sign(w) * sqrt(|w|)`.
+    """Counts and sums of 65,536 bins, of equal width in `sign(w) * sqrt(|w|)`.
 
-    The square root makes bins narrow where weights are many, so that a few large
-    weights do not blur the rest.
+    The square root makes bins narrow near zero, where most weights are, so that a few large
+    weights do not make the bins of the others wide.
 
     Attributes:
         values: float64 array `(<= 65,536,)`, ascending, the means of the bins; the
             first and the last are the least and the largest value.
-        counts: int64 array, how many values each bin has.
+        counts: int64 array shaped like `values`, the number of values in each bin.
     """
 
     def __init__(self, values):
@@ -99,13 +99,13 @@ class ValueHistogram:
         largest = max(float(chunk.max()) for chunk in chunks(values))
         _check_finite(np.array([least, largest]))
         low, high = _signed_sqrt(np.array([least, largest]))
-        scale = (_NUM_BINS - 1) / (high - low) if high > low else 0.0
+        bins_per_unit = (_NUM_BINS - 1) / (high - low) if high > low else 0.0
         counts = np.zeros(_NUM_BINS, dtype=np.int64)
         sums = np.zeros(_NUM_BINS)
         for chunk in chunks(values):
             places = _signed_sqrt(chunk)
             places -= places.dtype.type(low)
-            places *= places.dtype.type(scale)
+            places *= places.dtype.type(bins_per_unit)
             bins = np.clip(places, 0, _NUM_BINS - 1).astype(np.int64)
             counts += np.bincount(bins, minlength=_NUM_BINS)
             sums += np.bincount(bins, weights=chunk, minlength=_NUM_BINS)

@@ -1,23 +1,23 @@
-"""Which value each of several names gets: one for all, or by name pattern."""
+"""Giving values to names: one value for all, or by patterns of the name."""
 
 import re
 
 
 def values_by_name(argument, values, names, *, kind="layer"):
-    """The value of each name: `values` itself, or that of the first pattern in it.
+    """The value of each name.
 
     Args:
-        argument: str, what the caller's argument is called, for the error.
-        values: one value for all, or a dict from regular expressions, searched in the
-            name in their order; a name that none of them finds gets no value.
-        names: the names there are.
+        argument: str, the name of the caller's argument, for the error.
+        values: one value for all, or a dict from regular expressions to values: a name gets
+            the value of the first expression found in it, and none if no one is.
+        names: iterable of str.
         kind: str, what the names are names of, for the error.
 
     Returns:
         Dict from name to value.
 
     Raises:
-        ValueError: if a pattern finds no name; the message lists the names.
+        ValueError: if an expression is found in no name; the message lists the names.
     """
     if not isinstance(values, dict):
         return dict.fromkeys(names, values)

@@ -1,4 +1,4 @@
-"""Less dropout for retraining: a pruned layer has less to overfit with."""
+"""Less dropout for retraining: a pruned layer has fewer weights to overfit with."""
 
 import keras
 import numpy as np
@@ -10,19 +10,18 @@ from keras_dc.wrapping.weights import find_kernels, host_array
 
 
 def rescale_dropout(model):
-    """`model` with `rate * sqrt(kept fraction)` in place of each dropout rate.
+    """`model` with `rate * sqrt(density)` in place of each dropout rate.
 
-    Han et al. 2015, section 3.2: the fraction is that of the connections into the
-    neurons that drop out, the weights of the last layer with a kernel before them.
-    Call it between pruning and retraining, once.
+    Han et al. 2015, section 3.2. The density is that of the last layer with a kernel before
+    the dropout. Call it once, between pruning and retraining.
 
     Args:
-        model: a built Sequential or Functional model: pruned, or stripped with zeros in
+        model: a built Sequential or Functional model, pruned, or stripped with zeros in
             its kernels.
 
     Returns:
-        A copy of `model`, to be compiled. Dropout after a model's input or after a
-        merge of branches keeps its rate, as do the rates within recurrent layers.
+        A copy of `model`, to be compiled. Dropout right after the input of a model or after
+        a merge of branches keeps its rate, and so do the rates inside recurrent layers.
 
     Raises:
         ValueError: if `model` is neither, or has no dropout layer.

@@ -1,18 +1,18 @@
-"""Step -> target sparsity: when the masks move, and to which fraction of zeros.
+"""Schedules: at which steps masks are updated, and to which sparsity.
 
-Pure Python: nothing here knows Keras. Argument names and formulas are those of
-TensorFlow Model Optimization, so its users find what they know.
+Argument names and formulas are those of TensorFlow Model Optimization (TFMOT). Keras is
+imported only to save and load functions.
 """
 
 import numbers
 
 
 class Schedule:
-    """When pruning masks are recomputed; subclasses say to which sparsity.
+    """When pruning masks are updated; subclasses tell to which sparsity.
 
     An update is due at `begin_step`, then every `frequency` steps up to and
-    including `end_step` (-1: for ever). A subclass implements `__call__(step)`
-    -> sparsity in [0, 1), and `get_config()` if models using it are to be saved.
+    including `end_step` (-1: without end). A subclass implements `__call__(step)`
+    -> sparsity in [0, 1), and `get_config()` for models that are to be saved.
 
     Args:
         begin_step: int >= 0, the first step with an update.
@@ -50,7 +50,7 @@ class Schedule:
         }
 
     def key(self):
-        """Hashable, and equal for schedules that are copies of each other."""
+        """A hashable value, equal for schedules of the same class and config."""
         return (type(self), *self.get_config().items())
 
     @classmethod
@@ -81,7 +81,7 @@ class ConstantSparsity(Schedule):
 
 
 class PolynomialDecay(Schedule):
-    """Sparsity that grows fast at first, then slowly (Zhu & Gupta 2017).
+    """Sparsity that grows fast at first, then ever more slowly (Zhu & Gupta 2017).
 
     `s(t) = final + (initial - final) * (1 - (t - begin) / (end - begin)) ** power`,
     held at `initial_sparsity` before `begin_step` and at `final_sparsity` after
@@ -90,7 +90,7 @@ class PolynomialDecay(Schedule):
     Args:
         initial_sparsity, final_sparsity: floats in [0, 1), fractions of zeros.
         begin_step, end_step: ints, `0 <= begin_step < end_step`.
-        power: float, exponent; 3 is the paper's.
+        power: float, the exponent, 3 in the paper.
         frequency: int >= 1, steps between two updates.
 
     Raises:
@@ -132,13 +132,13 @@ class PolynomialDecay(Schedule):
 
 
 class CallableSchedule(Schedule):
-    """A plain function `step -> sparsity`, asked every `frequency` steps.
+    """A plain function `step -> sparsity`, called every `frequency` steps.
 
-    A function that answers `(update_now, sparsity)`, as schedules of a user's own for
-    TensorFlow Model Optimization do, is asked only at its own update steps.
+    Like schedules of TFMOT it may return `(update_now, sparsity)`. The flag is ignored, so
+    the three arguments must be those of its own updates.
 
-    A model file keeps the function's name or code, so a model is loaded with a function
-    that is registered with Keras; with a lambda only by `safe_mode=False`.
+    A file keeps the name of a function that is registered with Keras, and the code of a
+    lambda, which loads with `safe_mode=False` only.
 
     Args:
         function: callable, int -> float in [0, 1) or -> (bool, float).
@@ -177,9 +177,11 @@ _CLASS_OF_TFMOT = {cls.__name__: cls for cls in (ConstantSparsity, PolynomialDec
 
 
 def as_schedule(schedule):
-    """The `Schedule` for what a user may pass: a Schedule, a TFMOT one, a function.
+    """The `Schedule` that an argument of `keras_dc.prune` means.
 
-    A number is a sparsity, from the first step on.
+    Args:
+        schedule: `Schedule`, schedule of TFMOT, function `step -> sparsity`, or a number:
+            that sparsity from the first step on.
 
     Raises:
         ValueError: if `schedule` is neither callable nor a number in [0, 1).
@@ -188,7 +190,7 @@ def as_schedule(schedule):
         return schedule
     own_class = _CLASS_OF_TFMOT.get(type(schedule).__name__)
     if own_class is not None and type(schedule).__module__.startswith(_TFMOT):
-        # Equal by formula and arguments, and known to Keras when a model is saved.
+        # The same formula and arguments, in a class that Keras can save.
         return own_class(**schedule.get_config()["config"])
     if isinstance(schedule, numbers.Real) and not isinstance(schedule, bool):
         return ConstantSparsity(float(schedule), begin_step=0)
@@ -208,8 +210,8 @@ def as_schedule(schedule):
 def last_update_step(schedule, step, *, end_step=None):
     """The latest step <= `step` at which an update is due, None if there is none.
 
-    Callers compare it with the step of their last update, and so miss none when
-    steps are seen eight at a time (`steps_per_execution=8`).
+    Callers compare it with the step of their last update. So they miss none if they see
+    only every eighth step, with `steps_per_execution=8`.
 
     Args:
         schedule: a `Schedule`.

@@ -1,4 +1,4 @@
-"""How a metric falls as one layer at a time is pruned (Han et al. 2015, section 3)."""
+"""How pruning one layer at a time changes a metric (Han et al. 2015, section 3)."""
 
 import dataclasses
 import re
@@ -26,15 +26,15 @@ def sensitivity(
 ):
     """Measure `metric` with the kernels of one layer at a time pruned by magnitude.
 
-    Nothing is trained; each layer costs one evaluation per sparsity. The kernels of
-    `model` are changed for them and put back, also after an error.
+    Nothing is trained. It takes one evaluation per layer and sparsity. The kernels of
+    `model` change meanwhile, and have their values again at the end, also after an error.
 
     Args:
         model: a built and compiled `keras.Model`.
         data: (x, y) arrays, or any data that `model.evaluate` takes as its first
-            argument, and that can be read again and again.
+            argument and that can be read many times.
         metric: str, its name in the logs of `model.evaluate`.
-        higher_is_better: True for metrics like accuracy.
+        higher_is_better: bool, True for metrics like accuracy.
         sparsities: floats in [0, 1), fractions of zeros to try.
         batch_size: int or None, as `model.evaluate` takes it.
         filters: None, a regular expression or a list of them searched in the names
@@ -46,7 +46,7 @@ def sensitivity(
 
     Raises:
         ValueError: if the model has no such metric, an argument is out of its range,
-            no layer is selected, or one is pruned or shared and not stripped.
+            no layer is selected, or a selected layer is pruned or shared.
     """
     sparsities = tuple(sorted(float(sparsity) for sparsity in sparsities))
     if not sparsities or not 0.0 <= sparsities[0] <= sparsities[-1] < 1.0:
@@ -85,12 +85,12 @@ class Sensitivity:
     """What `sensitivity` measured.
 
     Attributes:
-        metric: str, what was measured.
+        metric: str, the name of the metric.
         higher_is_better: bool.
         sparsities: tuple of floats, ascending, the fractions of zeros tried.
-        baseline: float, the metric of the model as it is.
-        values: dict from the name of a layer to the tuple of its metrics, one for each
-            of `sparsities`.
+        baseline: float, the metric of the model before pruning.
+        values: dict from the name of a layer to a tuple of floats, the metric at each of
+            `sparsities`.
     """
 
     metric: str
@@ -100,16 +100,16 @@ class Sensitivity:
     values: dict
 
     def loss_of(self, name):
-        """How much worse than the baseline each sparsity is for a layer: list of floats."""
+        """How much worse than the baseline a layer is at each sparsity: list of floats."""
         sign = 1.0 if self.higher_is_better else -1.0
         return [sign * (self.baseline - value) for value in self.values[name]]
 
     def targets(self, tolerance):
-        """The sparsity of each layer that loses at most `tolerance`, for `prune`.
+        """A sparsity for each layer, to start from in `keras_dc.prune`.
 
-        It is the largest one tried of which neither it nor a smaller one loses more. A
-        layer that tolerates none of them is not in it. Losses of several layers add up,
-        and retraining wins back: take it for where to start.
+        It is the largest sparsity up to which no sparsity tried loses more than
+        `tolerance`. A layer without such a sparsity is left out. With all layers pruned at
+        once the losses add up; retraining reduces them.
 
         Args:
             tolerance: float >= 0, loss in units of the metric.
@@ -128,8 +128,8 @@ class Sensitivity:
         return targets
 
     def table(self):
-        """A `rich.table.Table`: a line for each layer, a column for each sparsity."""
-        import rich.table  # not needed to measure
+        """A `rich.table.Table` with a line for each layer and a column for each sparsity."""
+        import rich.table  # only needed here
 
         table = rich.table.Table(title=f"{self.metric}, {self.baseline:.4g} as it is")
         table.add_column("pruned layer")
@@ -143,10 +143,10 @@ class Sensitivity:
         """Draw the metric of each layer against the sparsity, and return the axes.
 
         Args:
-            axes: `matplotlib.axes.Axes`, or None for a figure of its own.
+            axes: `matplotlib.axes.Axes`, or None for a new figure.
         """
         if axes is None:
-            from matplotlib import pyplot  # an extra
+            from matplotlib import pyplot  # of the extra `plot`
 
             axes = pyplot.figure().add_subplot()
         for name, values in self.values.items():

@@ -9,17 +9,16 @@ from keras_dc.wrapping.weights import find_biases, find_kernels
 
 
 def strip(model, *, float16_exact=False):
-    """`model` without wrappers, its kernels set to what the wrappers made of them.
+    """`model` without wrappers: the kernels get the values that the wrappers computed.
 
-    Outputs are equal bit for bit, and `.keras` files of the result load without
-    keras_dc.
+    Outputs are equal bit for bit, and `.keras` files of the result load without keras_dc.
 
     Args:
         model: a built `keras.Model`, pruned, shared, both or neither. Sequential and
             Functional models are copied; a subclassed model is changed in place.
-        float16_exact: if True, kernels and biases of the wrapped layers are rounded
-            to the nearest float16 number. They stay float32, but a compressed file
-            holds their values in half the bytes; outputs change by about 0.05 %.
+        float16_exact: if True, kernels and biases of the wrapped layers are rounded to
+            the nearest float16 numbers. Their dtype stays, and a compressed file stores
+            the values in half the bytes. Outputs change by about 0.05 %.
 
     Returns:
         A `keras.Model`, to be compiled.
