@@ -18,7 +18,7 @@ from keras_dc.wrapping.elementwise_steps import is_free
 from keras_dc.wrapping.gradients import masked
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import selected_layers
-from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.weights import host_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")
@@ -251,7 +251,7 @@ class PruningCallback(LayerDriver):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         if logs is not None:
-            logs["sparsity"] = sparsity_of(wrappers_of(self.model, PrunedLayer))
+            logs["sparsity"] = sparsity_of(layers_of_class(self.model, PrunedLayer))
 
 
 def sparsity_of(layers):

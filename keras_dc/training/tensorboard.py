@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.training.weight_sharing import SharedLayer, entropy_bits_of
-from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.weights import host_array
 
 HISTOGRAM_BINS = 64
@@ -56,9 +56,9 @@ class CompressionTensorBoard(keras.callbacks.Callback):
             self._writer = self._new_writer(
                 self.log_dir, flush_secs=_FLUSH_SECS, filename_suffix=suffix
             )
-        for layer in wrappers_of(self.model, PrunedLayer):
+        for layer in layers_of_class(self.model, PrunedLayer):
             self._write_masks(layer.name, layer.kernels, layer.current_masks(), epoch)
-        for layer in wrappers_of(self.model, SharedLayer):
+        for layer in layers_of_class(self.model, SharedLayer):
             masks = [host_array(index) != 0 for index in layer.indices]
             self._write_masks(layer.name, layer.shared, masks, epoch)
             bits = entropy_bits_of([layer])

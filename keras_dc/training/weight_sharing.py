@@ -20,7 +20,7 @@ from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
 from keras_dc.wrapping.gradients import lookup, rounded_to_float16
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import selected_layers
-from keras_dc.wrapping.layer_tree import layers_within, wrappers_of
+from keras_dc.wrapping.layer_tree import layers_of_class, layers_within
 from keras_dc.wrapping.weights import find_biases, host_array
 
 _OPTIONS = (
@@ -295,7 +295,7 @@ class WeightSharingCallback(LayerDriver):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         if logs is not None:
-            logs["entropy_bits"] = entropy_bits_of(wrappers_of(self.model, SharedLayer))
+            logs["entropy_bits"] = entropy_bits_of(layers_of_class(self.model, SharedLayer))
 
 
 def entropy_bits_of(layers):

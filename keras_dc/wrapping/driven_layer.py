@@ -10,7 +10,7 @@ import keras
 
 from keras_dc.wrapping.elementwise_steps import has_elementwise_step
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
-from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.train_function import guard_train_function
 
 
@@ -112,7 +112,7 @@ class LayerDriver(keras.callbacks.Callback):
     def set_model(self, model):
         super().set_model(model)
         self._driven_model = model
-        self._layers = wrappers_of(model, self.layer_class)
+        self._layers = layers_of_class(model, self.layer_class)
         if not self._layers:
             raise ValueError(
                 f"{type(self).__name__} found no {self.layer_class.__name__} in the "
@@ -181,7 +181,7 @@ class LayerDriver(keras.callbacks.Callback):
 
         A compiled step is not traced again, so `DrivenLayer.check_call` does not see them.
         """
-        layers = wrappers_of(self._driven_model, DrivenLayer)
+        layers = layers_of_class(self._driven_model, DrivenLayer)
         drivers = {layer.driver_name: layer for layer in reversed(layers) if layer.needs_driver}
 
         def check():

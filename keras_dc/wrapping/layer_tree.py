@@ -38,6 +38,6 @@ def replaceable_layers(model):
             yield layer
 
 
-def wrappers_of(model, wrapper_class):
-    """The layers of class `wrapper_class` in `model`, nested models included: list."""
-    return [layer for layer in layers_within(model) if isinstance(layer, wrapper_class)]
+def layers_of_class(model, layer_class):
+    """The layers of a class anywhere inside `model`: list."""
+    return [layer for layer in layers_within(model) if isinstance(layer, layer_class)]

@@ -4,6 +4,7 @@ import pytest
 from keras import layers
 
 import keras_dc as dc
+from keras_dc.wrapping.layer_tree import layers_of_class, layers_within
 
 RNG = np.random.default_rng(0)
 
@@ -11,7 +12,7 @@ RNG = np.random.default_rng(0)
 def randomized(model):
     """`model` with statistics, gammas and betas as after training; some gammas < 0."""
     keras.utils.set_random_seed(3)
-    for layer in model._flatten_layers():
+    for layer in layers_within(model):
         if isinstance(layer, layers.BatchNormalization):
             for variable in layer.variables:
                 low, high = (0.5, 2.0) if "variance" in variable.name else (-1.0, 1.0)
@@ -22,8 +23,7 @@ def randomized(model):
 
 
 def norms(model):
-    found = model._flatten_layers()
-    return [layer for layer in found if isinstance(layer, layers.BatchNormalization)]
+    return layers_of_class(model, layers.BatchNormalization)
 
 
 def check(model, *shape, left=0):

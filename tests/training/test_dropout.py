@@ -4,6 +4,7 @@ import pytest
 from keras import layers
 
 import keras_dc as dc
+from keras_dc.wrapping.layer_tree import layers_of_class
 
 
 def with_zeros(layer, kept):
@@ -14,8 +15,7 @@ def with_zeros(layer, kept):
 
 
 def rates(model):
-    found = model._flatten_layers()
-    return [layer.rate for layer in found if isinstance(layer, layers.Dropout)]
+    return [layer.rate for layer in layers_of_class(model, layers.Dropout)]
 
 
 def test_the_rate_falls_with_the_root_of_the_kept_connections():

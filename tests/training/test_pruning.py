@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from support import dense_models
+from support.dense_models import X, Y, dense_model
 from support.gradients import gradient
 
 import keras_dc as dc
@@ -9,31 +11,10 @@ from keras_dc.training.mask_rules import StraightThrough
 from keras_dc.training.pruning import PrunedLayer, sparsity_of
 from keras_dc.wrapping.driven_layer import LayerDriver
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 6)).astype(np.float32)
-Y = RNG.normal(size=(64, 2)).astype(np.float32)
 
-
-def dense_model():
-    keras.utils.set_random_seed(1)
-    return keras.Sequential(
-        [
-            keras.Input((6,)),
-            layers.Dense(10, activation="relu", name="hidden"),
-            layers.Dense(2, name="head"),
-        ]
-    )
-
-
-def fit(model, *, epochs=1, callbacks=None, **compile_options):
-    if compile_options or not model.compiled:
-        model.compile(**{"optimizer": keras.optimizers.Adam(0.01), "loss": "mse"} | compile_options)
-    if callbacks is None:
-        callbacks = [dc.PruningCallback()]
-    history = model.fit(
-        X, Y, batch_size=8, epochs=epochs, verbose=0, shuffle=False, callbacks=callbacks
-    )
-    return history.history
+def fit(model, *, callbacks=None, **options):
+    callbacks = [dc.PruningCallback()] if callbacks is None else callbacks
+    return dense_models.fit(model, callbacks=callbacks, **options)
 
 
 def pruned_layers(model):
@@ -314,7 +295,7 @@ def test_straight_through_gradient_is_that_of_the_bare_kernel():
     callback.set_model(pruned)
     callback.on_train_batch_begin(0)
     head = pruned.get_layer("head")
-    features = RNG.normal(size=(5, 10)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(5, 10)).astype(np.float32)
     of_kernel = gradient(lambda: ops.sum(head(features, training=True)), head.layer.kernel)
     expected = np.repeat(np.sum(features, axis=0)[:, None], 2, axis=1)
     np.testing.assert_allclose(of_kernel, expected, rtol=1e-5)

@@ -2,38 +2,26 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from support import dense_models
+from support.dense_models import X
 from support.gradients import gradient
 
 import keras_dc as dc
 from keras_dc.training.weight_sharing import SharedLayer, entropy_bits_of
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 6)).astype(np.float32)
-Y = RNG.normal(size=(64, 2)).astype(np.float32)
-
 
 def dense_model(**head_options):
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [
-            keras.Input((6,)),
-            layers.Dense(10, activation="relu", name="hidden"),
-            layers.Dense(2, name="head", **head_options),
-        ]
-    )
+    """The small model with a row of zeros."""
+    model = dense_models.dense_model(**head_options)
     kernel, bias = model.get_layer("hidden").get_weights()
     kernel[0] = 0.0
     model.get_layer("hidden").set_weights([kernel, bias])
     return model
 
 
-def fit(model, *, epochs=1, callbacks=None, **compile_options):
-    if compile_options or not model.compiled:
-        options = {"optimizer": keras.optimizers.Adam(0.03), "loss": "mse"}
-        model.compile(**options | compile_options)
+def fit(model, *, callbacks=None, **options):
     callbacks = [dc.WeightSharingCallback()] if callbacks is None else callbacks
-    options = {"batch_size": 8, "verbose": 0, "shuffle": False, "callbacks": callbacks}
-    return model.fit(X, Y, epochs=epochs, **options).history
+    return dense_models.fit(model, callbacks=callbacks, learning_rate=0.03, **options)
 
 
 def indices(model):
@@ -77,7 +65,7 @@ def test_the_forward_pass_is_that_of_fixed_indices():
 
 def test_codebook_and_weights_both_get_their_gradient():
     layer = dc.share_weights(dense_model(), 3, reassign_frequency=2).get_layer("head")
-    hidden = RNG.normal(size=(5, 10)).astype(np.float32)
+    hidden = np.random.default_rng(0).normal(size=(5, 10)).astype(np.float32)
     of_kernel = gradient(lambda: ops.sum(layer(hidden) ** 2), layer.layer.kernel)
     of_codebook = gradient(lambda: ops.sum(layer(hidden) ** 2), layer.codebooks[0])
     plain = layers.Dense(2)

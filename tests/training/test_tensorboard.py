@@ -5,19 +5,10 @@ import keras
 import numpy as np
 import PIL.Image
 import pytest
+from support.dense_models import X, Y, dense_model
 
 import keras_dc as dc
 from keras_dc.training.tensorboard import mask_image
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(32, 6)).astype(np.float32)
-Y = RNG.normal(size=(32, 2)).astype(np.float32)
-
-
-def dense_model():
-    keras.utils.set_random_seed(1)
-    layers = [keras.layers.Dense(10, name="hidden"), keras.layers.Dense(2, name="head")]
-    return keras.Sequential([keras.Input((6,)), *layers])
 
 
 def fit(model, *callbacks):

@@ -6,30 +6,15 @@ The tests say nothing of the backend, so that `KERAS_BACKEND` chooses it.
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from support.dense_models import X, Y, dense_model
 
 import keras_dc as dc
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 6)).astype(np.float32)
-Y = RNG.normal(size=(64, 2)).astype(np.float32)
 KINDS = ["pruned", "straight_through", "shared"]
 # Of 8 batches: the masks move at steps 0, 3, .., 24.
 SCHEDULE = dc.PolynomialDecay(0.1, 0.8, 0, 24, frequency=3)
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
-
-
-def dense_model(dtype=None):
-    """A model without Dropout: Keras does not save the state of its seed."""
-    keras.utils.set_random_seed(1)
-    return keras.Sequential(
-        [
-            keras.Input((6,)),
-            layers.Dense(10, activation="relu", dtype=dtype, name="hidden"),
-            layers.Dense(2, dtype=dtype, name="head"),
-        ]
-    )
 
 
 def wrapped(kind, model=None):
@@ -118,7 +103,7 @@ def test_backup_and_restore_takes_up_a_run(kind, tmp_path, backup_first):
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(kind, dtype):
-    model = compiled(wrapped(kind, dense_model(dtype)))
+    model = compiled(wrapped(kind, dense_model(dtype=dtype)))
     losses = fit(kind, model, epochs=5)["loss"]
     assert losses[-1] < losses[0]
     assert {layer.layer.kernel.dtype for layer in model.layers} == {"float32"}

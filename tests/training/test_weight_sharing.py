@@ -2,31 +2,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from support.dense_models import X, Y, dense_model, fit
 from support.gradients import gradient
 
 import keras_dc as dc
 from keras_dc.training.weight_sharing import SharedLayer
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 6)).astype(np.float32)
-Y = RNG.normal(size=(64, 2)).astype(np.float32)
-
-
-def dense_model(**head_options):
-    keras.utils.set_random_seed(1)
-    return keras.Sequential(
-        [
-            keras.Input((6,)),
-            layers.Dense(10, activation="relu", name="hidden"),
-            layers.Dense(2, name="head", **head_options),
-        ]
-    )
-
-
-def fit(model, *, epochs=1, **compile_options):
-    if compile_options or not model.compiled:
-        model.compile(**{"optimizer": keras.optimizers.Adam(0.01), "loss": "mse"} | compile_options)
-    return model.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, shuffle=False).history
 
 
 def kernels(model):

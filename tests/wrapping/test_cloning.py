@@ -6,7 +6,7 @@ from keras import layers
 import keras_dc as dc
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.training.weight_sharing import SharedLayer
-from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.layer_tree import layers_of_class
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 6)).astype(np.float32)
@@ -108,12 +108,12 @@ def test_prune_share_and_strip_a_model(make):
     model = make()
     pruned = dc.prune(model, HALF)
     assert type(pruned) is type(model)
-    assert len(wrappers_of(pruned, PrunedLayer)) == COUNT[make.__name__]
+    assert len(layers_of_class(pruned, PrunedLayer)) == COUNT[make.__name__]
     assert_equal(pruned(X), model(X))
     train(pruned, callbacks=[dc.PruningCallback()])
 
     shared = dc.share_weights(pruned, 8)
-    assert len(wrappers_of(shared, SharedLayer)) == COUNT[make.__name__]
+    assert len(layers_of_class(shared, SharedLayer)) == COUNT[make.__name__]
     train(shared)
 
     for wrapped in (pruned, shared):
@@ -121,7 +121,7 @@ def test_prune_share_and_strip_a_model(make):
         assert type(plain) is type(model)
         assert_equal(plain.predict(X, verbose=0), wrapped.predict(X, verbose=0))
         assert len(plain.weights) == len(model.weights)
-    assert not wrappers_of(model, (PrunedLayer, SharedLayer))
+    assert not layers_of_class(model, (PrunedLayer, SharedLayer))
 
 
 @pytest.mark.parametrize("make", GRAPHS[:4])
@@ -180,12 +180,12 @@ def test_a_subclassed_model_is_changed_in_place_and_back():
     assert isinstance(model.stem, PrunedLayer)
     assert isinstance(model.blocks[1], PrunedLayer)
     assert isinstance(model.heads["main"], PrunedLayer)
-    assert len(wrappers_of(model, PrunedLayer)) == 5
+    assert len(layers_of_class(model, PrunedLayer)) == 5
     assert_equal(model(X), before)
     train(model, callbacks=[dc.PruningCallback()])
 
     assert dc.share_weights(model, 8) is model
-    assert len(wrappers_of(model, SharedLayer)) == 5
+    assert len(layers_of_class(model, SharedLayer)) == 5
     train(model)
     outputs = model.predict(X, verbose=0)
 
@@ -198,7 +198,7 @@ def test_a_subclassed_model_is_changed_in_place_and_back():
 
 def test_filters_reach_into_nested_models():
     pruned = dc.prune(nested(), HALF, filters="^deep$")
-    assert [layer.name for layer in wrappers_of(pruned, PrunedLayer)] == ["deep"]
+    assert [layer.name for layer in layers_of_class(pruned, PrunedLayer)] == ["deep"]
 
 
 def test_a_model_without_kernel_is_refused():

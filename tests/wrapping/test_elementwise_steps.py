@@ -2,13 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, optimizers
+from support.dense_models import X, Y
 
 import keras_dc as dc
 from keras_dc.wrapping.elementwise_steps import has_elementwise_step, is_free
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 6)).astype(np.float32)
-Y = RNG.normal(size=(64, 2)).astype(np.float32)
 
 
 class OwnAdam(optimizers.Adam):

@@ -9,7 +9,7 @@ from support.gradients import gradient
 import keras_dc as dc
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.training.weight_sharing import SharedLayer
-from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.weights import find_kernels
 
 RNG = np.random.default_rng(0)
@@ -117,8 +117,9 @@ def array(value):
     return ops.convert_to_numpy(value)
 
 
-def kernels_of(model):
-    return [array(kernel.variable) for kernel in find_kernels(model)]
+def codebooks_of(model):
+    found = layers_of_class(model, SharedLayer)
+    return [array(book) for layer in found for book in layer.codebooks]
 
 
 def loss_gradient(model, x, variable):
@@ -129,13 +130,13 @@ def loss_gradient(model, x, variable):
 def test_pruned_forward_gradient_and_strip(kind):
     pruned, x = pruned_to_half(kind)
     outputs = array(pruned(x, training=False))
-    found = wrappers_of(pruned, PrunedLayer)
+    found = layers_of_class(pruned, PrunedLayer)
     masks = [mask for layer in found for mask in layer.current_masks()]
     kernels = [kernel.variable for layer in found for kernel in layer.kernels]
     gradients = [loss_gradient(pruned, x, kernel) for kernel in kernels]
 
     plain = dc.strip(pruned)
-    assert not wrappers_of(plain, PrunedLayer)
+    assert not layers_of_class(plain, PrunedLayer)
     np.testing.assert_allclose(array(plain(x, training=False)), outputs, rtol=1e-6, atol=1e-6)
     plain_kernels = [kernel.variable for kernel in find_kernels(plain)]
     assert len(plain_kernels) == len(masks)
@@ -151,14 +152,14 @@ def test_shared_forward_gradient_and_strip(kind):
     pruned, x = pruned_to_half(kind)
     shared = dc.share_weights(pruned, 3, num_bias_clusters=2)
     outputs = array(shared(x, training=False))
-    found = wrappers_of(shared, SharedLayer)
+    found = layers_of_class(shared, SharedLayer)
     names = [weight.name for layer in found for weight in layer.shared]
     indices = [array(index) for layer in found for index in layer.indices]
     gradients = [loss_gradient(shared, x, book) for layer in found for book in layer.codebooks]
     weights = [weight.variable for layer in found for weight in layer.shared]
 
     plain = dc.strip(shared)
-    assert not wrappers_of(plain, SharedLayer)
+    assert not layers_of_class(plain, SharedLayer)
     np.testing.assert_allclose(array(plain(x, training=False)), outputs, rtol=1e-6, atol=1e-6)
     by_path = {variable.path: variable for variable in plain.trainable_variables}
     assert any("bias" in name for name in names) or kind == "embedding"
@@ -191,9 +192,13 @@ def test_training_saving_and_loading(kind, tmp_path):
 
     shared = dc.share_weights(loaded, 4)
     shared.compile("sgd", "mse")
-    before = [array(book) for layer in wrappers_of(shared, SharedLayer) for book in layer.codebooks]
+    before = [
+        array(book) for layer in layers_of_class(shared, SharedLayer) for book in layer.codebooks
+    ]
     shared.fit(x, y, epochs=1, verbose=0)
-    after = [array(book) for layer in wrappers_of(shared, SharedLayer) for book in layer.codebooks]
+    after = [
+        array(book) for layer in layers_of_class(shared, SharedLayer) for book in layer.codebooks
+    ]
     assert any(not np.array_equal(old, new) for old, new in zip(before, after))
     if kind != "subclassed":
         shared.save(tmp_path / "shared.keras")
