@@ -56,16 +56,16 @@ class CompressionTensorBoard(keras.callbacks.Callback):
             self._writer = self._new_writer(
                 self.log_dir, flush_secs=_FLUSH_SECS, filename_suffix=suffix
             )
+        writer = self._writer
         for layer in layers_of_class(self.model, PrunedLayer):
-            self._write_masks(layer.name, layer.kernels, layer.current_masks(), epoch)
+            self._write_masks(writer, layer.name, layer.kernels, layer.current_masks(), epoch)
         for layer in layers_of_class(self.model, SharedLayer):
             masks = [host_array(index) != 0 for index in layer.indices]
-            self._write_masks(layer.name, layer.shared, masks, epoch)
-            bits = entropy_bits_of([layer])
-            self._writer.add_scalar(f"entropy_bits/{layer.name}", bits, epoch)
+            self._write_masks(writer, layer.name, layer.shared, masks, epoch)
+            writer.add_scalar(f"entropy_bits/{layer.name}", entropy_bits_of([layer]), epoch)
             for weight, table in zip(layer.shared, layer.tables(), strict=True):
                 tag = f"codebook/{weight.name}"
-                self._writer.add_histogram(tag, table[1:], epoch, bins=HISTOGRAM_BINS)
+                writer.add_histogram(tag, table[1:], epoch, bins=HISTOGRAM_BINS)
 
     def on_train_end(self, logs=None):
         if self._writer is not None:
@@ -73,13 +73,13 @@ class CompressionTensorBoard(keras.callbacks.Callback):
             self._writer.close()
             self._writer = None
 
-    def _write_masks(self, name, weights, masks, epoch):
+    def _write_masks(self, writer, name, weights, masks, epoch):
         kept, size = sum(map(np.count_nonzero, masks)), sum(mask.size for mask in masks)
-        self._writer.add_scalar(f"sparsity/{name}", 1.0 - kept / size, epoch)
+        writer.add_scalar(f"sparsity/{name}", 1.0 - kept / size, epoch)
         if self.images:
             for weight, mask in zip(weights, masks, strict=True):
-                picture = mask_image(mask)
-                self._writer.add_image(f"mask/{weight.name}", picture, epoch, dataformats="HW")
+                tag = f"mask/{weight.name}"
+                writer.add_image(tag, mask_image(mask), epoch, dataformats="HW")
 
 
 def mask_image(mask, *, largest_side=LARGEST_SIDE):

@@ -146,7 +146,8 @@ def test_a_schedule_that_no_file_could_keep_can_be_copied(schedule, global_thres
     again = dc.prune(dc.strip(pruned), schedule)
     shared = dc.share_weights(again, 4, filters="none_of_these|" + again.layers[0].name)
     assert shared.layers[1].schedule is again.layers[1].schedule
-    assert np.mean(dc.strip(pruned).layers[0].get_weights()[0] == 0) == pytest.approx(0.5, abs=0.2)
+    kernels = [layer.get_weights()[0] for layer in dc.strip(pruned).layers]
+    assert sum(np.count_nonzero(kernel == 0) for kernel in kernels) == 24
 
 
 def test_output_names_stay():
