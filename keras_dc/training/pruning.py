@@ -126,8 +126,8 @@ class PrunedLayer(DrivenLayer):
         schedule: one of those that `prune` takes, no dict.
         rule: an instance of a class of `mask_rules`, or None for the rule that the other
             arguments ask for.
-        **kwargs: those of the keywords of `prune` that tell which weights to keep, and what
-            a `keras.Layer` takes.
+        **kwargs: the keywords of `prune` that tell which weights to keep (`min_density`,
+            `block_size`, ...), and those of `keras.Layer`.
 
     Attributes:
         masks: list of float variables, one per kernel and shaped like it: 1 = kept,
@@ -138,6 +138,10 @@ class PrunedLayer(DrivenLayer):
 
     def __init__(self, layer, schedule, *, rule=None, **kwargs):
         options = {name: kwargs.pop(name) for name in option_names() & kwargs.keys()}
+        if rule is not None and options:
+            raise ValueError(
+                f"`rule` stands for all keywords of rules. Received: rule={rule}, {options}"
+            )
         self.schedule = as_schedule(schedule)
         self.rule = rule_of(**options) if rule is None else rule
         self.rule.check(self.schedule)

@@ -113,6 +113,11 @@ def test_an_unknown_keyword_is_refused():
         rule_of(blocksize=(4, 2))
 
 
+def test_a_rule_and_keywords_together_are_refused():
+    with pytest.raises(ValueError, match="Received: rule=Magnitude.*'group_size': 4"):
+        PrunedLayer(layers.Dense(2), 0.5, rule=Magnitude(), group_size=4)
+
+
 def test_files_of_the_seven_keywords_load():
     """As every PrunedLayer was saved at first: all keywords, `block_size` as JSON has it."""
     layer = PrunedLayer(layers.Dense(2), FOREVER)
