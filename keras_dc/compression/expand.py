@@ -173,7 +173,8 @@ class _Restorer:
             data = self._model.buffers[buffer].data
             blob = b"" if data is None else data.tobytes()
             try:
-                self._decoded[buffer] = codec.decode(blob), codec.inspect(blob).dtype
+                info, values = codec.decode_with_info(blob)
+                self._decoded[buffer] = values, info.dtype
             except CodecError as error:
                 raise CompressionError(
                     f"{name}, tensor {tensor_name(tensor)!r}: {error}"

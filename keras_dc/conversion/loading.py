@@ -9,7 +9,7 @@ import numpy as np
 from keras_dc.numerics.finite import count_nonfinite
 from keras_dc.training.stripping import strip
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
-from keras_dc.wrapping.layer_tree import wrappers_of
+from keras_dc.wrapping.layer_tree import layers_of_class
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -57,7 +57,7 @@ def load(model, *, custom_objects=None):
 
 def plain_model(model):
     """What `load` gave without keras_dc's wrappers."""
-    if isinstance(model, keras.Model) and wrappers_of(model, KernelWrapper):
+    if isinstance(model, keras.Model) and layers_of_class(model, KernelWrapper):
         return strip(model)
     return model
 

@@ -13,8 +13,8 @@ from keras_dc.compression import custom_ops
 from keras_dc.compression.factoring import channel_scales
 from keras_dc.compression.report import names_of
 from keras_dc.numerics import kmeans, masks
+from keras_dc.numerics.chunks import chunks
 from keras_dc.numerics.finite import all_finite
-from keras_dc.numerics.value_counts import chunks
 from keras_dc.support.name_patterns import values_by_name
 from keras_dc.tflite import dense_and_sparse
 
