@@ -42,7 +42,8 @@ def convert(
     Args:
         model: one of
 
-            - a Keras model, with or without keras_dc's wrappers. It is not changed, except
+            - a Keras model, with or without keras_dc's wrappers, of any backend: TensorFlow
+              converts the models of others in a process of its own. It is not changed, except
               that `strip` changes a wrapped subclassed model in place;
             - a tf_keras (Keras 2) model; a model of TensorFlow Model Optimization only
               after its `strip_pruning` or `strip_clustering`;
@@ -85,8 +86,7 @@ def convert(
         IsADirectoryError: if `filepath` is a folder.
         TypeError: if `model` is of another type, or a setting is unknown.
         ValueError: if an argument does not fit the model or has no effect, a file cannot
-            be loaded, a model is not built, has more than 2 GB or another backend than
-            TensorFlow, or a weight is NaN or infinite.
+            be loaded, a model is not built or has more than 2 GB, or a weight is NaN or infinite.
         VerificationError: if the compressed model differs from the original, or no installed
             runtime runs the original.
     """

@@ -75,7 +75,9 @@ def _symbolic_inputs(model):
     """The nested inputs of a Functional or Sequential model, None for other models."""
     names = {cls.__name__ for cls in type(model).__mro__}  # the same in both generations
     if "Sequential" in names:
-        return model.inputs[0] if model.inputs else None
+        # On Torch a model that is not built has no such attribute.
+        inputs = getattr(model, "inputs", None)
+        return inputs[0] if inputs else None
     return model.input if "Functional" in names else None
 
 

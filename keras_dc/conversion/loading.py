@@ -131,7 +131,7 @@ def _check_finite(model):
     """Refuse the weights of a training that diverged."""
     found = []
     for weight in model.weights:
-        values = np.asarray(weight)
+        values = np.asarray(weight) if is_tf_keras(model) else keras.ops.convert_to_numpy(weight)
         count = count_nonfinite(values) if "float" in values.dtype.name else 0
         if count:
             name = getattr(weight, "path", weight.name)

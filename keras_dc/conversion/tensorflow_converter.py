@@ -20,6 +20,7 @@ from keras_dc.compression.constants import find_constants
 from keras_dc.conversion import converter_settings
 from keras_dc.conversion.input_signatures import build, input_signature_of
 from keras_dc.conversion.loading import is_tf_keras
+from keras_dc.conversion.tensorflow_process import to_tflite_on_tensorflow
 from keras_dc.errors import ConversionError
 from keras_dc.tflite import model_file
 from keras_dc.tflite.graph import Graph, tensor_name
@@ -64,6 +65,12 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
             saved_model, keys = folder, [_SIGNATURE]
             build(model, input_signature)
             _check_size(model, smallest=1 / 4 if settings.get("optimizations") else 1)
+            if not is_tf_keras(model) and keras.backend.backend() != "tensorflow":
+                content = to_tflite_on_tensorflow(
+                    model, input_signature=input_signature, settings=settings
+                )
+                _check_result(content, keys)
+                return content
             _export(model, input_signature_of(model, input_signature), folder)
         with _refusals_explained(model):
             converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=keys)
@@ -101,12 +108,6 @@ def _itemsize(dtype):
 
 def _export(model, signature, folder):
     """Write `model` as a SavedModel with one signature, in inference mode."""
-    if not is_tf_keras(model) and keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "TFLite is made from Keras on TensorFlow: save the model to a .keras file and convert "
-            "that in a process with KERAS_BACKEND=tensorflow. "
-            f"Received: a model on the backend {keras.backend.backend()!r}"
-        )
     # A tf_keras model exists, so its package is loaded.
     package = sys.modules["tf_keras"] if is_tf_keras(model) else keras
     archive = package.export.ExportArchive()
