@@ -11,6 +11,8 @@ from keras_dc.tflite.graph import TensorRef
 # Sizes to try for an axis that the model leaves open, besides the first one: a model may need
 # a large one (images that are pooled) or a small one (positions that are looked up).
 OPEN_SIZES = (16, 64, 1)
+# Whatever vocabulary a model has, it must take a word that it does not know.
+_WORDS = np.array([b"", b"a", b"the cat", b"keras"])
 
 _LOOKUPS = {  # name of the op: positions of the table and of the indices
     "GATHER": (0, 1),
@@ -64,7 +66,7 @@ def random_sample(specs, *, num_rows, open_size, rng):
         dict from name to array.
 
     Raises:
-        ValueError: if an input holds neither numbers nor truth values.
+        ValueError: if an input holds neither numbers nor truth values nor strings.
     """
     return {spec.name: _random(spec, num_rows, open_size, rng) for spec in specs}
 
@@ -130,9 +132,11 @@ def _random(spec, num_rows, open_size, rng):
         return rng.normal(size=sizes).astype(spec.dtype)
     if spec.dtype.kind == "b":
         return rng.integers(0, 2, size=sizes).astype(spec.dtype)
+    if spec.dtype.kind == "S":
+        return rng.choice(_WORDS, size=sizes)
     if spec.dtype.kind not in "iu":
         raise ValueError(
-            "random inputs are numbers or truth values; give `verify_inputs` for others. "
+            "random inputs are numbers, truth values or strings; give `verify_inputs` for others. "
             f"Received: the input {spec.name!r} of dtype {spec.dtype}"
         )
     limits = np.iinfo(spec.dtype)
@@ -184,6 +188,8 @@ def _as_input(values, spec):
             f"the input {spec.name!r} must be shaped {spec.shape}, with any size for -1, and not "
             f"be empty. Received: {values.shape}"
         )
+    if spec.dtype.kind == "S" and values.dtype.kind in "USO":
+        return _as_bytes(values, spec)
     if spec.scale and values.dtype.kind == "f":
         limits = np.iinfo(spec.dtype)
         steps = np.round(values / spec.scale) + spec.zero_point
@@ -196,3 +202,14 @@ def _as_input(values, spec):
             f"Received: {values.dtype}"
         )
     return values.astype(spec.dtype)
+
+
+def _as_bytes(values, spec):
+    """Strings as TFLite takes them: str is encoded in UTF-8."""
+    flat = [text.encode() if isinstance(text, str) else text for text in values.ravel().tolist()]
+    if not all(isinstance(text, bytes) for text in flat):
+        raise ValueError(
+            f"the input {spec.name!r} must hold strings, str or bytes. Received: {values.dtype} "
+            f"with {next(text for text in flat if not isinstance(text, bytes))!r}"
+        )
+    return np.array(flat).reshape(values.shape)

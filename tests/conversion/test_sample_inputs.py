@@ -40,9 +40,30 @@ def test_random_quantized_inputs_take_all_values():
     assert (values.min(), values.max()) == (-128, 127)
 
 
-def test_there_are_no_random_texts():
-    with pytest.raises(ValueError, match="give `verify_inputs`.*'text' of dtype object"):
-        random(spec("text", dtype=object))
+def test_random_texts_are_words():
+    texts = random(spec(dtype="S", shape=(-1, 500)))["x"]
+    assert texts.shape == (1, 500)
+    assert {b"", b"keras"} < set(texts.ravel().tolist())
+
+
+def test_there_are_no_random_complex_numbers():
+    with pytest.raises(ValueError, match="numbers, truth values or strings.*complex64"):
+        random(spec(dtype=np.complex64))
+
+
+@pytest.mark.parametrize("dtype", ["U", "S", object])
+def test_texts_are_taken_in_every_form(dtype):
+    texts = np.array([["red", "grün"]], object)
+    given = np.char.encode(texts.astype("U")) if dtype == "S" else texts.astype(dtype)
+    (sample,) = fitted(given, spec(dtype="S", shape=(-1, 2)))
+    assert sample["x"].tolist() == [[b"red", "grün".encode()]]
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(
+        ValueError, match="must hold strings, str or bytes. Received: object with 3"
+    ):
+        fitted(np.array([["red", 3]], object), spec(dtype="S", shape=(-1, 2)))
 
 
 @pytest.mark.parametrize(("axis", "rows"), [(0, 20), (1, 8)])

@@ -207,12 +207,11 @@ def test_bit_for_bit_means_what_it_says():
             verification._check_equal("y", values, np.float32(other))
 
 
-def test_texts_are_not_made_up():
+def test_texts_are_made_up():
     graph = Graph()
     graph.subgraph.inputs.append(graph.tensor((-1, 4), "text", dtype=np.uint8))
     graph.subgraph.tensors[0].type = schema.TensorType.STRING
     x = graph.input((-1, 64))
     graph.output(graph.fully_connected(x, graph.constant(sparse((64, 64)), "w"), None))
     original = graph.serialize()
-    with pytest.raises(ValueError, match="random inputs are numbers.*Received: the input 'text'"):
-        verify(original, dc.compress(original))
+    verify(original, dc.compress(original))
