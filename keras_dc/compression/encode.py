@@ -1,8 +1,10 @@
 """The smallest blob for each constant."""
 
 import concurrent.futures
+import contextlib
 import functools
 import os
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from keras_dc import codec
 from keras_dc.compression.factoring import channel_scales
 
 _MOST_WEIGHTS_TO_REGROUP = 2**22
+_MOST_BYTES_AT_ONCE = 2**25
 # 256 centroids and the zero, of either sign.
 _MOST_DISTINCT = 258
 
@@ -33,14 +36,23 @@ def encode_all(constants, *, coder, candidates=None):
     Returns:
         list of Blob, the smallest of each constant.
     """
+    encode = functools.partial(_encoded, coder=coder, candidates=candidates)
+    # Coding takes some three times the memory of the values: large ones are coded alone.
+    one_at_a_time = threading.Lock()
+
+    def encode_in_turn(constant):
+        is_large = constant.values.nbytes > _MOST_BYTES_AT_ONCE
+        with one_at_a_time if is_large else contextlib.nullcontext():
+            return encode(constant)
+
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        blobs = pool.map(functools.partial(_smallest_blob, candidates=candidates), constants)
-        if coder == "arithmetic":
-            blobs = pool.map(_recoded, blobs)
-        return list(blobs)
+        return list(pool.map(encode_in_turn, constants))
 
 
-def _recoded(blob):
+def _encoded(constant, *, coder, candidates):
+    blob = _smallest_blob(constant, candidates=candidates)
+    if coder != "arithmetic":
+        return blob
     content = codec.recode(blob.content)
     return blob if content is blob.content else Blob(content, codec.inspect(content))
 

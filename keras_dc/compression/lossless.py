@@ -3,14 +3,13 @@
 The pass knows nothing of training. It looks at the constants of a model, whoever made it,
 and codes each one that becomes smaller: few distinct values, many zeros, or both.
 
-    Source.of(bytes) ── plan ──> Plan of decisions ── apply ──> edited model ──> bytes
+    Source.of(bytes) ── plan ──> Plan of decisions ── apply ──> edited model ── write ──> bytes
 """
 
 import dataclasses
 
 from keras_dc import codec
 from keras_dc.compression import custom_ops, negative_zeros
-from keras_dc.compression.apply import apply
 from keras_dc.compression.constants import Constant, LeftConstant, find_constants
 from keras_dc.compression.decide import decide
 from keras_dc.compression.encode import encode_all
@@ -100,19 +99,17 @@ def plan(source, settings, *, candidates=None):
     return decide(source.graph, constants, blobs, min_saving=settings.min_saving)
 
 
-def write(source, plan, settings):
-    """Carry out a plan.
+def write(source, settings):
+    """Write a model whose plan was carried out by `apply`.
 
     Args:
-        source: Source; its model is changed.
-        plan: what `plan` gave for it.
+        source: Source; its model is changed, and a large one gives its buffers away.
         settings: Settings.
 
     Returns:
         bytes of the compressed `.tflite` model.
     """
     model = source.graph.model
-    apply(source.graph, plan)
     cleanup.drop_unused_codes(model)
     if settings.strip_names:
         cleanup.strip_names(model)

@@ -4,6 +4,7 @@ import functools
 import os
 
 from keras_dc.compression import lossless
+from keras_dc.compression.apply import apply
 from keras_dc.compression.expand import expand
 from keras_dc.conversion import verification
 from keras_dc.conversion.batch_norm_scales import factors_of
@@ -102,7 +103,8 @@ def convert(
     )
     source = lossless.Source.of(original)
     plan = lossless.plan(source, code_settings, candidates=factors_of(plain))
-    compressed = lossless.write(source, plan, code_settings)
+    apply(source.graph, plan)
+    compressed = lossless.write(source, code_settings)
     if verify:
         verification.verify(
             original,

@@ -1,6 +1,7 @@
 """`compress`: any `.tflite` file made smaller, losslessly or pruned and clustered first."""
 
 from keras_dc.compression import lossless
+from keras_dc.compression.apply import apply
 from keras_dc.compression.report import report_of
 from keras_dc.post_training.prune_and_cluster import prune_and_cluster
 from keras_dc.support import atomic_files
@@ -69,11 +70,11 @@ def compress(
     if sparsity is not None or num_clusters is not None:
         source, changes = prune_and_cluster(source, sparsity=sparsity, num_clusters=num_clusters)
     plan = lossless.plan(source, settings)
-    report = None
-    if return_report:
-        # Rows tell of the model as it came.
-        report = report_of(source.graph, plan, source.left, changes)
-    compressed = lossless.write(source, plan, settings)
+    # Rows tell of the model as it came.
+    report = report_of(source.graph, plan, source.left, changes) if return_report else None
+    apply(source.graph, plan)
+    del plan  # and so the second reference to each blob
+    compressed = lossless.write(source, settings)
     if filepath is not None:
         atomic_files.write_atomically(filepath, compressed)
     return (compressed, report) if return_report else compressed

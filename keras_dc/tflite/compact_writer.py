@@ -5,6 +5,9 @@ ignores the alignment of buffers. The builder here writes equal parts once and l
 empty ones.
 """
 
+import io
+import struct
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -12,51 +15,83 @@ from ai_edge_litert import schema_py_generated as schema
 FILE_IDENTIFIER = b"TFL3"
 _CONSTANT_ALIGNMENT = 16
 _OFFSET_BYTES = 4
+# From here on constants go to the tail of the file: what is built piece by piece in Python
+# takes a multiple of its size in memory.
+_MOST_BUILT_BYTES = 2**24
 
 
 def write(model, *, unaligned_buffers=()):
     """Pack a model.
 
     Args:
-        model: `schema.ModelT`; it is not changed.
+        model: `schema.ModelT`. A large one gives its buffers away: they are empty afterwards.
         unaligned_buffers: indices of buffers that need not begin at a multiple of 16 bytes.
 
     Returns:
         bytes of a `.tflite` file.
     """
-    buffers = [
-        _PackedBuffer(buffer.data, 1 if index in unaligned_buffers else _CONSTANT_ALIGNMENT)
-        for index, buffer in enumerate(model.buffers)
+    alignments = [
+        1 if index in unaligned_buffers else _CONSTANT_ALIGNMENT
+        for index in range(len(model.buffers))
     ]
-    return _packed(model, buffers)
+    if sum(map(_size_of, model.buffers)) < _MOST_BUILT_BYTES:
+        buffers = zip(model.buffers, alignments)
+        return _packed(model, (_PackedBuffer(buffer.data, align) for buffer, align in buffers))
+    # The vectors of the buffers follow the rest: each is its length and its bytes.
+    # No place is 0, which would say that there is no vector.
+    places, end = [], _OFFSET_BYTES
+    for buffer, align in zip(model.buffers, alignments):
+        place = end + -(end + _OFFSET_BYTES) % max(align, _OFFSET_BYTES)
+        places.append(place if _size_of(buffer) else None)
+        end = place + _OFFSET_BYTES + _size_of(buffer) if _size_of(buffer) else end
+    head = _packed(model, map(_BufferInTail, places), alignment=_CONSTANT_ALIGNMENT)
+    return _with_tail(head, model.buffers, places, has_lengths=True)
 
 
 def write_with_buffers_behind(model):
     """Pack a model whose constants lie behind the flatbuffer, which so stays small.
 
     Args:
-        model: `schema.ModelT`; it is not changed.
+        model: `schema.ModelT`, which gives its buffers away: they are empty afterwards.
 
     Returns:
         bytes of a `.tflite` file.
     """
-    sizes = [0 if buffer.data is None else len(buffer.data) for buffer in model.buffers]
+    sizes = list(map(_size_of, model.buffers))
     # Equal buffers would be written once, and the flatbuffer change its size.
-    places = range(2, 2 + len(sizes))
-    end = len(_packed(model, map(_BufferBehind, places, sizes)))
-    behind: list[int] = []
-    parts: list = []
-    for size, buffer in zip(sizes, model.buffers):
-        padding = -end % _CONSTANT_ALIGNMENT if size else 0
-        behind.append(end + padding)
-        if size:
-            parts += [bytes(padding), memoryview(np.ascontiguousarray(buffer.data))]  # type: ignore[arg-type]
-        end += padding + size
-    return b"".join([_packed(model, map(_BufferBehind, behind, sizes)), *parts])
+    length = len(_packed(model, map(_BufferBehind, range(2, 2 + len(sizes)), sizes)))
+    places, end = [], 0
+    for size in sizes:
+        place = end + -(length + end) % _CONSTANT_ALIGNMENT
+        places.append(place if size else None)
+        end = place + size if size else end
+    offsets = [length + (place or 0) for place in places]
+    head = _packed(model, map(_BufferBehind, offsets, sizes))
+    return _with_tail(head, model.buffers, places, has_lengths=False)
 
 
-def _packed(model, buffers):
+def _with_tail(head, buffers, places, *, has_lengths):
+    """The bytes of a file: `head`, and buffers at their places behind it."""
+    file = io.BytesIO()
+    file.write(head)
+    for buffer, place in zip(buffers, places):
+        if place is not None:
+            file.write(bytes(len(head) + place - file.tell()))
+            if has_lengths:
+                file.write(struct.pack("<I", _size_of(buffer)))
+            file.write(memoryview(np.ascontiguousarray(buffer.data)))  # type: ignore[arg-type]
+            buffer.data = None
+    return file.getvalue()
+
+
+def _size_of(buffer):
+    return 0 if buffer.data is None else len(buffer.data)
+
+
+def _packed(model, buffers, *, alignment=1):
+    """A flatbuffer with these Buffer tables; its size is a multiple of `alignment`."""
     builder = _CompactBuilder(1024)
+    builder.minalign = alignment
     packed = schema.ModelT()
     packed.__dict__.update(model.__dict__)
     packed.buffers = list(buffers)
@@ -79,6 +114,20 @@ class _PackedBuffer:
         schema.BufferStart(builder)
         if vector is not None:
             schema.BufferAddData(builder, vector)
+        return schema.BufferEnd(builder)
+
+
+class _BufferInTail:
+    """A Buffer table whose vector of bytes follows the flatbuffer at a place, or has none."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def Pack(self, builder):  # noqa: N802 (the object API's name)
+        schema.BufferStart(builder)
+        if self.place is not None:
+            # Offsets count from the end of what is built, upwards: the tail is below.
+            schema.BufferAddData(builder, -self.place)
         return schema.BufferEnd(builder)
 
 

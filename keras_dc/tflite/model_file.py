@@ -161,11 +161,13 @@ def read(tflite):
             raise FileNotFoundError(
                 f"there is no file at the path. Received: {os.fspath(tflite)!r}"
             )
-        with open(tflite, "rb") as file:
+        # Without a buffer, which would be joined with the rest: a second copy.
+        with open(tflite, "rb", buffering=0) as file:
             head = file.read(_HEAD_BYTES)
             # Whatever else is at the path may be of any size.
             _check_identifier(head, os.path.getsize(tflite))
-            return head + file.read()
+            file.seek(0)
+            return file.read()
     if isinstance(tflite, (bytes, bytearray, memoryview)):
         return bytes(tflite)
     raise TypeError(

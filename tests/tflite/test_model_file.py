@@ -172,3 +172,21 @@ def test_differences_names_the_place():
         "model.subgraphs[0].tensors[1].buffer",
         "model.subgraphs[0].operators[1].builtinOptions.keepNumDims",
     ]
+
+
+@pytest.mark.parametrize("make", [mlp, conv_net, quantized, two_subgraphs])
+def test_a_large_model_is_written_without_building_its_constants(make, monkeypatch):
+    plain = compact_writer.write(make().model)
+    monkeypatch.setattr(compact_writer, "_MOST_BUILT_BYTES", 1)
+    model = make().model
+    large = compact_writer.write(model)
+    assert all(buffer.data is None for buffer in model.buffers)
+    assert diff.differences(model_file.parse(plain), model_file.parse(large), names=True) == []
+    assert len(large) < len(plain) + 64
+    for got, want in zip(outputs(large), outputs(plain), strict=True):
+        np.testing.assert_array_equal(got, want)
+    compressed = dc.compress(large)
+    expanded = model_file.parse(dc.expand(compressed))
+    assert diff.differences(model_file.parse(plain), expanded) == []
+    for got, want in zip(outputs(compressed), outputs(plain), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
