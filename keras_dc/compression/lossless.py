@@ -14,7 +14,8 @@ from keras_dc.compression.constants import Constant, LeftConstant, find_constant
 from keras_dc.compression.decide import decide
 from keras_dc.compression.encode import encode_all
 from keras_dc.compression.float_weights import find_float_weights
-from keras_dc.tflite import cleanup, model_file
+from keras_dc.errors import CompressionError
+from keras_dc.tflite import cleanup, diff, model_file
 from keras_dc.tflite.graph import Graph
 from keras_dc.tflite.zip_tail import append_files, associated_files
 
@@ -108,6 +109,10 @@ def write(source, settings):
 
     Returns:
         bytes of the compressed `.tflite` model.
+
+    Raises:
+        CompressionError: if the bytes, read again, are another model: everything but the bytes
+            of constants is compared.
     """
     model = source.graph.model
     cleanup.drop_unused_codes(model)
@@ -116,5 +121,13 @@ def write(source, settings):
     cleanup.drop_empty_buffers(model)
     graph = Graph(model)
     blobs = {graph.tensor(ref).buffer for _, ref in custom_ops.blobs_of(graph)}
+    expected = diff.description(model, names=True, constants=False)
     content = model_file.serialize(model, unaligned_buffers=blobs)
+    written = diff.description(model_file.parse(content), names=True, constants=False)
+    found = diff.differences_of(expected, written)
+    if found:
+        raise CompressionError(
+            "the file must say what was to be written; this is a fault of keras_dc. "
+            f"Received: {'; '.join(found[:5])}"
+        )
     return append_files(content, associated_files(source.content))

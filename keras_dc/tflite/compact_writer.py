@@ -160,14 +160,15 @@ def _without_empty_fields(tensor):
     result.__dict__.update(tensor.__dict__)
     result.name = tensor.name or None
     quantization = tensor.quantization
-    if quantization is not None and not any(map(np.size, _given(quantization))):
+    if quantization is not None and _is_empty(quantization):
         result.quantization = None
     return result
 
 
-def _given(table):
-    """The fields of an object that are neither None nor zero."""
-    return [value for value in vars(table).values() if not (value is None or np.all(value == 0))]
+def _is_empty(table):
+    """Whether an object has the value of an absent one: no vector, and zeros."""
+    values = [value for value in vars(table).values() if value is not None]
+    return all(np.ndim(value) == 0 and not value for value in values if np.size(value))
 
 
 class _CompactBuilder(flatbuffers.Builder):

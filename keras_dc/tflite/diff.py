@@ -27,10 +27,25 @@ def differences(first, second, *, names=False, signed_zeros=True):
         list of str, one for each difference: path, value in `first`, value in `second`.
     """
     options = {"names": names, "signed_zeros": signed_zeros}
-    return list(_walk("model", _describe(first, **options), _describe(second, **options)))
+    return differences_of(description(first, **options), description(second, **options))
 
 
-def _describe(model, **options):
+def differences_of(first, second):
+    """As `differences`, of two descriptions that `description` gave."""
+    return list(_walk("model", first, second))
+
+
+def description(model, **options):
+    """A model as nested dictionaries and lists, in which only its content counts.
+
+    Args:
+        model: `schema.ModelT`.
+        **options: `names` and `signed_zeros`, see `differences`; `constants` is whether the
+            bytes of constants count, else their number does.
+
+    Returns:
+        dict.
+    """
     return {
         "subgraphs": [
             _describe_subgraph(model, subgraph, **options) for subgraph in model.subgraphs
@@ -48,14 +63,19 @@ def _describe_subgraph(model, subgraph, **options):
     }
 
 
-def _describe_tensor(model, tensor, *, names, signed_zeros):
+def _describe_tensor(model, tensor, *, names, signed_zeros=True, constants=True):
     fields = {name: _plain(value) for name, value in vars(tensor).items()}
     data = model.buffers[tensor.buffer].data
     dtype = _FLOATS.get(tensor.type)
-    if not signed_zeros and data is not None and dtype and not len(data) % dtype.itemsize:
+    if data is None or not len(data):
+        fields["buffer"] = None
+    elif not constants:
+        fields["buffer"] = len(data)
+    elif not signed_zeros and dtype and not len(data) % dtype.itemsize:
         values = np.frombuffer(data, dtype)
-        data = np.where(values == 0, dtype.type(0), values)
-    fields["buffer"] = None if data is None or not len(data) else data.tobytes()
+        fields["buffer"] = np.where(values == 0, dtype.type(0), values).tobytes()
+    else:
+        fields["buffer"] = data.tobytes()
     if not names:
         del fields["name"]
     return fields

@@ -23,7 +23,7 @@ import keras_dc as dc
 from keras_dc import codec, errors
 from keras_dc.compression import custom_ops
 from keras_dc.support import atomic_files
-from keras_dc.tflite import diff, model_file
+from keras_dc.tflite import compact_writer, diff, model_file
 from keras_dc.tflite.graph import Graph as GraphIndex
 
 GRAPHS = {
@@ -228,3 +228,15 @@ def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(FileNotFoundError, match="folder of `filepath` must exist"):
         dc.compress(path, filepath=tmp_path / "nowhere" / "model.tflite")
+
+
+def test_what_is_written_is_compared_with_what_was_to_be_written(monkeypatch):
+    original, write = mlp().serialize(), compact_writer.write
+
+    def forgetful(model, **options):
+        model.subgraphs[0].tensors[1].shape = np.int32([3, 3])
+        return write(model, **options)
+
+    monkeypatch.setattr(compact_writer, "write", forgetful)
+    with pytest.raises(errors.CompressionError, match=r"fault of keras_dc. Received: .*\.shape"):
+        dc.compress(original)

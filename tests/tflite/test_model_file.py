@@ -190,3 +190,23 @@ def test_a_large_model_is_written_without_building_its_constants(make, monkeypat
     assert diff.differences(model_file.parse(plain), expanded) == []
     for got, want in zip(outputs(compressed), outputs(plain), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "quantization",
+    [
+        schema.QuantizationParametersT(scale=np.float32([0.0]), zeroPoint=np.int64([0])),
+        schema.QuantizationParametersT(scale=np.float32([0.0])),
+        schema.QuantizationParametersT(min=np.float32([0.0]), max=np.float32([0.0])),
+        schema.QuantizationParametersT(quantizedDimension=1),
+    ],
+    ids=["scale and zero point", "scale", "range", "dimension"],
+)
+def test_a_quantization_of_zeros_survives(quantization):
+    graph = mlp()
+    graph.subgraph.tensors[0].quantization = quantization
+    original = graph.serialize()
+    parsed = model_file.parse(original)
+    assert parsed.subgraphs[0].tensors[0].quantization is not None
+    expanded = model_file.parse(dc.expand(dc.compress(original)))
+    assert diff.differences(graph.model, expanded) == []
