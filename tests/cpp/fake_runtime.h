@@ -2,6 +2,7 @@
 #ifndef KERAS_DC_TESTS_CPP_FAKE_RUNTIME_H_
 #define KERAS_DC_TESTS_CPP_FAKE_RUNTIME_H_
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -133,6 +134,16 @@ class FakeRuntime {
     return index;
   }
 
+  // The outputs of the graph; without them all tensors count as read. As in a
+  // true runtime, what a delegate computes and nobody reads gets no memory.
+  void SetOutputs(const std::vector<int>& outputs) {
+    outputs_ = outputs;
+    has_outputs_ = true;
+  }
+
+  // Allocate gives the tensor no memory: it is no input, and no op computes it.
+  void WithholdMemory(int index) { withheld_.push_back(index); }
+
   TfLiteStatus ApplyDelegate(TfLiteDelegate* delegate) {
     plan_before_delegate_ = plan_;
     return delegate->Prepare(&context_, delegate);
@@ -161,6 +172,7 @@ class FakeRuntime {
     }
     for (size_t i = 0; i < tensors_.size(); ++i) {
       if (tensors_[i].allocation_type != kTfLiteArenaRw) continue;
+      if (Has(withheld_, static_cast<int>(i))) continue;
       memory_[i] = std::make_unique<char[]>(tensors_[i].bytes);
       tensors_[i].data.raw = memory_[i].get();
     }
@@ -214,9 +226,30 @@ class FakeRuntime {
     IntArray inputs, outputs;
     std::vector<char> options;
     bool is_delegate = false;
-    IntArray replaced;
+    IntArray replaced, read_outputs;
     TfLiteDelegateParams params = {};
   };
+
+  static bool Has(const std::vector<int>& list, int index) {
+    return std::find(list.begin(), list.end(), index) != list.end();
+  }
+
+  // Of the outputs of a node, those that another node or the graph reads.
+  std::vector<int> ReadOutputs(const Node& of) const {
+    std::vector<int> read;
+    for (int i = 0; i < of.outputs->size; ++i) {
+      const int output = of.outputs->data[i];
+      bool is_read = Has(outputs_, output);
+      for (const auto& node : nodes_) {
+        if (node.get() == &of || node->inputs == nullptr) continue;
+        const int* inputs = node->inputs->data;
+        is_read = is_read ||
+                  std::count(inputs, inputs + node->inputs->size, output) > 0;
+      }
+      if (is_read) read.push_back(output);
+    }
+    return read;
+  }
 
   static FakeRuntime* From(TfLiteContext* context) {
     return static_cast<FakeRuntime*>(context->impl_);
@@ -287,6 +320,17 @@ class FakeRuntime {
       node->replaced = MakeIntArray({replaced->data[i]});
       node->params.delegate = delegate;
       node->params.nodes_to_replace = node->replaced.get();
+      const Node& original =
+          *self->nodes_[static_cast<size_t>(replaced->data[i])];
+      if (self->has_outputs_) {
+        const std::vector<int> read = self->ReadOutputs(original);
+        for (int k = 0; k < original.outputs->size; ++k) {
+          const int output = original.outputs->data[k];
+          if (!Has(read, output)) self->WithholdMemory(output);
+        }
+        node->read_outputs = MakeIntArray(read);
+        node->params.output_tensors = node->read_outputs.get();
+      }
       node->tflite.delegate = delegate;
       node->tflite.user_data = registration.init(
           context, reinterpret_cast<const char*>(&node->params), 0);
@@ -307,6 +351,9 @@ class FakeRuntime {
   std::vector<int> plan_;
   std::vector<int> plan_before_delegate_;
   IntArray plan_array_;
+  std::vector<int> outputs_;
+  bool has_outputs_ = false;
+  std::vector<int> withheld_;
   std::string errors_;
 };
 

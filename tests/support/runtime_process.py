@@ -7,6 +7,8 @@ loaded before), and a crash of one must fail a test, not end the session.
 import concurrent.futures
 import importlib
 import multiprocessing
+import os
+import signal
 import threading
 
 MODULES = {
@@ -106,6 +108,51 @@ def interpreter_error(runtime, _library, model):
     except (RuntimeError, ValueError) as error:
         return str(error)
     return None
+
+
+def running_error(runtime, library, model):
+    """What `allocate_tensors` or `invoke` raises, as text; None if they raise nothing."""
+    try:
+        interpreter = _open(runtime, library, model)
+        interpreter.allocate_tensors()
+        interpreter.invoke()
+    except (RuntimeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def fatal_signals(runtime, library, models, *, seconds=20):
+    """The signal that each model kills a process with, 0 for none: list of int.
+
+    Each model is opened, allocated and invoked in a fork of this process, which may last
+    for `seconds`. `library` may be None.
+    """
+    classes(runtime)
+    return [_fatal_signal(runtime, library, model, seconds) for model in models]
+
+
+def fatal_signals_of_the_runtime(runtime, _library, models):
+    """As `fatal_signals`, without the op library."""
+    return fatal_signals(runtime, None, models)
+
+
+def _fatal_signal(runtime, library, model, seconds):
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(seconds)
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, 1)
+            os.dup2(silence, 2)
+            interpreter = _open(runtime, library, model)
+            interpreter.allocate_tensors()
+            interpreter.invoke()
+            del interpreter
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    code = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return 0 if code == signal.SIGALRM else code
 
 
 def option_error(runtime, library, options):

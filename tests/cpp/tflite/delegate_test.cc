@@ -51,11 +51,34 @@ TEST(Delegate, ClaimsOurOpsOnly) {
   const DelegatePtr delegate = CreateDelegate();
   Graph graph({1, 2, 3}, {4, 5, 6});
   const int x = graph.runtime.AddTensor(kTfLiteFloat32, {1});
-  graph.runtime.AddNode("SomebodysOp", nullptr, {x}, {x});
+  const int z = graph.runtime.AddTensor(kTfLiteFloat32, {1});
+  graph.runtime.AddNode("SomebodysOp", nullptr, {x}, {z});
   ASSERT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
   EXPECT_EQ(graph.runtime.plan_size(), 3u);
   EXPECT_EQ(graph.runtime.Allocate(), kTfLiteError);
   EXPECT_EQ(graph.runtime.errors(), "unresolved custom op");
+}
+
+TEST(Delegate, RefusesGraphsWithACycle) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph graph({1, 2, 3}, {4, 5, 6});
+  const int x = graph.runtime.AddTensor(kTfLiteFloat32, {1});
+  const int y = graph.runtime.AddTensor(kTfLiteFloat32, {1});
+  graph.runtime.AddNode("SomebodysOp", nullptr, {x}, {y});
+  graph.runtime.AddNode("SomebodysOp", nullptr, {y}, {x});
+  EXPECT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteError);
+  EXPECT_EQ(graph.runtime.errors(),
+            "KerasDc: an op of the graph waits for its own output");
+}
+
+TEST(Delegate, TakesGraphsThatAreOutOfOrder) {
+  const DelegatePtr delegate = CreateDelegate();
+  Graph graph({1, 2, 3}, {4, 5, 6});
+  const int first = graph.runtime.AddTensor(kTfLiteFloat32, {1});
+  const int second = graph.runtime.AddTensor(kTfLiteFloat32, {1});
+  graph.runtime.AddNode("SomebodysOp", nullptr, {first}, {second});
+  graph.runtime.AddNode("SomebodysOp", nullptr, {graph.output}, {first});
+  EXPECT_EQ(graph.runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
 }
 
 TEST(Delegate, RunsBothOps) {

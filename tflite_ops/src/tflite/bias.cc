@@ -42,10 +42,12 @@ Error Decode(const Blob& blob, int64_t units, const std::string& weights,
 
 Error Bias::Prepare(const TfLiteTensor* tensor, int64_t units,
                     const std::string& weights, BlobCache* cache) {
+  decoded_ = nullptr;
   if (tensor == nullptr) return "";
   const auto size = static_cast<size_t>(units);
   if (tensor->type == kTfLiteFloat32) {
-    if (tensor->bytes == size * sizeof(float)) return "";
+    size_bytes_ = size * sizeof(float);
+    if (tensor->bytes == size_bytes_) return "";
     return Misfit(ShapeString(tensor->dims), weights);
   }
   if (tensor->type != kTfLiteUInt8) {
@@ -66,9 +68,14 @@ Error Bias::Prepare(const TfLiteTensor* tensor, int64_t units,
   return "";
 }
 
-const float* Bias::Values(const TfLiteTensor* tensor) const {
-  if (tensor == nullptr) return nullptr;
-  return tensor->type == kTfLiteFloat32 ? tensor->data.f : decoded_->data();
+Error Bias::GetValues(const TfLiteTensor* tensor, const float** values) const {
+  if (decoded_ != nullptr) {
+    *values = decoded_->data();
+  } else if (tensor != nullptr) {
+    KDC_RETURN_IF_ERROR(CheckMemory("bias", *tensor, size_bytes_));
+    *values = tensor->data.f;
+  }
+  return "";
 }
 
 }  // namespace keras_dc

@@ -20,12 +20,14 @@ class Bias {
   Error Prepare(const TfLiteTensor* tensor, int64_t units,
                 const std::string& weights, BlobCache* cache);
 
-  // The values, or null if there is no bias. To be called at each Eval: a float
-  // tensor may have moved, and may be computed.
-  const float* Values(const TfLiteTensor* tensor) const;
+  // Sets `values`, to null if there is no bias. To be called at each Eval: a
+  // float tensor may have moved, and may be computed.
+  Error GetValues(const TfLiteTensor* tensor, const float** values) const;
 
  private:
   KeyMemo key_;
+  // Of a float tensor.
+  size_t size_bytes_ = 0;
   // Of a blob.
   std::shared_ptr<const std::vector<float>> decoded_;
 };

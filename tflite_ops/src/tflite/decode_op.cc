@@ -86,8 +86,9 @@ class DecodeOp : public Op {
 
   Error CheckOutput(const TfLiteTensor& output,
                     const kdc_blob_info& info) const {
+    // Memory of another kind belongs to who made it: it would be lost here.
     if (output.is_variable ||
-        (output.allocation_type == kTfLiteMmapRo && !IsOurs(output))) {
+        (output.allocation_type != kTfLiteArenaRw && !IsOurs(output))) {
       return "expected a computed output tensor, got a constant or a variable";
     }
     if (output.type != TfLiteTypeOf(info.dtype)) {
@@ -110,11 +111,17 @@ class DecodeOp : public Op {
   // To be called after CheckOutput: the output's shape bounds what is
   // allocated.
   Error Decode(const BlobKey& key, const ParsedBlob& parsed) {
-    auto ready = resources_->cache.Find<DenseWeights>(key);
+    const auto count = static_cast<size_t>(parsed.info.num_weights);
+    const size_t size_bytes = count * ItemSize(parsed.info.dtype);
+    const size_t stored_bytes =
+        parsed.info.dtype == KDC_INT4 ? (count + 1) / 2 : size_bytes;
+    // Blobs can be made that share a key.
+    auto ready = resources_->cache.FindIf<DenseWeights>(
+        key, [stored_bytes](const DenseWeights& held) {
+          return held.size_bytes() == stored_bytes;
+        });
     if (ready == nullptr) {
-      auto weights = std::make_shared<DenseWeights>(
-          static_cast<size_t>(parsed.info.num_weights) *
-          ItemSize(parsed.info.dtype));
+      auto weights = std::make_shared<DenseWeights>(size_bytes);
       KDC_RETURN_IF_ERROR(BlobError(
           DecodeDense(parsed, weights->data(), weights->size_bytes())));
       if (parsed.info.dtype == KDC_INT4) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,20 +25,58 @@ struct Delegate : TfLiteDelegate {
 
 using NodeAndOp = std::pair<int, const OpRow*>;
 
+// Whether a node waits for its own output, itself or through other nodes. Such
+// a graph crashes older runtimes where a delegate claims any of its nodes.
+bool HasCycle(const std::vector<const TfLiteNode*>& nodes) {
+  std::set<int> awaited;
+  for (const TfLiteNode* node : nodes) {
+    if (node->outputs == nullptr) continue;
+    awaited.insert(node->outputs->data,
+                   node->outputs->data + node->outputs->size);
+  }
+  std::vector<const TfLiteNode*> waiting = nodes;
+  const auto is_ready = [&awaited](const TfLiteNode* node) {
+    const TfLiteIntArray* inputs = node->inputs;
+    if (inputs != nullptr &&
+        std::any_of(inputs->data, inputs->data + inputs->size,
+                    [&](int input) { return awaited.count(input) > 0; })) {
+      return false;
+    }
+    for (int i = 0; node->outputs != nullptr && i < node->outputs->size; ++i) {
+      awaited.erase(node->outputs->data[i]);
+    }
+    return true;
+  };
+  // One round takes all nodes of a graph that is in order.
+  for (size_t before = 0; before != waiting.size();) {
+    before = waiting.size();
+    std::vector<const TfLiteNode*> left;
+    for (const TfLiteNode* node : waiting) {
+      if (!is_ready(node)) left.push_back(node);
+    }
+    waiting = std::move(left);
+  }
+  return !waiting.empty();
+}
+
 TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
   TfLiteIntArray* plan = nullptr;
-  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) {
+  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk ||
+      plan == nullptr) {
     return kTfLiteError;
   }
   // The outputs of layers of ours.
   std::vector<int> outputs;
+  std::vector<const TfLiteNode*> nodes;
   for (int i = 0; i < plan->size; ++i) {
     TfLiteNode* node = nullptr;
     TfLiteRegistration* registration = nullptr;
     if (context->GetNodeAndRegistration(context, plan->data[i], &node,
-                                        &registration) != kTfLiteOk) {
+                                        &registration) != kTfLiteOk ||
+        node == nullptr || registration == nullptr) {
       return kTfLiteError;
     }
+    nodes.push_back(node);
     const OpRow* op = FindOp(*context, *node, *registration);
     if (op == nullptr) continue;
     if (!op->is_custom() && std::count(outputs.begin(), outputs.end(),
@@ -45,10 +84,15 @@ TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
       continue;
     }
     found->emplace_back(plan->data[i], op);
-    if (op->is_layer) {
+    if (op->is_layer && node->outputs != nullptr) {
       outputs.insert(outputs.end(), node->outputs->data,
                      node->outputs->data + node->outputs->size);
     }
+  }
+  if (!found->empty() && HasCycle(nodes)) {
+    context->ReportError(
+        context, "KerasDc: an op of the graph waits for its own output");
+    return kTfLiteError;
   }
   return kTfLiteOk;
 }

@@ -7,19 +7,33 @@
 namespace keras_dc {
 namespace {
 
-// Older official headers do not name this type.
+// Older official headers do not name these types.
 constexpr int kInt4Type = 18;
 constexpr int kBFloat16Type = 19;
+// Memory that the program gives for a tensor; older headers do not name it.
+constexpr int kCustomAllocation = 6;
 
 bool Exists(const TfLiteContext& context, int index) {
-  return index >= 0 && static_cast<size_t>(index) < context.tensors_size;
+  return index >= 0 && static_cast<size_t>(index) < context.tensors_size &&
+         context.tensors != nullptr;
+}
+
+void Assign(const TfLiteIntArray* from, std::vector<int>* to) {
+  to->clear();
+  if (from != nullptr) to->assign(from->data, from->data + from->size);
 }
 
 }  // namespace
 
 void Op::Bind(const TfLiteIntArray* inputs, const TfLiteIntArray* outputs) {
-  inputs_.assign(inputs->data, inputs->data + inputs->size);
-  outputs_.assign(outputs->data, outputs->data + outputs->size);
+  Assign(inputs, &inputs_);
+  Assign(outputs, &outputs_);
+}
+
+void Op::BindReadOutputs(const TfLiteIntArray* read) {
+  is_unread_ =
+      read != nullptr && !outputs_.empty() &&
+      std::count(read->data, read->data + read->size, outputs_[0]) == 0;
 }
 
 std::string Op::Label(const TfLiteContext& context) const {
@@ -50,11 +64,18 @@ Error Op::CheckArity(const TfLiteContext& context, size_t min_inputs,
   }
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const bool is_absent = i >= min_inputs && inputs_[i] == -1;
-    if (!is_absent && !Exists(context, inputs_[i])) {
-      return "input " + std::to_string(i) + " does not exist";
+    if (is_absent) continue;
+    const std::string input = "input " + std::to_string(i);
+    if (!Exists(context, inputs_[i])) return input + " does not exist";
+    if (context.tensors[inputs_[i]].dims == nullptr) {
+      return input + " has no shape";
     }
+    if (inputs_[i] == outputs_[0]) return input + " is the output, too";
   }
   if (!Exists(context, outputs_[0])) return "the output does not exist";
+  if (context.tensors[outputs_[0]].dims == nullptr) {
+    return "the output has no shape";
+  }
   return "";
 }
 
@@ -125,6 +146,24 @@ Error CheckFloat32(const char* role, const TfLiteTensor& tensor) {
   if (tensor.type == kTfLiteFloat32) return "";
   return std::string("expected the ") + role + " as FLOAT32, got " +
          TypeName(tensor.type);
+}
+
+Error CheckWritable(const TfLiteTensor& output) {
+  switch (static_cast<int>(output.allocation_type)) {
+    case kTfLiteArenaRw:
+    case kTfLiteArenaRwPersistent:
+    case kTfLiteDynamic:
+    case kCustomAllocation:
+      return "";
+    default:
+      return "expected a computed output tensor, got a constant";
+  }
+}
+
+Error CheckMemory(const char* role, const TfLiteTensor& tensor, size_t bytes) {
+  if (tensor.bytes != bytes) return "the shapes changed after AllocateTensors";
+  if (bytes == 0 || tensor.data.raw != nullptr) return "";
+  return std::string("the ") + role + " has no memory: no op computes it";
 }
 
 bool CountFloatBytes(const std::array<int64_t, 4>& dims, size_t* bytes) {

@@ -47,6 +47,9 @@ class Op {
 
   // Copies the tensor indices of the node, which never change.
   void Bind(const TfLiteIntArray* inputs, const TfLiteIntArray* outputs);
+  // A runtime gives no memory to an output of a delegate that nobody reads;
+  // `read` has the tensors that somebody does. Without this call they all are.
+  void BindReadOutputs(const TfLiteIntArray* read);
   // "KerasDcDecode 'name of its output'".
   std::string Label(const TfLiteContext& context) const;
 
@@ -60,7 +63,8 @@ class Op {
 
  protected:
   // Checks that the node has `min_inputs` to `max_inputs` inputs and one
-  // output, and that all of them exist.
+  // output, and that all of them exist, with a shape; and that the output is
+  // not an input, too.
   Error CheckArity(const TfLiteContext& context, size_t min_inputs,
                    size_t max_inputs) const;
   // Null if an optional input is absent.
@@ -71,11 +75,14 @@ class Op {
   Error CheckOutputChannels(TfLiteContext* context, int64_t channels) const;
   Error ResizeOutput(TfLiteContext* context,
                      const std::vector<int>& shape) const;
+  // Whether Eval need not compute, as nobody reads the output.
+  bool is_unread() const { return is_unread_; }
 
  private:
   const char* name_;
   std::vector<int> inputs_;
   std::vector<int> outputs_;
+  bool is_unread_ = false;
 };
 
 // Checks that `tensor` is a constant vector of bytes.
@@ -91,6 +98,12 @@ Error ChooseMeans(const TfLiteContext& context, Isa* isa, size_t* num_threads);
 
 // `role` is what the op takes the tensor for: "input".
 Error CheckFloat32(const char* role, const TfLiteTensor& tensor);
+// Checks that Eval may write to the tensor: the bytes of a constant lie in the
+// model's file.
+Error CheckWritable(const TfLiteTensor& output);
+// Checks, in Eval, that the tensor has memory, and the size of Prepare: shapes
+// of dynamic tensors can change, and a tensor that no op computes has none.
+Error CheckMemory(const char* role, const TfLiteTensor& tensor, size_t bytes);
 
 // The size of a float tensor with `dims`: batch, height, width, channels. False
 // if it is too large for the runtime's integers.

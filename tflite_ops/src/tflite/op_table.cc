@@ -41,12 +41,17 @@ constexpr std::array<InitCallback, kNumOps> kInits =
 
 void* InitForDelegate(TfLiteContext* context, const char* buffer, size_t) {
   const auto* params = reinterpret_cast<const TfLiteDelegateParams*>(buffer);
-  if (params == nullptr || params->nodes_to_replace->size != 1) return nullptr;
+  if (params == nullptr || params->delegate == nullptr ||
+      params->nodes_to_replace == nullptr ||
+      params->nodes_to_replace->size != 1) {
+    return nullptr;
+  }
   TfLiteNode* node = nullptr;
   TfLiteRegistration* registration = nullptr;
   if (context->GetNodeAndRegistration(context,
                                       params->nodes_to_replace->data[0], &node,
-                                      &registration) != kTfLiteOk) {
+                                      &registration) != kTfLiteOk ||
+      node == nullptr || registration == nullptr) {
     return nullptr;
   }
   const OpRow* row = FindOp(*context, *node, *registration);
@@ -62,6 +67,7 @@ void* InitForDelegate(TfLiteContext* context, const char* buffer, size_t) {
             row->make(options, *static_cast<std::shared_ptr<OpResources>*>(
                                    params->delegate->data_));
         op->Bind(node->inputs, node->outputs);
+        op->BindReadOutputs(params->output_tensors);
         op->Attach(context);
         return op.release();
       },

@@ -39,6 +39,7 @@ bool IsInOrder(const PoolParams& params) {
 
 bool IsFloat32(const TfLiteContext& context, int index) {
   return index >= 0 && static_cast<size_t>(index) < context.tensors_size &&
+         context.tensors != nullptr &&
          context.tensors[index].type == kTfLiteFloat32;
 }
 
@@ -61,6 +62,7 @@ class Pool2DOp : public Op {
     KDC_RETURN_IF_ERROR(CheckArity(*context, 1, 1));
     KDC_RETURN_IF_ERROR(CheckFloat32("input", *Input(context, 0)));
     KDC_RETURN_IF_ERROR(CheckFloat32("output", *Output(context)));
+    KDC_RETURN_IF_ERROR(CheckWritable(*Output(context)));
     const TfLiteIntArray* dims = Input(context, 0)->dims;
     if (dims->size != 4 ||
         std::any_of(dims->data, dims->data + 4, [](int d) { return d < 0; })) {
@@ -91,12 +93,11 @@ class Pool2DOp : public Op {
   }
 
   Error Eval(TfLiteContext* context) override {
+    if (is_unread()) return "";
     const TfLiteTensor* input = Input(context, 0);
     TfLiteTensor* output = Output(context);
-    // Shapes of dynamic tensors can change after Prepare; the memory must fit.
-    if (input->bytes != input_bytes_ || output->bytes != output_bytes_) {
-      return "the shapes changed after AllocateTensors";
-    }
+    KDC_RETURN_IF_ERROR(CheckMemory("input", *input, input_bytes_));
+    KDC_RETURN_IF_ERROR(CheckMemory("output", *output, output_bytes_));
     if (output_bytes_ == 0) return "";
     Pool2D(pooling_, shape_, static_cast<size_t>(channels_), range_, isa_,
            num_threads_, &resources_->threads, input->data.f, output->data.f);
@@ -129,7 +130,8 @@ std::unique_ptr<Op> MakePool2D(const char* name, Pooling pooling,
 bool CanPool2D(const TfLiteContext& context, const TfLiteNode& node) {
   return node.builtin_data != nullptr &&
          IsInOrder(*static_cast<const PoolParams*>(node.builtin_data)) &&
-         node.inputs->size == 1 && node.outputs->size == 1 &&
+         node.inputs != nullptr && node.inputs->size == 1 &&
+         node.outputs != nullptr && node.outputs->size == 1 &&
          IsFloat32(context, node.inputs->data[0]) &&
          IsFloat32(context, node.outputs->data[0]);
 }

@@ -36,17 +36,20 @@ class WeightOp : public Op {
       return;
     }
     weights_ = resources_->cache.Find<Packed>(key_.Of(blob));
-    if (weights_ != nullptr) blob_ = blob;
+    if (weights_ != nullptr) packed_blob_ = blob;
   }
 
   Error Prepare(TfLiteContext* context) override {
+    // Until this Prepare is through, there is nothing that Eval could use.
+    blob_ = Blob();
     KDC_RETURN_IF_ERROR(options_error_);
     KDC_RETURN_IF_ERROR(CheckArity(*context, 2, 3));
     KDC_RETURN_IF_ERROR(CheckFloat32("input", *Input(context, kInput)));
     KDC_RETURN_IF_ERROR(CheckFloat32("output", *Output(context)));
+    KDC_RETURN_IF_ERROR(CheckWritable(*Output(context)));
     Blob blob;
     KDC_RETURN_IF_ERROR(GetBlob(*Input(context, kWeights), &blob));
-    const bool is_ready = weights_ != nullptr && blob == blob_;
+    const bool is_ready = weights_ != nullptr && blob == packed_blob_;
     ParsedBlob parsed;
     if (is_ready) {
       info_ = weights_->info;
@@ -65,8 +68,9 @@ class WeightOp : public Op {
     KDC_RETURN_IF_ERROR(ChooseMeans(*context, &isa, &num_threads));
     plan_ = MakePlan(static_cast<size_t>(num_outputs()), isa, num_threads);
     // From here on the shapes bound what is allocated.
-    if (output_bytes_ == 0) {
-      // Nothing to compute, and so no input that bounds the declared weights.
+    if (output_bytes_ == 0 || is_unread()) {
+      // Nothing to compute; without outputs no input bounds the declared
+      // weights, either.
       if (!is_ready) weights_ = nullptr;
     } else if (resources_->low_memory) {
       // Checks the streams, and keeps no weights.
@@ -82,15 +86,15 @@ class WeightOp : public Op {
   }
 
   Error Eval(TfLiteContext* context) override {
+    if (blob_.data == nullptr) return "Invoke comes after AllocateTensors";
+    if (is_unread()) return "";
     const TfLiteTensor* input = Input(context, kInput);
     TfLiteTensor* output = Output(context);
-    // Shapes of dynamic tensors can change after Prepare; the memory must fit.
-    if (blob_.data == nullptr || input->bytes != input_bytes_ ||
-        output->bytes != output_bytes_) {
-      return "the shapes changed after AllocateTensors";
-    }
+    KDC_RETURN_IF_ERROR(CheckMemory("input", *input, input_bytes_));
+    KDC_RETURN_IF_ERROR(CheckMemory("output", *output, output_bytes_));
     if (output_bytes_ == 0) return "";
-    const float* bias = bias_.Values(Input(context, kBias));
+    const float* bias = nullptr;
+    KDC_RETURN_IF_ERROR(bias_.GetValues(Input(context, kBias), &bias));
     if (resources_->low_memory) {
       return BlobError(RunStreamed(streamed_, plan_, input->data.f, bias,
                                    activation(), &resources_->threads,
@@ -176,8 +180,14 @@ class WeightOp : public Op {
   // `parsed` is null if the blob is still to be read.
   Error Pack(const Blob& blob, const ParsedBlob* parsed) {
     const BlobKey& key = key_.Of(blob);
-    weights_ = resources_->cache.FindIf<Packed>(
-        key, [this](const Packed& held) { return held.layer.Fits(plan_); });
+    weights_ =
+        resources_->cache.FindIf<Packed>(key, [this](const Packed& held) {
+          // Blobs can be made that share a key.
+          return std::equal(held.info.shape, held.info.shape + KDC_MAX_RANK,
+                            info_.shape) &&
+                 held.info.num_kept == info_.num_kept && held.layer.Fits(plan_);
+        });
+    packed_blob_ = blob;
     if (weights_ != nullptr) return "";
     ParsedBlob read;
     if (parsed == nullptr) {
@@ -198,8 +208,10 @@ class WeightOp : public Op {
   const char* role_;
   const char* layout_;
   std::shared_ptr<OpResources> resources_;
-  // Of the last Prepare.
+  // Of the last Prepare, if it ended well.
   Blob blob_;
+  // Of `weights_`.
+  Blob packed_blob_;
   kdc_blob_info info_ = {};
   KeyMemo key_;
   Bias bias_;
