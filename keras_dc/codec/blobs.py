@@ -89,10 +89,10 @@ def encode(values, *, dtype=None):
     Raises:
         CodecError: if the dtype, the rank or the size cannot be coded.
     """
-    values = np.asarray(values, order="C")
+    values = _native(values)
     name = dtype or values.dtype.name
     known = dtypes.BY_NAME.get(name)
-    if known is None or values.dtype.name != known.storage.name or values.ndim > library.MAX_RANK:
+    if known is None or values.dtype != known.storage or values.ndim > library.MAX_RANK:
         raise CodecError(
             f"expected an array of {', '.join(dtypes.BY_NAME)} with at most {library.MAX_RANK} "
             f"dimensions. Received: dtype={name!r}, an array of {values.dtype} shaped "
@@ -120,7 +120,7 @@ def encode_scaled(values, *, codebook, scales, axis):
     Raises:
         CodecError: if a weight is not such a product, or an argument does not fit.
     """
-    values = np.asarray(values, order="C")
+    values = _native(values)
     codebook = np.asarray(codebook, np.float64, order="C")
     scales = np.asarray(scales, np.float64, order="C")
     if values.ndim < 2 or axis not in (0, -1) or scales.shape != (values.shape[axis],):
@@ -143,7 +143,6 @@ def encode_scaled(values, *, codebook, scales, axis):
         codebook.size,
         scales.ctypes.data,
         1 if axis == 0 else 2,
-        extra_bytes=8 * (codebook.size + scales.size),
     )
 
 
@@ -163,25 +162,30 @@ def recode(blob):
     Raises:
         CodecError: if the blob is malformed.
     """
-    recoded = np.empty(len(blob), np.uint8)
-    size = ctypes.c_size_t()
-    _check(
-        library.library().kdc_recode(
-            blob, len(blob), recoded.ctypes.data, len(blob), ctypes.byref(size)
-        )
-    )
-    return recoded[: size.value].tobytes()
+    blob = bytes(blob)
+    return _written_by(library.library().kdc_recode, blob, len(blob))
 
 
-def _call_encoder(function, values, dtype, *parameters, extra_bytes=0):
-    rank = values.ndim
-    capacity = library.library().kdc_encode_bound(values.size, dtype.code, rank) + extra_bytes
-    blob = np.empty(max(capacity, 1), np.uint8)
-    size = ctypes.c_size_t()
-    shape = (ctypes.c_int64 * max(rank, 1))(*values.shape)
-    arguments = [values.ctypes.data, dtype.code, shape, rank, *parameters]
-    _check(function(*arguments, blob.ctypes.data, capacity, ctypes.byref(size)))
-    return blob[: size.value].tobytes()
+def _native(values):
+    """The values in C order and in the byte order of this machine, as the C library reads them."""
+    values = np.asarray(values)
+    return np.asarray(values, dtype=values.dtype.newbyteorder("="), order="C")
+
+
+def _call_encoder(function, values, dtype, *parameters):
+    shape = (ctypes.c_int64 * max(values.ndim, 1))(*values.shape)
+    return _written_by(function, values.ctypes.data, dtype.code, shape, values.ndim, *parameters)
+
+
+def _written_by(function, *arguments):
+    """The bytes that a function of the C library makes."""
+    written = ctypes.c_void_p()
+    _check(function(*arguments, ctypes.byref(written)))
+    try:
+        size = library.library().kdc_bytes_size(written)
+        return ctypes.string_at(library.library().kdc_bytes_data(written), size)
+    finally:
+        library.library().kdc_free_bytes(written)
 
 
 @contextlib.contextmanager

@@ -73,16 +73,18 @@ def library():
     """
     loaded = ctypes.CDLL(op_library_path())
     int32, size, pointer = ctypes.c_int32, ctypes.c_size_t, ctypes.c_void_p
-    size_out, shape = ctypes.POINTER(size), ctypes.POINTER(ctypes.c_int64)
-    blob_out, info_out = ctypes.POINTER(pointer), ctypes.POINTER(BlobInfoStruct)
-    tensor, written = (pointer, int32, shape, int32), (pointer, size, size_out)
+    shape, blob_out = ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(pointer)
+    info_out = ctypes.POINTER(BlobInfoStruct)
+    tensor, bytes_out = (pointer, int32, shape, int32), ctypes.POINTER(pointer)
     # The type of the result, and those of the arguments.
     signatures = {
         "kdc_status_message": (ctypes.c_char_p, int32),
-        "kdc_encode_bound": (size, ctypes.c_int64, int32, int32),
-        "kdc_encode": (int32, *tensor, *written),
-        "kdc_encode_scaled": (int32, *tensor, pointer, int32, pointer, int32, *written),
-        "kdc_recode": (int32, ctypes.c_char_p, size, *written),
+        "kdc_bytes_data": (pointer, pointer),
+        "kdc_bytes_size": (size, pointer),
+        "kdc_free_bytes": (None, pointer),
+        "kdc_encode": (int32, *tensor, bytes_out),
+        "kdc_encode_scaled": (int32, *tensor, pointer, int32, pointer, int32, bytes_out),
+        "kdc_recode": (int32, ctypes.c_char_p, size, bytes_out),
         "kdc_open": (int32, ctypes.c_char_p, size, blob_out),
         "kdc_close": (None, pointer),
         "kdc_get_info": (int32, pointer, info_out),

@@ -30,18 +30,22 @@ inline IntArray MakeIntArray(const std::vector<int>& values) {
   return array;
 }
 
+// Copies and frees what an encoder made.
+inline std::vector<uint8_t> TakeBytes(kdc_bytes* made) {
+  const uint8_t* data = kdc_bytes_data(made);
+  const std::vector<uint8_t> bytes(data, data + kdc_bytes_size(made));
+  kdc_free_bytes(made);
+  return bytes;
+}
+
 inline std::vector<uint8_t> EncodeFloats(const std::vector<float>& values,
                                          const std::vector<int64_t>& shape) {
-  const int32_t rank = static_cast<int32_t>(shape.size());
-  std::vector<uint8_t> blob(
-      kdc_encode_bound(static_cast<int64_t>(values.size()), KDC_FLOAT32, rank));
-  size_t size = 0;
-  if (kdc_encode(values.data(), KDC_FLOAT32, shape.data(), rank, blob.data(),
-                 blob.size(), &size) != KDC_OK) {
+  kdc_bytes* blob = nullptr;
+  if (kdc_encode(values.data(), KDC_FLOAT32, shape.data(),
+                 static_cast<int32_t>(shape.size()), &blob) != KDC_OK) {
     std::abort();
   }
-  blob.resize(size);
-  return blob;
+  return TakeBytes(blob);
 }
 
 inline bool Contains(const std::string& text, const std::string& part) {

@@ -138,12 +138,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   RequireEqual(sparse, dense, item_size);
   if (bytes.back() % kEncodedOneIn != 0) return 0;
 
-  std::vector<uint8_t> again(
-      kdc_encode_bound(info.num_weights, info.dtype, info.rank));
-  size_t again_size = 0;
-  Require(kdc_encode(dense.data(), info.dtype, info.shape, info.rank,
-                     again.data(), again.size(), &again_size) == KDC_OK);
-  again.resize(again_size);
+  kdc_bytes* made = nullptr;
+  Require(kdc_encode(dense.data(), info.dtype, info.shape, info.rank, &made) ==
+          KDC_OK);
+  const uint8_t* made_data = kdc_bytes_data(made);
+  const std::vector<uint8_t> again(made_data, made_data + kdc_bytes_size(made));
+  kdc_free_bytes(made);
   std::vector<uint8_t> back(dense.size());
   Require(kdc_decode(Open(again).get(), back.data(), back.size()) == KDC_OK);
   Require(back == dense);

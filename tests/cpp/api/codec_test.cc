@@ -47,5 +47,27 @@ TEST(Codec, RefusesNullAndGivesNoHandleOfABadBlob) {
   kdc_close(nullptr);
 }
 
+TEST(Codec, AnEncoderThatRefusesGivesNothing) {
+  const float values[] = {1, 2};
+  const int64_t shape[] = {2};
+  kdc_bytes* blob = nullptr;
+  ASSERT_EQ(kdc_encode(values, KDC_FLOAT32, shape, 1, &blob), KDC_OK);
+  const std::vector<uint8_t> bytes = TakeBytes(blob);
+  EXPECT_EQ(bytes, EncodeFloats({1, 2}, {2}));
+  EXPECT_EQ(kdc_encode(values, KDC_FLOAT32, shape, 1, nullptr),
+            KDC_INVALID_ARGUMENT);
+  EXPECT_EQ(kdc_encode(values, 99, shape, 1, &blob), KDC_INVALID_ARGUMENT);
+  EXPECT_EQ(blob, nullptr);
+  EXPECT_EQ(kdc_encode_scaled(values, KDC_FLOAT32, shape, 1, nullptr, 0,
+                              nullptr, KDC_FIRST_AXIS, &blob),
+            KDC_INVALID_ARGUMENT);
+  EXPECT_EQ(kdc_recode(bytes.data(), bytes.size() - 1, &blob),
+            KDC_BAD_CHECKSUM);
+  EXPECT_EQ(blob, nullptr);
+  EXPECT_EQ(kdc_bytes_data(nullptr), nullptr);
+  EXPECT_EQ(kdc_bytes_size(nullptr), 0u);
+  kdc_free_bytes(nullptr);
+}
+
 }  // namespace
 }  // namespace keras_dc

@@ -210,13 +210,10 @@ TEST(FullyConnectedOp, RefusesBiasBlobsThatDisagree) {
   }
   const int8_t bytes[] = {1, 2};
   const int64_t shape[] = {2};
-  std::vector<uint8_t> integers(kdc_encode_bound(2, KDC_INT8, 1));
-  size_t size = 0;
-  ASSERT_EQ(kdc_encode(bytes, KDC_INT8, shape, 1, integers.data(),
-                       integers.size(), &size),
-            KDC_OK);
-  integers.resize(size);
-  refuse(integers, "expected a bias of FLOAT32, the blob holds INT8");
+  kdc_bytes* integers = nullptr;
+  ASSERT_EQ(kdc_encode(bytes, KDC_INT8, shape, 1, &integers), KDC_OK);
+  refuse(TakeBytes(integers),
+         "expected a bias of FLOAT32, the blob holds INT8");
 }
 
 TEST(FullyConnectedOp, RefusesOtherTypes) {

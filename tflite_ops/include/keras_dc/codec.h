@@ -1,9 +1,9 @@
 // The C ABI of the codec: one tensor in, one blob out, and back.
 //
 // A blob is described in tflite_ops/FORMAT.md. Every function takes pointers
-// with sizes, returns a status, and lets no C++ exception out. A kdc_blob is
-// all that the library allocates for the caller. All functions may be called
-// from several threads at once, with one kdc_blob, too.
+// with sizes, returns a status, and lets no C++ exception out. A kdc_blob and
+// kdc_bytes are all that the library allocates for the caller. All functions
+// may be called from several threads at once, with one kdc_blob, too.
 #ifndef KERAS_DC_CODEC_H_
 #define KERAS_DC_CODEC_H_
 
@@ -94,19 +94,26 @@ typedef struct kdc_blob_info {
 // One English sentence for `status`, without a full stop; never null.
 KDC_EXPORT const char* kdc_status_message(int32_t status);
 
-// The largest size in bytes of a blob that `kdc_encode` writes for a tensor of
-// `num_weights` elements; 0 if such a tensor cannot be coded.
-KDC_EXPORT size_t kdc_encode_bound(int64_t num_weights, int32_t dtype,
-                                   int32_t rank);
+// What an encoder wrote. How much that is, is known when it is written.
+typedef struct kdc_bytes kdc_bytes;
+
+// The first byte, and the number of bytes; null and 0 for null. They stay until
+// the bytes are freed.
+KDC_EXPORT const uint8_t* kdc_bytes_data(const kdc_bytes* bytes);
+KDC_EXPORT size_t kdc_bytes_size(const kdc_bytes* bytes);
+
+// Frees what an encoder made; null is allowed.
+KDC_EXPORT void kdc_free_bytes(kdc_bytes* bytes);
 
 // Codes a tensor of `rank` dimensions as the smallest blob that is found.
 //
 // `values` holds the product of `shape` elements of `dtype`, C order. Equality
 // is equality of bit patterns, so -0.0 and NaNs come back as they were. On
-// KDC_OK `*blob_size` is the number of bytes written to `blob`.
+// KDC_OK the caller frees `*blob`; else it is null. Here, as in the functions
+// below.
 KDC_EXPORT int32_t kdc_encode(const void* values, int32_t dtype,
-                              const int64_t* shape, int32_t rank, uint8_t* blob,
-                              size_t blob_capacity, size_t* blob_size);
+                              const int64_t* shape, int32_t rank,
+                              kdc_bytes** blob);
 
 // As `kdc_encode`, for a tensor whose weights are centroids times a scale for
 // each channel. Each weight that is not zero must be `codebook[k] *
@@ -114,18 +121,18 @@ KDC_EXPORT int32_t kdc_encode(const void* values, int32_t dtype,
 // integer, halves to even), else KDC_INVALID_ARGUMENT. So is the status if
 // `scale_axis` is KDC_NO_SCALE, if the rank is below 2, or if `dtype` is
 // neither KDC_FLOAT32 nor KDC_INT8. `num_centroids` is 1 to 256; `scales` has
-// an element for each channel. The blob may exceed `kdc_encode_bound` by 8
-// bytes for each centroid and each scale.
-KDC_EXPORT int32_t kdc_encode_scaled(
-    const void* values, int32_t dtype, const int64_t* shape, int32_t rank,
-    const double* codebook, int32_t num_centroids, const double* scales,
-    int32_t scale_axis, uint8_t* blob, size_t blob_capacity, size_t* blob_size);
+// an element for each channel.
+KDC_EXPORT int32_t kdc_encode_scaled(const void* values, int32_t dtype,
+                                     const int64_t* shape, int32_t rank,
+                                     const double* codebook,
+                                     int32_t num_centroids,
+                                     const double* scales, int32_t scale_axis,
+                                     kdc_bytes** blob);
 
 // Codes a Huffman-coded blob anew with the arithmetic coder; a blob without
 // gaps is copied. The result is never larger.
 KDC_EXPORT int32_t kdc_recode(const uint8_t* bytes, size_t size,
-                              uint8_t* recoded, size_t recoded_capacity,
-                              size_t* recoded_size);
+                              kdc_bytes** recoded);
 
 // A blob that was read: its header, its tables, and where its streams are.
 typedef struct kdc_blob kdc_blob;

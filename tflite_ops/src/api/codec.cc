@@ -1,7 +1,6 @@
 // The C ABI: each function calls a C++ one, and turns exceptions into statuses.
 #include "keras_dc/codec.h"
 
-#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -18,20 +17,24 @@ struct kdc_blob {
   keras_dc::ParsedBlob parsed;
 };
 
+// What the encoders give.
+struct kdc_bytes {
+  std::vector<uint8_t> bytes;
+};
+
 namespace {
 
 using keras_dc::NoThrow;
 
-// Copies what `write(&bytes)` writes to the caller's memory.
+// Gives the caller what `write(&bytes)` writes.
 template <typename Write>
-int32_t WriteOut(Write write, uint8_t* out, size_t capacity, size_t* size) {
-  if (out == nullptr || size == nullptr) return KDC_INVALID_ARGUMENT;
+int32_t WriteOut(Write write, kdc_bytes** out) {
+  if (out == nullptr) return KDC_INVALID_ARGUMENT;
+  *out = nullptr;
   return NoThrow([&] {
-    std::vector<uint8_t> bytes;
-    KDC_RETURN_IF_ERROR(write(&bytes));
-    if (bytes.size() > capacity) return KDC_WRONG_BUFFER_SIZE;
-    std::memcpy(out, bytes.data(), bytes.size());
-    *size = bytes.size();
+    auto written = std::make_unique<kdc_bytes>();
+    KDC_RETURN_IF_ERROR(write(&written->bytes));
+    *out = written.release();
     return KDC_OK;
   });
 }
@@ -74,26 +77,31 @@ const char* kdc_status_message(int32_t status) {
   }
 }
 
-size_t kdc_encode_bound(int64_t num_weights, int32_t dtype, int32_t rank) {
-  return keras_dc::EncodeBound(num_weights, dtype, rank);
+const uint8_t* kdc_bytes_data(const kdc_bytes* bytes) {
+  return bytes == nullptr ? nullptr : bytes->bytes.data();
 }
 
+size_t kdc_bytes_size(const kdc_bytes* bytes) {
+  return bytes == nullptr ? 0 : bytes->bytes.size();
+}
+
+void kdc_free_bytes(kdc_bytes* bytes) { delete bytes; }
+
 int32_t kdc_encode(const void* values, int32_t dtype, const int64_t* shape,
-                   int32_t rank, uint8_t* blob, size_t blob_capacity,
-                   size_t* blob_size) {
+                   int32_t rank, kdc_bytes** blob) {
   return WriteOut(
       [&](std::vector<uint8_t>* bytes) {
         return keras_dc::Encode(values, dtype, shape, rank, bytes);
       },
-      blob, blob_capacity, blob_size);
+      blob);
 }
 
 int32_t kdc_encode_scaled(const void* values, int32_t dtype,
                           const int64_t* shape, int32_t rank,
                           const double* codebook, int32_t num_centroids,
                           const double* scales, int32_t scale_axis,
-                          uint8_t* blob, size_t blob_capacity,
-                          size_t* blob_size) {
+                          kdc_bytes** blob) {
+  if (blob != nullptr) *blob = nullptr;
   if (codebook == nullptr || scales == nullptr || shape == nullptr ||
       num_centroids < 1 || rank < 2 || rank > KDC_MAX_RANK) {
     return KDC_INVALID_ARGUMENT;
@@ -107,16 +115,15 @@ int32_t kdc_encode_scaled(const void* values, int32_t dtype,
             values, dtype, shape, rank, {codebook, codebook + num_centroids},
             {scales, scales + num_channels}, scale_axis, bytes);
       },
-      blob, blob_capacity, blob_size);
+      blob);
 }
 
-int32_t kdc_recode(const uint8_t* bytes, size_t size, uint8_t* recoded,
-                   size_t recoded_capacity, size_t* recoded_size) {
+int32_t kdc_recode(const uint8_t* bytes, size_t size, kdc_bytes** recoded) {
   return WriteOut(
       [&](std::vector<uint8_t>* written) {
         return keras_dc::Recode(bytes, size, written);
       },
-      recoded, recoded_capacity, recoded_size);
+      recoded);
 }
 
 int32_t kdc_open(const uint8_t* bytes, size_t size, kdc_blob** blob) {

@@ -146,21 +146,4 @@ kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
   return KDC_OK;
 }
 
-size_t EncodeBound(int64_t num_weights, int32_t dtype, int32_t rank) {
-  const size_t item_size = ItemSize(dtype);
-  if (item_size == 0 || num_weights < 0 || rank < 0 || rank > KDC_MAX_RANK ||
-      static_cast<uint64_t>(num_weights) > kMaxWeights) {
-    return 0;
-  }
-  // The values as they are, and a header: magic, layout, coding and rank; a
-  // varint for each dimension, each count and the size of each stream; the
-  // checksum. Another layout is taken only if it is smaller, up to the few
-  // bytes of its counts.
-  constexpr size_t kVarintBytes = 5;
-  const size_t num_varints =
-      static_cast<size_t>(rank) + 3 + 2 * static_cast<size_t>(kMaxStreams);
-  return item_size * static_cast<size_t>(num_weights) + kMagicBytes + 3 +
-         kVarintBytes * num_varints + kChecksumBytes;
-}
-
 }  // namespace keras_dc

@@ -16,9 +16,6 @@ namespace keras_dc {
 kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
                   int32_t rank, std::vector<uint8_t>* blob);
 
-// The largest blob that Encode makes of such a tensor; 0 if it makes none.
-size_t EncodeBound(int64_t num_weights, int32_t dtype, int32_t rank);
-
 }  // namespace keras_dc
 
 #endif  // KERAS_DC_SRC_ENCODE_ENCODER_H_
