@@ -17,10 +17,11 @@ SMALL_BYTES = 600
 DECODE, FULLY_CONNECTED, CONV_2D = range(3)
 
 
-def op_seed(op, dims, blob, *, bias=0, options=b""):
+def op_seed(op, dims, blob, *, bias=0, options=b"", oddities=0, swap=0, steps=0):
     """An input of op_fuzzer.cc: its header, then the blob."""
     lengths_and_bias = 32 * len(options) + bias
-    return bytes([op, *dims, lengths_and_bias]) + options.ljust(7, b"\0") + blob
+    graph = bytes([oddities, swap, steps])
+    return bytes([op, *dims, lengths_and_bias]) + options.ljust(7, b"\0") + graph + blob
 
 
 def decoder_seeds():
@@ -62,6 +63,11 @@ def op_seeds():
     yield "dense_vector", op_seed(FULLY_CONNECTED, (2, 5, 0, 5), vector, bias=3)
     for options in (b"", b"\1", b"\3\1", b"\0\0\0\1\0\1\1"):
         yield f"conv_{options.hex()}", op_seed(CONV_2D, (2, 6, 5, 4), kernel, options=options)
+    for bit in range(8):
+        layer = (FULLY_CONNECTED, (2, 7, 0, 5), weights)
+        yield f"odd_{bit}", op_seed(*layer, bias=1, oddities=1 << bit)
+        yield f"steps_{bit}", op_seed(*layer, bias=3, steps=1 << bit)
+        yield f"swap_{bit}", op_seed(*layer, bias=1, swap=1 + 32 * bit)
 
 
 def main():

@@ -1,5 +1,6 @@
-// Any blob, in a graph of any shape. The delegate claims the op; then Prepare
-// refuses it with a message, or Invoke computes.
+// Any blob, in a graph of any shape: tensors may be missing, without memory or
+// repeated, and the runtime may do things twice. A resolver or the delegate
+// makes the op; Prepare or Invoke refuse it with a message, or Invoke computes.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -11,12 +12,13 @@
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
 #include "sealed_blob.h"
+#include "tflite/op_table.h"
 
 namespace {
 
 // The bytes in front of the blob in a fuzzed input.
 struct Header {
-  static constexpr size_t kSize = 13;
+  static constexpr size_t kSize = 16;
   const uint8_t* data;
 
   int op() const { return data[0] % 3; }
@@ -26,6 +28,13 @@ struct Header {
   std::vector<uint8_t> options() const {
     return std::vector<uint8_t>(data + 6, data + 6 + data[5] / 32);
   }
+  // What is odd about the graph, and what the runtime does with it.
+  bool is_odd(int bit) const { return (data[13] >> bit & 1) != 0; }
+  bool swaps() const { return data[14] % 2 == 1; }
+  size_t swapped_slot() const { return data[14] / 2 % 4; }
+  int swapped_index() const { return data[14] / 32 - 1; }
+  bool has_step(int bit) const { return (data[15] >> bit & 1) != 0; }
+  bool is_sound() const { return data[13] == 0 && !swaps() && data[15] == 0; }
 };
 
 constexpr int64_t kMaxConvolvedWeights = 1 << 12;
@@ -38,6 +47,29 @@ int64_t NumWeights(const std::vector<uint8_t>& blob) {
 
 constexpr const char* kOps[] = {"KerasDcDecode", "KerasDcFullyConnected",
                                 "KerasDcConv2D"};
+
+// Takes away or doubles what a sound graph has.
+void MakeOdd(const Header& header, int y, std::vector<int>* inputs,
+             std::vector<int>* outputs, keras_dc::FakeRuntime* runtime) {
+  const auto is_odd = [&header](int bit) { return header.is_odd(bit); };
+  if (is_odd(0)) runtime->WithholdMemory(inputs->front());
+  if (is_odd(1)) runtime->WithholdMemory(y);
+  if (is_odd(2)) runtime->WithholdMemory(inputs->back());
+  if (is_odd(3)) runtime->SetOutputs({});
+  if (is_odd(4)) runtime->SetBlob(y, std::vector<uint8_t>(8));
+  if (is_odd(5)) runtime->tensor(y).allocation_type = kTfLiteDynamic;
+  if (is_odd(6)) outputs->push_back(y);
+  if (is_odd(7)) {
+    std::free(runtime->tensor(inputs->front()).dims);
+    runtime->tensor(inputs->front()).dims = nullptr;
+  }
+  if (header.swaps()) {
+    // Absent, out of range, repeated, or the output.
+    const size_t slot = header.swapped_slot() % (inputs->size() + 1);
+    int* place = slot < inputs->size() ? &(*inputs)[slot] : &outputs->front();
+    *place = header.swapped_index();
+  }
+}
 
 }  // namespace
 
@@ -67,19 +99,47 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   const int y = runtime.AddTensor(type, dims, "y");
-  runtime.AddNode(kOps[header.op()], nullptr, inputs, {y}, header.options());
-  TfLiteDelegate* delegate =
-      tflite_plugin_create_delegate(nullptr, nullptr, 0, nullptr);
-  if (runtime.ApplyDelegate(delegate) == kTfLiteOk) {
-    if (runtime.Allocate() == kTfLiteOk) {
-      // A convolution takes time for each declared weight and each pixel.
-      const bool is_slow =
-          header.op() == 2 && NumWeights(bytes) > kMaxConvolvedWeights;
-      if (!is_slow && runtime.Invoke() != kTfLiteOk) std::abort();
-    } else if (runtime.errors().find("KerasDc") == std::string::npos &&
-               runtime.errors().find("unresolved") == std::string::npos) {
+  std::vector<int> outputs = {y};
+  MakeOdd(header, y, &inputs, &outputs, &runtime);
+  const char* op = kOps[header.op()];
+  const TfLiteRegistration registration =
+      keras_dc::MakeRegistration(*keras_dc::FindCustomOp(op));
+  const bool is_resolved = header.has_step(0);
+  for (int i = 0; i < (header.has_step(1) ? 2 : 1); ++i) {
+    runtime.AddNode(op, is_resolved ? &registration : nullptr, inputs, outputs,
+                    header.options());
+  }
+  char key[] = "low_memory", value[] = "true";
+  char *keys[] = {key}, *values[] = {value};
+  TfLiteDelegate* delegate = tflite_plugin_create_delegate(
+      keys, values, header.has_step(2) ? 1 : 0, nullptr);
+  const auto require_named = [&runtime] {
+    if (runtime.errors().find("KerasDc") == std::string::npos &&
+        runtime.errors().find("unresolved") == std::string::npos) {
       std::abort();  // a refusal names the op
     }
+  };
+  if (is_resolved || runtime.ApplyDelegate(delegate) == kTfLiteOk) {
+    bool is_ready = runtime.Allocate() == kTfLiteOk;
+    if (is_ready && header.has_step(3)) {
+      is_ready = runtime.Allocate() == kTfLiteOk;
+    }
+    if (!is_ready) require_named();
+    const bool is_sound = is_ready && header.is_sound();
+    if (header.has_step(4) && runtime.tensor(y).dims != nullptr) {
+      runtime.Resize(inputs.front() == blob ? y : 1, {1, 2});
+    }
+    // A convolution takes time for each declared weight and each pixel.
+    const bool is_slow =
+        header.op() == 2 && NumWeights(bytes) > kMaxConvolvedWeights;
+    // A program may call Invoke after Allocate has failed.
+    if ((is_ready || is_resolved || header.op() != 0) && !is_slow &&
+        runtime.Invoke() != kTfLiteOk) {
+      if (is_sound) std::abort();
+      require_named();
+    }
+  } else {
+    require_named();
   }
   runtime.UndoDelegate();
   tflite_plugin_destroy_delegate(delegate);
