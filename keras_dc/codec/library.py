@@ -47,18 +47,38 @@ def op_library_path():
     Raises:
         FileNotFoundError: if the package was imported from its sources without
             having been built.
+        OSError: if the library is cut short.
     """
     name = _LIBRARY_NAMES.get(sys.platform, "libkeras_dc.so")
     # An editable installation has two folders: the sources and what was built.
     folders = [pathlib.Path(folder) for folder in sys.modules["keras_dc"].__path__]
     for folder in folders:
         if (folder / name).is_file():
+            _check_is_whole(folder / name)
             return str((folder / name).resolve())
     raise FileNotFoundError(
         f"keras_dc's native library must lie beside the package; install it with "
         f"`pip install .` and import it from outside the sources. Received: no {name} "
         f"in {', '.join(map(str, folders))}"
     )
+
+
+def _check_is_whole(path):
+    """Refuse a library that is cut short: the system's loader may die of it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(64)
+    is_whole = len(head) == 64
+    if head.startswith(b"\x7fELF\x02\x01") and is_whole:
+        # The table of sections lies at the end: e_shoff, e_shentsize and e_shnum.
+        begin = int.from_bytes(head[40:48], "little")
+        entry, count = (int.from_bytes(head[i : i + 2], "little") for i in (58, 60))
+        is_whole = begin + entry * count <= size
+    if not is_whole:
+        raise OSError(
+            "keras_dc's native library is cut short; install the package anew. "
+            f"Received: {path} of {size} bytes"
+        )
 
 
 @functools.cache
@@ -69,7 +89,7 @@ def library():
         ctypes.CDLL.
 
     Raises:
-        FileNotFoundError: as `op_library_path`.
+        FileNotFoundError, OSError: as `op_library_path`.
     """
     loaded = ctypes.CDLL(op_library_path())
     int32, size, pointer = ctypes.c_int32, ctypes.c_size_t, ctypes.c_void_p
@@ -79,6 +99,7 @@ def library():
     # The type of the result, and those of the arguments.
     signatures = {
         "kdc_status_message": (ctypes.c_char_p, int32),
+        "kdc_check_model": (ctypes.c_char_p, pointer, size),
         "kdc_bytes_data": (pointer, pointer),
         "kdc_bytes_size": (size, pointer),
         "kdc_free_bytes": (None, pointer),

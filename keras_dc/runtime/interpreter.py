@@ -5,21 +5,17 @@ import importlib
 import importlib.util
 
 from keras_dc.codec.library import op_library_path
-from keras_dc.tflite import model_file
+from keras_dc.runtime.model_check import checked_content, checked_path
 
 
 @dataclasses.dataclass(frozen=True)
 class _Runtime:
-    """A TFLite runtime: dotted paths of its Interpreter and its load_delegate.
-
-    `checks_files` is False for a runtime that crashes on a damaged flatbuffer.
-    """
+    """A TFLite runtime: dotted paths of its Interpreter and its load_delegate."""
 
     package: str
     requirement: str
     interpreter: str
     load_delegate: str
-    checks_files: bool = True
 
 
 # In the order of preference: smallest and newest first.
@@ -28,11 +24,7 @@ _RUNTIMES = {
         "ai_edge_litert", "ai-edge-litert", "interpreter.Interpreter", "interpreter.load_delegate"
     ),
     "tflite_runtime": _Runtime(
-        "tflite_runtime",
-        "tflite-runtime",
-        "interpreter.Interpreter",
-        "interpreter.load_delegate",
-        checks_files=False,
+        "tflite_runtime", "tflite-runtime", "interpreter.Interpreter", "interpreter.load_delegate"
     ),
     "tensorflow": _Runtime(
         "tensorflow", "tensorflow", "lite.Interpreter", "lite.experimental.load_delegate"
@@ -67,23 +59,28 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
         The runtime's own `Interpreter` object, tensors not yet allocated.
 
     Raises:
-        ValueError: if `runtime` is unknown, both or none of the models are given, or the
-            file is not a whole TFLite model.
+        ValueError: if `runtime` is unknown, both or none of the models are given; as
+            ModelFormatError if the file is not a whole TFLite model.
+        TypeError: if the path is no path, or the content not bytes.
+        FileNotFoundError: if there is nothing at the path.
+        IsADirectoryError: if the path is a folder's.
+        OSError: if keras_dc's native library is cut short.
         ImportError: if the runtime is not installed, or none is.
     """
     if (model_path is None) == (model_content is None):
         both = "both" if model_path is not None else "neither"
         raise ValueError(f"give one of `model_path` and `model_content`. Received: {both}")
     found = _find(runtime)
-    if not found.checks_files:
-        model_file.parse(model_file.read(model_content if model_path is None else model_path))
+    # Before the runtime is imported: TensorFlow takes seconds, and others die of some files.
+    path = None if model_path is None else checked_path(model_path)
+    content = None if model_content is None else checked_content(model_content)
     load_delegate = _resolve(found.package, found.load_delegate)
     delegate_options = {"low_memory": "true" if low_memory else "false"}
     delegates = [load_delegate(op_library_path(), delegate_options)]
     delegates += options.pop("experimental_delegates", None) or []
     return _resolve(found.package, found.interpreter)(
-        model_path=None if model_path is None else str(model_path),
-        model_content=None if model_content is None else bytes(model_content),
+        model_path=path,
+        model_content=content,
         num_threads=num_threads,
         experimental_delegates=delegates,
         **options,

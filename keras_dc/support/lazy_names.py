@@ -8,6 +8,14 @@ import importlib
 import sys
 import warnings
 
+# What a package that is missing is installed with.
+_INSTALLED_BY = {
+    "ai_edge_litert": "ai-edge-litert flatbuffers",
+    "flatbuffers": "ai-edge-litert flatbuffers",
+    "keras": '"keras-dc[train]"',
+    "tensorflow": '"keras-dc[train]"',
+}
+
 
 def lazy_names(package, modules, *, moved=()):
     """The `__getattr__` and `__dir__` of a package (PEP 562).
@@ -36,7 +44,7 @@ def lazy_names(package, modules, *, moved=()):
             return getattr(importlib.import_module(f"{package}.{space}"), inner)
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(f"{package}.{modules[name]}")
+        module = _imported(f"{package}.{modules[name]}", f"{package}.{name}")
         value = module if modules[name] == name else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
@@ -45,3 +53,18 @@ def lazy_names(package, modules, *, moved=()):
         return sorted(sys.modules[package].__all__)
 
     return get, names
+
+
+def _imported(module, name):
+    """The module; an error of a missing package says what installs it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _INSTALLED_BY:
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs {missing}, which is not installed; install it with "
+            f"`pip install {_INSTALLED_BY[missing]}`",
+            name=error.name,
+        ) from error
