@@ -51,7 +51,8 @@ def Interpreter(  # noqa: N802 (a factory named after what it makes)
             installed if None.
         low_memory: whether to decode the weights of fused ops at every invoke, a range of rows
             at a time (some 65,000 weights, or 260,000 of a scan by columns), instead of
-            keeping them decoded in a form made for speed.
+            keeping them decoded in a form made for speed. Weights that a loop reads (WHILE, as
+            of an LSTM) are kept: they would be decoded at every step.
         **options: further arguments of the runtime's own Interpreter;
             `experimental_delegates` are applied after keras_dc's.
 

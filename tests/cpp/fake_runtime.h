@@ -183,9 +183,12 @@ class FakeRuntime {
     return kTfLiteOk;
   }
 
-  TfLiteStatus Invoke() {
-    for (const int index : plan_) {
-      Node& node = *nodes_[static_cast<size_t>(index)];
+  TfLiteStatus Invoke() { return Invoke(plan_.size()); }
+
+  // Invokes the first nodes.
+  TfLiteStatus Invoke(size_t num_nodes) {
+    for (size_t i = 0; i < num_nodes; ++i) {
+      Node& node = *nodes_[static_cast<size_t>(plan_[i])];
       const TfLiteStatus status =
           node.registration.invoke(&context_, &node.tflite);
       if (status != kTfLiteOk) return status;

@@ -5,11 +5,14 @@ loaded before), and a crash of one must fail a test, not end the session.
 """
 
 import concurrent.futures
+import ctypes
 import importlib
 import multiprocessing
 import os
 import signal
 import threading
+
+import numpy as np
 
 MODULES = {
     "litert": "ai_edge_litert.interpreter",
@@ -78,6 +81,28 @@ def run_with_options(runtime, library, delegate_options, model, *feeds):
     _, load_delegate = classes(runtime)
     interpreter = _open(runtime, library, model, load_delegate(library, delegate_options))
     return [_feed(interpreter, inputs) for inputs in feeds]
+
+
+def run_after_damage(runtime, library, delegate_options, model, begin, size, inputs):
+    """The outputs, where `size` bytes of the model from `begin` on are zero after allocation.
+
+    Weights that are kept decoded give the right outputs; those that are decoded at every
+    invoke give an error: its text is returned.
+    """
+    _, load_delegate = classes(runtime)
+    held = bytes(bytearray(model))
+    interpreter = _open(runtime, library, held, load_delegate(library, delegate_options))
+    interpreter.allocate_tensors()
+    for detail, values in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], values)
+    # The runtimes read the bytes where they lie.
+    address = np.frombuffer(held, np.uint8).ctypes.data
+    ctypes.memset(address + begin, 0, size)
+    try:
+        interpreter.invoke()
+    except (RuntimeError, ValueError) as error:
+        return str(error)
+    return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
 
 
 def run_plain(runtime, _library, model, *feeds, **options):

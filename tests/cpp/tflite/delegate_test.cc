@@ -1,6 +1,8 @@
 // The delegate, as a runtime loads and calls it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -168,6 +170,90 @@ TEST(Delegate, LowMemoryDecodesAtEveryInvoke) {
   graph.runtime.Resize(graph.input, {4, 3});
   EXPECT_EQ(graph.Run({1, 10, 100, 0, 1, 0, 1, 0, 0, 0, 0, 1}),
             (std::vector<float>{301, 0, 1, 3}));
+}
+
+// What the runtime makes of WhileOptions and IfOptions.
+struct CalledTwo {
+  int first, second;
+};
+
+// The graphs of a model, which a delegate gets in their order. What an op
+// computes after its blob was overwritten tells whether it decodes again.
+struct GraphsOfAModel {
+  explicit GraphsOfAModel(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      graphs.push_back(std::make_unique<Graph>(std::vector<float>{1, 0, 3},
+                                               std::vector<float>{4, 5, 6}));
+    }
+  }
+
+  void Call(size_t from, int code, CalledTwo* options) {
+    FakeRuntime& runtime = graphs[from]->runtime;
+    const int x = runtime.AddTensor(kTfLiteFloat32, {1});
+    const int y = runtime.AddTensor(kTfLiteFloat32, {1});
+    runtime.AddBuiltin(code, options, {x}, {y});
+  }
+
+  // For each graph, whether it decodes at every Invoke.
+  std::vector<bool> Decodes() {
+    const DelegatePtr delegate = CreateLowMemoryDelegate();
+    for (const auto& graph : graphs) {
+      EXPECT_EQ(graph->runtime.ApplyDelegate(delegate.get()), kTfLiteOk);
+    }
+    std::vector<bool> decodes;
+    for (const auto& graph : graphs) {
+      FakeRuntime& runtime = graph->runtime;
+      // A caller cannot be run here: its last op is the runtime's.
+      runtime.Allocate();
+      TfLiteTensor& blob = runtime.tensor(graph->blob);
+      std::vector<float> input = {1, 10, 100};
+      runtime.tensor(graph->input).data.f = input.data();
+      std::vector<float> output(1);
+      runtime.tensor(graph->output).data.f = output.data();
+      EXPECT_EQ(runtime.Invoke(2), kTfLiteOk) << runtime.errors();
+      EXPECT_EQ(output, (std::vector<float>{301}));
+      std::fill_n(blob.data.raw, blob.bytes, 0);
+      output[0] = 0;
+      for (int i = 0; i < 3; ++i) runtime.Invoke(2);
+      decodes.push_back(output[0] != 301);
+    }
+    for (const auto& graph : graphs) graph->runtime.UndoDelegate();
+    return decodes;
+  }
+
+  std::vector<std::unique_ptr<Graph>> graphs;
+};
+
+constexpr int kIf = 118, kWhile = 119;
+using Flags = std::vector<bool>;
+
+TEST(LowMemory, DecodesOnceInTheBodyOfALoop) {
+  CalledTwo loop = {1, 2};
+  GraphsOfAModel model(4);
+  model.Call(0, kWhile, &loop);
+  EXPECT_EQ(model.Decodes(), (Flags{true, false, false, true}));
+}
+
+TEST(LowMemory, DecodesOnceInWhatALoopCallsDeepDown) {
+  CalledTwo loop = {2, 1}, branch = {3, 4};
+  GraphsOfAModel model(5);
+  model.Call(0, kWhile, &loop);
+  model.Call(1, kIf, &branch);
+  EXPECT_EQ(model.Decodes(), (Flags{true, false, false, false, false}));
+}
+
+TEST(LowMemory, ABranchAloneIsNoLoop) {
+  CalledTwo branch = {1, 2};
+  GraphsOfAModel model(3);
+  model.Call(0, kIf, &branch);
+  EXPECT_EQ(model.Decodes(), (Flags{true, true, true}));
+}
+
+TEST(LowMemory, ALoopMayBeInTheSecondGraph) {
+  CalledTwo loop = {2, 3};
+  GraphsOfAModel model(4);
+  model.Call(1, kWhile, &loop);
+  EXPECT_EQ(model.Decodes(), (Flags{true, true, false, false}));
 }
 
 TEST(Delegate, LowMemoryRefusesADamagedBlobInAllocation) {

@@ -25,6 +25,18 @@ struct Delegate : TfLiteDelegate {
 
 using NodeAndOp = std::pair<int, const OpRow*>;
 
+// Raises the numbers to those of the graphs that the node calls.
+void CountCalled(const TfLiteNode& node, const TfLiteRegistration& registration,
+                 CalledGraphs* called) {
+  constexpr int kIf = 118, kWhile = 119;
+  const int code = registration.builtin_code;
+  if ((code != kIf && code != kWhile) || node.builtin_data == nullptr) return;
+  // The runtime's options of both ops are the numbers of two graphs.
+  const auto* graphs = static_cast<const int*>(node.builtin_data);
+  int* last = code == kIf ? &called->by_branches : &called->by_loops;
+  *last = std::max({*last, graphs[0], graphs[1]});
+}
+
 // Whether a node waits for its own output, itself or through other nodes. Such
 // a graph crashes older runtimes where a delegate claims any of its nodes.
 bool HasCycle(const std::vector<const TfLiteNode*>& nodes) {
@@ -59,7 +71,8 @@ bool HasCycle(const std::vector<const TfLiteNode*>& nodes) {
   return !waiting.empty();
 }
 
-TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
+TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found,
+                       CalledGraphs* called) {
   TfLiteIntArray* plan = nullptr;
   if (context->GetExecutionPlan(context, &plan) != kTfLiteOk ||
       plan == nullptr) {
@@ -77,6 +90,7 @@ TfLiteStatus FindNodes(TfLiteContext* context, std::vector<NodeAndOp>* found) {
       return kTfLiteError;
     }
     nodes.push_back(node);
+    CountCalled(*node, *registration, called);
     const OpRow* op = FindOp(*context, *node, *registration);
     if (op == nullptr) continue;
     if (!op->is_custom() && std::count(outputs.begin(), outputs.end(),
@@ -119,11 +133,14 @@ TfLiteStatus Claim(TfLiteContext* context, TfLiteDelegate* delegate,
 TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* delegate) {
   return NoThrow(
       [&] {
+        OpResources* resources =
+            static_cast<std::shared_ptr<OpResources>*>(delegate->data_)->get();
         std::vector<NodeAndOp> nodes;
-        TfLiteStatus status = FindNodes(context, &nodes);
+        CalledGraphs called;
+        TfLiteStatus status = FindNodes(context, &nodes, &called);
+        resources->loop_graphs.Add(context, called);
         if (status == kTfLiteOk) status = Claim(context, delegate, nodes);
-        (*static_cast<std::shared_ptr<OpResources>*>(delegate->data_))
-            ->cache.DropUnused();
+        resources->cache.DropUnused();
         return status;
       },
       [&] { return ReportOutOfMemory(context); });

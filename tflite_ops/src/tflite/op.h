@@ -15,6 +15,7 @@
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
 #include "tflite/blob_cache.h"
+#include "tflite/loop_graphs.h"
 
 namespace keras_dc {
 
@@ -25,7 +26,9 @@ using Error = std::string;
 struct OpResources {
   BlobCache cache;
   ThreadPool threads;
-  // Whether weights are decoded at every Eval, and not kept in between.
+  LoopGraphs loop_graphs;
+  // Whether weights are decoded at every Eval, and not kept in between; but
+  // those that a loop reads are kept, which would be decoded at every step.
   bool low_memory = false;
 };
 
@@ -36,6 +39,8 @@ struct NodeOptions {
   size_t custom_size = 0;
   // Of an op of the runtime.
   const void* builtin = nullptr;
+  // Whether the op decodes at every Eval.
+  bool low_memory = false;
 };
 
 class Op {

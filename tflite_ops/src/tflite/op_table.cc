@@ -63,9 +63,11 @@ void* InitForDelegate(TfLiteContext* context, const char* buffer, size_t) {
         options.custom_size =
             static_cast<size_t>(node->custom_initial_data_size);
         options.builtin = node->builtin_data;
-        std::unique_ptr<Op> op =
-            row->make(options, *static_cast<std::shared_ptr<OpResources>*>(
-                                   params->delegate->data_));
+        const auto& resources = *static_cast<std::shared_ptr<OpResources>*>(
+            params->delegate->data_);
+        options.low_memory =
+            resources->low_memory && !resources->loop_graphs.Has(context);
+        std::unique_ptr<Op> op = row->make(options, resources);
         op->Bind(node->inputs, node->outputs);
         op->BindReadOutputs(params->output_tensors);
         op->Attach(context);

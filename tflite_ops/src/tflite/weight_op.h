@@ -31,7 +31,7 @@ class WeightOp : public Op {
   // Holds weights that are in the cache, so that it keeps them.
   void Attach(TfLiteContext* context) override {
     Blob blob;
-    if (resources_->low_memory || !CheckArity(*context, 2, 3).empty() ||
+    if (low_memory_ || !CheckArity(*context, 2, 3).empty() ||
         !GetBlob(*Input(context, kWeights), &blob).empty()) {
       return;
     }
@@ -72,7 +72,7 @@ class WeightOp : public Op {
       // Nothing to compute; without outputs no input bounds the declared
       // weights, either.
       if (!is_ready) weights_ = nullptr;
-    } else if (resources_->low_memory) {
+    } else if (low_memory_) {
       // Checks the streams, and keeps no weights.
       KDC_RETURN_IF_ERROR(
           BlobError(streamed_.Open(std::move(parsed), plan_.num_threads)));
@@ -95,7 +95,7 @@ class WeightOp : public Op {
     if (output_bytes_ == 0) return "";
     const float* bias = nullptr;
     KDC_RETURN_IF_ERROR(bias_.GetValues(Input(context, kBias), &bias));
-    if (resources_->low_memory) {
+    if (low_memory_) {
       return BlobError(RunStreamed(streamed_, plan_, input->data.f, bias,
                                    activation(), &resources_->threads,
                                    output->data.f));
@@ -114,6 +114,7 @@ class WeightOp : public Op {
       : Op(name),
         role_(role),
         layout_(layout),
+        low_memory_(options.low_memory),
         resources_(std::move(resources)) {
     if (options.custom_size > max_option_bytes) {
       options_error_ = "expected at most " + std::to_string(max_option_bytes) +
@@ -207,6 +208,7 @@ class WeightOp : public Op {
 
   const char* role_;
   const char* layout_;
+  bool low_memory_;
   std::shared_ptr<OpResources> resources_;
   // Of the last Prepare, if it ended well.
   Blob blob_;
