@@ -1,16 +1,17 @@
-"""Write seeds of the fuzz targets: small blobs of every kind, and ops that read such blobs.
+"""Write seeds of the fuzz targets: small blobs of every kind, models, and ops that read blobs.
 
     cd tests && python -m fuzz.make_corpus FOLDER
 
-makes FOLDER/decoder and FOLDER/op. See README.md beside this file.
+makes FOLDER/decoder, FOLDER/model and FOLDER/op. See README.md beside this file.
 """
 
 import argparse
 import pathlib
 
 import numpy as np
-from support import tensors
+from support import sparse_models, tensors, tiny_models
 
+import keras_dc as dc
 from keras_dc import codec
 
 SMALL_BYTES = 600
@@ -70,14 +71,28 @@ def op_seeds():
         yield f"swap_{bit}", op_seed(*layer, bias=1, swap=1 + 32 * bit)
 
 
+def model_seeds():
+    """`(name, bytes)`: models, plain and compressed."""
+    for build in (
+        tiny_models.conv_net,
+        tiny_models.lookup,
+        tiny_models.quantized,
+        sparse_models.densified_twice,
+    ):
+        content = build().serialize()
+        yield build.__name__, content
+        yield f"compressed_{build.__name__}", dc.compress(content)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=pathlib.Path)
     arguments = parser.parse_args()
-    for target, seeds in [("decoder", decoder_seeds()), ("op", op_seeds())]:
+    seeds_of = {"decoder": decoder_seeds, "model": model_seeds, "op": op_seeds}
+    for target, seeds in seeds_of.items():
         folder = arguments.folder / target
         folder.mkdir(parents=True, exist_ok=True)
-        for name, seed in seeds:
+        for name, seed in seeds():
             (folder / name).write_bytes(seed)
 
 
