@@ -290,6 +290,13 @@ TEST(FullyConnected, TakesTheFormThatSuits) {
   EXPECT_TRUE(thin.Pack(thin.Plan(Isa::kPortable, 1)).Is<RowWeights>());
   const Weights raw({64, 100, 0.6, 0});
   EXPECT_TRUE(raw.Pack(raw.Plan(Isa::kAvx512, 1)).Is<DenseRows>());
+  const Weights cached({256, 1024, 0.12, 0});
+  EXPECT_TRUE(cached.Pack(cached.Plan(Isa::kAvx512, 1)).Is<DenseRows>());
+  EXPECT_TRUE(cached.Pack(cached.Plan(Isa::kAvx2, 1)).Is<RowWeights>());
+  const Weights large({257, 1024, 0.12, 0});
+  EXPECT_TRUE(large.Pack(large.Plan(Isa::kAvx512, 1)).Is<RowWeights>());
+  const Weights sparse({256, 1024, 0.06, 0});
+  EXPECT_TRUE(sparse.Pack(sparse.Plan(Isa::kAvx512, 1)).Is<RowWeights>());
 }
 
 TEST(FullyConnected, MoreRowsThanAPanelHoldsOnOneThread) {

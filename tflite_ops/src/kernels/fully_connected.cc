@@ -8,12 +8,17 @@
 
 #include "common/return_if_error.h"
 #include "kernels/non_finite.h"
+#include "kernels/tile/dense_rows.h"
 
 namespace keras_dc {
 namespace {
 
 // Above this density DenseRows are faster than RowWeights.
 constexpr double kMaxRowWeightsDensity = 0.45;
+// The same with AVX-512, where the dense weights stay in the second cache, as
+// those of a recurrent layer do: RowWeights take 3 weights/ns, DenseRows 30.
+constexpr double kMaxRowWeightsDensityInCache = 0.09;
+constexpr size_t kMaxCachedBytes = 1 << 20;
 // Parts of a layer for each thread: more than one, since a thread may begin
 // late; but long parts, since each begins with memory that is in no cache.
 constexpr size_t kPartsPerThread = 2;
@@ -33,6 +38,16 @@ double DensityOf(const SparseRows& weights) {
                              static_cast<double>(weights.num_columns);
   return static_cast<double>(weights.columns.size()) /
          std::max(num_weights, 1.0);
+}
+
+// Whether DenseRows are the fastest form but for LockstepWeights: their weights
+// stay in the cache.
+bool SuitsCachedRows(const SparseRows& weights, Isa isa) {
+  const size_t dense_bytes = static_cast<size_t>(weights.num_rows) *
+                             static_cast<size_t>(weights.num_columns) *
+                             sizeof(float);
+  return isa == Isa::kAvx512 && dense_bytes <= kMaxCachedBytes &&
+         DensityOf(weights) > kMaxRowWeightsDensityInCache;
 }
 
 // Adds the products of inputs that are Inf or NaN.
@@ -88,8 +103,16 @@ DenseRows DenseRows::Pack(const SparseRows& weights) {
   return packed;
 }
 
-void DenseRows::Run(size_t begin_row, size_t end_row, const float* input,
-                    float* output) const {
+void DenseRows::Run(Isa isa, size_t begin_row, size_t end_row,
+                    const float* input, float* output) const {
+#if defined(KERAS_DC_X86_KERNELS)
+  if (isa == Isa::kAvx512) {
+    return RunDenseRowsAvx512(weights.data(), num_columns, begin_row, end_row,
+                              input, output);
+  }
+#else
+  static_cast<void>(isa);
+#endif
   constexpr size_t kSums = 16;
   for (size_t r = begin_row; r < end_row; ++r) {
     const float* row = weights.data() + r * num_columns;
@@ -122,6 +145,8 @@ kdc_status FullyConnected::Pack(SparseRows weights,
     result.form_ = std::move(conv);
   } else if (plan.isa == Isa::kAvx512 && LockstepWeights::Suits(weights)) {
     result.form_ = LockstepWeights::Pack(weights);
+  } else if (SuitsCachedRows(weights, plan.isa)) {
+    result.form_ = DenseRows::Pack(weights);
   } else if (ProductSums::Suits(weights)) {
     result.num_threads_ = plan.num_threads;
     result.form_ =
@@ -187,7 +212,7 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
     for (size_t panel = 0; panel < num_panels; ++panel) run(panel, 0);
   } else if (const auto* dense = std::get_if<DenseRows>(&form_)) {
     split(num_rows_, dense->weights.size(), [&](size_t begin, size_t end) {
-      dense->Run(begin, end, input, output);
+      dense->Run(isa_, begin, end, input, output);
     });
   } else if (const auto* rows = std::get_if<RowWeights>(&form_)) {
     split(num_rows_, rows->size_bytes() / 4, [&](size_t begin, size_t end) {

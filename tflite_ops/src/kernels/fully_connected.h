@@ -53,10 +53,10 @@ struct FullyConnectedScratch {
 struct DenseRows {
   size_t num_rows = 0;
   size_t num_columns = 0;
-  std::vector<float> weights;
+  AlignedVector<float> weights;
 
   static DenseRows Pack(const SparseRows& weights);
-  void Run(size_t begin_row, size_t end_row, const float* input,
+  void Run(Isa isa, size_t begin_row, size_t end_row, const float* input,
            float* output) const;
 
   size_t size_bytes() const { return weights.size() * sizeof(float); }
