@@ -280,11 +280,18 @@ class FakeRuntime {
     node->registration.free = nullptr;
   }
 
-  static TfLiteStatus ResizeTensor(TfLiteContext*, TfLiteTensor* tensor,
+  static TfLiteStatus ResizeTensor(TfLiteContext* context, TfLiteTensor* tensor,
                                    TfLiteIntArray* dims) {
     std::free(tensor->dims);
     tensor->dims = dims;
     tensor->bytes = SizeBytes(*tensor);
+    if (tensor->allocation_type == kTfLiteDynamic) {
+      FakeRuntime* self = From(context);
+      auto& memory =
+          self->memory_[static_cast<size_t>(tensor - self->tensors_.data())];
+      memory = std::make_unique<char[]>(tensor->bytes);
+      tensor->data.raw = memory.get();
+    }
     return kTfLiteOk;
   }
 

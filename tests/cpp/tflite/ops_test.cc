@@ -55,7 +55,7 @@ TEST(FullyConnectedOp, ComputesByHand) {
 }
 
 // 2 x 10^9 weights of one value take no bits, and would take 10 GB decoded.
-TEST(FullyConnectedOp, AnEmptyBatchDecodesNothing) {
+std::vector<uint8_t> HugeBlob() {
   std::vector<uint8_t> blob = {0x4b, 0x44, 0x43, 0x01, 0x00, 0x01,
                                0x02, 0x02, 0x80, 0x94, 0xeb, 0xdc,
                                0x03, 0x00, 0x00, 0x00, 0x80, 0x3f};
@@ -63,7 +63,11 @@ TEST(FullyConnectedOp, AnEmptyBatchDecodesNothing) {
   for (int i = 0; i < 4; ++i) {
     blob.push_back(static_cast<uint8_t>(checksum >> (8 * i)));
   }
-  FullyConnectedGraph graph(blob, {0, 1000000000});
+  return blob;
+}
+
+TEST(FullyConnectedOp, AnEmptyBatchDecodesNothing) {
+  FullyConnectedGraph graph(HugeBlob(), {0, 1000000000});
   ASSERT_EQ(graph.runtime.Allocate(), kTfLiteOk) << graph.runtime.errors();
   EXPECT_EQ(graph.runtime.Dims(graph.output), (std::vector<int>{0, 2}));
   EXPECT_EQ(graph.runtime.Invoke(), kTfLiteOk);
@@ -319,6 +323,15 @@ TEST(DecodeOp, RefusesWhatDisagreesWithItsOutput) {
   DecodeGraph variable(WeightsBlob());
   variable.runtime.tensor(variable.output).is_variable = true;
   ExpectRefused(&variable.runtime, "variable", label);
+}
+
+// AddressSanitizer would refuse to allocate what the blob declares.
+TEST(DecodeOp, RefusesAHugeBlobBeforeItAllocates) {
+  DecodeGraph graph(HugeBlob());
+  ExpectRefused(&graph.runtime,
+                "the blob holds shape [2, 1000000000], the output tensor has "
+                "[2, 3]",
+                "KerasDcDecode 'kernel': ");
 }
 
 TEST(DecodeOp, RefusesABlobThatIsComputed) {
