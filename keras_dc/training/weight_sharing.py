@@ -193,7 +193,8 @@ class SharedLayer(DrivenLayer):
             size = self.num_clusters if i < len(self.kernels) else self.num_bias_clusters
             zeros = functools.partial(self.add_weight, initializer="zeros", trainable=False)
             book = functools.partial(zeros, shape=(size,), dtype=variable.dtype)
-            self.codebooks.append(book(trainable=variable.trainable, name=f"codebook_{i}"))
+            self.codebooks.append(book(trainable=not weight.is_fixed, name=f"codebook_{i}"))
+            self.codebooks[i].trainable = variable.trainable
             if self.needs_driver:
                 self.anchors.append(book(name=f"anchor_{i}"))
             else:
@@ -202,6 +203,18 @@ class SharedLayer(DrivenLayer):
             # int32: tf.distribute cannot broadcast variables of smaller integers.
             index = zeros(shape=variable.shape, dtype="int32", name=f"index_{i}")
             self.indices.append(index)
+
+    def replaced_for_good(self):
+        return [] if self.needs_driver else [weight.variable for weight in self.shared]
+
+    def check_call(self, training):
+        super().check_call(training)
+        if training and any(variable.trainable for variable in self.replaced_for_good()):
+            raise RuntimeError(
+                f"Weights behind the codebooks of layer {self.name!r} are trainable, but they "
+                "must not learn: set `trainable` of the model or of the layer itself, not of "
+                "the layer inside it. Received: layer.layer.trainable=True"
+            )
 
     def cluster(self, *, initialization, seed):
         """Set codebooks and indices from the weights; see `share_weights`."""

@@ -56,6 +56,7 @@ class KernelWrapper(keras.layers.Wrapper):
         self.__dict__["call"] = _with_signature_of(layer, self._call_layer)
         _set_signature(self.build, inspect.signature(layer.build))
         kwargs.setdefault("name", layer.name)
+        kwargs.setdefault("trainable", layer.trainable)
         # Derived tensors are computed in the dtype of the variables, whatever dtype the
         # layer computes in: thresholds and sums of gradients need its precision.
         kwargs.setdefault("dtype", layer.variable_dtype)
@@ -71,6 +72,21 @@ class KernelWrapper(keras.layers.Wrapper):
     def derived(self):
         """(list of `Weight` to replace in the call, list of the tensors to replace them)."""
         raise NotImplementedError
+
+    def replaced_for_good(self):
+        """Variables that do not learn while the wrapper stands in for them: list."""
+        return []
+
+    @property
+    def trainable(self):
+        return super().trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        keras.layers.Wrapper.trainable.fset(self, value)
+        # That freed all weights of the layer.
+        for variable in self.replaced_for_good():
+            variable.trainable = False
 
     def options(self):
         """The constructor's arguments, except the layer and Keras' own: dict."""

@@ -31,6 +31,12 @@ class Weight(NamedTuple):
         return self.places[0][0].compute_dtype
 
     @property
+    def is_fixed(self):
+        """Whether its layer made it as a weight that is never trained."""
+        owner = self.places[0][0]
+        return not any(self.variable is other for other in owner._trainable_variables)
+
+    @property
     def input_axis(self):
         """The axis of a kernel that the layer sums over, the last if it sums over several.
 
