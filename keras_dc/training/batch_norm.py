@@ -13,6 +13,8 @@ from keras import layers, ops
 
 from keras_dc.wrapping.cloning import clone_graph, copy_operation
 from keras_dc.wrapping.graphs import Graph
+from keras_dc.wrapping.layer_state import copy_state
+from keras_dc.wrapping.live_objects import copy_by_config
 
 # The last axis of a kernel is the output channels, except in these layers.
 _TRANSPOSES = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
@@ -64,7 +66,7 @@ def fold_batch_norm(model):
         clone = _clone_functional(model, copy, dropped)
     for layer, new_layer in copies:
         # Again, for weights that a layer makes in its first call.
-        new_layer.set_weights(layer.get_weights())
+        copy_state(layer, new_layer)
     return clone
 
 
@@ -175,7 +177,7 @@ def _with_norm_before(layer, norm):
 
 def _changed(layer, name, kernel, bias):
     """A copy of `layer` with another kernel and a bias, also if it had none."""
-    copy = type(layer).from_config({**layer.get_config(), "use_bias": True})
+    copy = copy_by_config(layer, use_bias=True)
     copy.build_from_config(layer.get_build_config())
     for old, new in zip(layer.weights, copy.weights, strict=False):
         # Copied: on JAX, `predict` deletes the arrays of its model, shared or not.

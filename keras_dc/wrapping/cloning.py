@@ -8,7 +8,9 @@ a model is changed in place.
 import keras
 
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
-from keras_dc.wrapping.layer_tree import check_model, children_of, layers_within
+from keras_dc.wrapping.layer_state import copy_state, copy_weights, same_structure
+from keras_dc.wrapping.layer_tree import check_model, children_of
+from keras_dc.wrapping.live_objects import copy_by_config
 from keras_dc.wrapping.weights import find_kernels
 
 
@@ -34,27 +36,24 @@ def replace_layers(model, replacement):
 
 
 def copy_layer(layer):
-    """A new layer with the config, the shapes and the weights of a built `layer`.
+    """A new layer with the config, the shapes and all state of a built `layer`.
 
-    A layer that makes its weights in its first call has none yet.
+    A layer that makes its weights or its sublayers in its first call has no state yet.
     """
     if isinstance(layer, KernelWrapper):
         # Not by its config: a schedule in it may be a function that Keras cannot find by
         # its name.
         inner = copy_layer(layer.layer)
         copy = type(layer)(inner, name=layer.name, trainable=layer.trainable, **layer.options())
-        copy.set_weights(layer.get_weights())
+        copy_weights(layer, copy)
         return copy
-    classes = {type(part) for part in layers_within(layer)}
-    # For classes that their author did not register.
-    with keras.saving.custom_object_scope({cls.__name__: cls for cls in classes}):
-        copy = type(layer).from_config(layer.get_config())
-        build_config = layer.get_build_config()
-        has_build = type(layer).build is not keras.Layer.build
-        if has_build and build_config is not None and not copy.built:
-            copy.build_from_config(build_config)
-    if len(copy.weights) == len(layer.weights):
-        copy.set_weights(layer.get_weights())
+    copy = copy_by_config(layer)
+    build_config = layer.get_build_config()
+    has_build = type(layer).build is not keras.Layer.build
+    if has_build and build_config is not None and not copy.built:
+        copy.build_from_config(build_config)
+    if same_structure(layer, copy):
+        copy_state(layer, copy)
     return copy
 
 
@@ -89,16 +88,14 @@ def _clone(model, replacement):
         copy = copy_operation(layer)
         if not isinstance(layer, keras.Layer):
             return copy
-        is_model = isinstance(layer, keras.Model)
-        if layer.weights and len(copy.weights) != len(layer.weights):
-            if not find_kernels(layer):
-                late.append((layer, copy))
-            elif not is_model:
+        if not same_structure(layer, copy):
+            if find_kernels(layer):
                 raise ValueError(
                     "A layer must make its weights in `build()` to be wrapped. "
                     f"Received: layer={layer}"
                 )
-        if not is_model:
+            late.append((layer, copy))
+        if not isinstance(layer, keras.Model):
             return replacement(copy)
         _replace_in_place(copy, replacement)
         return copy
@@ -106,7 +103,7 @@ def _clone(model, replacement):
     clone = clone_graph(model, clone_function=clone_layer, recursive=True)
     # The clone has called its layers, so they have made all their weights.
     for layer, copy in late:
-        copy.set_weights(layer.get_weights())
+        copy_state(layer, copy)
     return clone
 
 

@@ -5,12 +5,32 @@ import keras
 
 def check_model(model):
     """Raise ValueError if `model` is not a built Keras model."""
+    if is_of_keras_2(model):
+        raise ValueError(
+            "`model` must be a model of Keras 3 (`import keras`), not of tf_keras, which is "
+            "Keras 2; `keras_dc.convert` takes models of tf_keras as they are. "
+            f"Received: model={model!r}"
+        )
     if not isinstance(model, keras.Model):
         raise ValueError(f"`model` must be a keras.Model. Received: model={model!r}")
     if not model.built:
         raise ValueError(
             f"`model` must be built: give it an Input, or call it once. Received: model={model}"
         )
+
+
+def is_of_keras_2(model):
+    """Whether `model` is a model of Keras 2; tf_keras is not imported for it."""
+    return any(
+        cls.__name__ == "Model" and cls.__module__.split(".")[0] == "tf_keras"
+        for cls in type(model).__mro__
+    )
+
+
+def attributes_of(layer):
+    """The attributes of a layer, its sublayers among them: dict."""
+    # On Torch a layer is a module, which keeps its submodules apart.
+    return {**vars(layer), **vars(layer).get("_modules", {})}
 
 
 def children_of(layer):
