@@ -44,8 +44,7 @@ def convert(
         model: one of
 
             - a Keras model, with or without keras_dc's wrappers, of any backend: TensorFlow
-              converts the models of others in a process of its own. It is not changed, except
-              that `strip` changes a wrapped subclassed model in place;
+              converts the models of others in a process of its own. It is not changed;
             - a tf_keras (Keras 2) model; a model of TensorFlow Model Optimization only
               after its `strip_pruning` or `strip_clustering`;
             - the path of a `.keras` or `.h5` file;
@@ -97,12 +96,13 @@ def convert(
         raise ValueError("`verify_inputs` have no effect with `verify=False`. Received: both")
     code_settings = lossless.Settings(coder, strip_names, min_saving)
     given = load(model, custom_objects=custom_objects)
-    plain = plain_model(given)
-    original = to_tflite(
-        plain, input_signature=input_signature, signature_keys=signature_keys, **settings
-    )
+    with plain_model(given) as plain:
+        original = to_tflite(
+            plain, input_signature=input_signature, signature_keys=signature_keys, **settings
+        )
+        factors, names = factors_of(plain), input_names(plain)
     source = lossless.Source.of(original)
-    plan = lossless.plan(source, code_settings, candidates=factors_of(plain))
+    plan = lossless.plan(source, code_settings, candidates=factors)
     apply(source.graph, plan)
     compressed = lossless.write(source, code_settings)
     if verify:
@@ -110,8 +110,9 @@ def convert(
             original,
             compressed,
             inputs=verify_inputs,
-            input_names=input_names(plain),
+            input_names=names,
             source=functools.partial(_source, given, input_signature),
+            # A subclassed model has its wrappers again here; the outputs are the same.
             plain=functools.partial(_source, plain, input_signature),
         )
     else:

@@ -1,5 +1,6 @@
 """What `convert` takes: Keras models of both generations, files and SavedModels."""
 
+import contextlib
 import os
 import pathlib
 
@@ -7,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_dc.numerics.finite import count_nonfinite
-from keras_dc.training.stripping import strip
+from keras_dc.training.stripping import stripped_for_a_while
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import layers_of_class
 
@@ -55,11 +56,14 @@ def load(model, *, custom_objects=None):
     return model
 
 
+@contextlib.contextmanager
 def plain_model(model):
-    """What `load` gave without keras_dc's wrappers."""
+    """In the block, what `load` gave without keras_dc's wrappers; then it has them again."""
     if isinstance(model, keras.Model) and layers_of_class(model, KernelWrapper):
-        return strip(model)
-    return model
+        with stripped_for_a_while(model) as plain:
+            yield plain
+    else:
+        yield model
 
 
 def is_tf_keras(model):

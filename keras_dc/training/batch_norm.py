@@ -11,7 +11,8 @@ import functools
 import keras
 from keras import layers, ops
 
-from keras_dc.wrapping.cloning import clone_graph, copy_operation
+from keras_dc.wrapping.cloning import copy_operation
+from keras_dc.wrapping.graph_clones import clone_graph
 from keras_dc.wrapping.graphs import Graph
 from keras_dc.wrapping.layer_state import copy_state
 from keras_dc.wrapping.live_objects import copy_by_config

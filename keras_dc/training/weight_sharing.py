@@ -182,7 +182,7 @@ class SharedLayer(DrivenLayer):
 
     def create_state(self):
         super().create_state()
-        biases = [] if self.num_bias_clusters is None else find_biases(self.layer)
+        biases = [] if self.num_bias_clusters is None else self.owned(find_biases(self.layer))
         # Past `__setattr__`, as the kernels themselves.
         self.__dict__["shared"] = self.kernels + biases
         # `anchors` are the codebooks at the last assignment. What a centroid has moved
@@ -252,22 +252,32 @@ class SharedLayer(DrivenLayer):
         return last_update_step(Schedule(frequency, end_step, frequency), step)
 
     def derived(self):
-        tensors = []
-        for weight, codebook, index in zip(self.shared, self.codebooks, self.indices, strict=True):
-            centroids = codebook.value
-            if self.float16_exact:
-                centroids = rounded_to_float16(centroids)
-            table = ops.concatenate([ops.zeros((1,), codebook.dtype), centroids])
-            tensor = lookup(table, index.value)
-            if self.needs_driver:
-                live = weight.variable.value
-                # Its value is exactly zero, its gradient that of the weight.
-                tensor = tensor + (live - ops.stop_gradient(live))
-            elif weight.variable.regularizer is not None:
+        tensors = [self._tensor(i) for i in range(len(self.shared))]
+        for weight, tensor in zip(self.shared, tensors, strict=True):
+            if not self.needs_driver and weight.variable.regularizer is not None:
                 # Keras regularizes trainable variables only.
                 self.add_loss(weight.variable.regularizer(tensor))
-            tensors.append(tensor)
         return self.shared, tensors
+
+    def _tensor(self, i):
+        codebook = self.codebooks[i]
+        centroids = codebook.value
+        if self.float16_exact:
+            centroids = rounded_to_float16(centroids)
+        table = ops.concatenate([ops.zeros((1,), codebook.dtype), centroids])
+        tensor = lookup(table, self.indices[i].value)
+        if self.needs_driver:
+            live = self.shared[i].variable.value
+            # Its value is exactly zero, its gradient that of the weight.
+            tensor = tensor + (live - ops.stop_gradient(live))
+        return tensor
+
+    def replaced(self):
+        return self.shared
+
+    def tensor_for(self, variable):
+        # Without the loss, which `derived` adds.
+        return self._tensor([weight.variable is variable for weight in self.shared].index(True))
 
     def tables(self):
         """Zero and then the codebook of each shared weight: list of float arrays `(k + 1,)`."""

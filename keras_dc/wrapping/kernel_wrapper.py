@@ -6,7 +6,9 @@ without code for that kind of layer.
 """
 
 import contextlib
+import functools
 import inspect
+import types
 
 import keras
 
@@ -34,6 +36,25 @@ def swapped(weights, tensors):
                 vars(owner)[attribute] = weight.variable
 
 
+_METHODS = (types.FunctionType, classmethod, staticmethod)
+
+# Of the innermost `one_owner_each`, the wrapper that stands in for each variable, by `id`.
+_owners: list[dict] = []
+
+
+@contextlib.contextmanager
+def one_owner_each():
+    """Of the wrappers made in the block, the first that finds a kernel stands in for it.
+
+    The others borrow its tensor: a kernel that several layers use has one mask, one codebook.
+    """
+    _owners.append({})
+    try:
+        yield
+    finally:
+        _owners.pop()
+
+
 class KernelWrapper(keras.layers.Wrapper):
     """Calls the wrapped layer with derived tensors in place of its kernels.
 
@@ -44,7 +65,10 @@ class KernelWrapper(keras.layers.Wrapper):
         layer: a `keras.Layer` that has at least one kernel once it is built.
 
     Attributes:
-        kernels: list of `Weight`, the kernels of the layer, after `build`.
+        kernels: list of `Weight`, the kernels of the layer that this wrapper stands in for,
+            after `build`.
+        borrowed: list of (`Weight`, wrapper): the weights of the layer that another wrapper
+            stands in for, see `one_owner_each`.
 
     Raises:
         ValueError: in `build`, if the layer has no kernel.
@@ -65,6 +89,27 @@ class KernelWrapper(keras.layers.Wrapper):
         if layer.built:
             self.build()
 
+    def __getattr__(self, name):
+        """What the wrapped layer has, as it has it in its call: methods, settings, tensors.
+
+        Kernels are the tensors that the layer computes with.
+        """
+        layer = {**vars(self), **vars(self).get("_modules", {})}.get("layer")
+        if name.startswith("_") or layer is None or not self.built or not hasattr(layer, name):
+            # Torch keeps sublayers apart, and has such a method as well.
+            inherited = getattr(super(), "__getattr__", super().__getattribute__)
+            return inherited(name)
+        if not self.kernels and not self.borrowed:
+            return getattr(layer, name)
+        if isinstance(inspect.getattr_static(layer, name, None), _METHODS):
+            return functools.wraps(getattr(layer, name))(functools.partial(self._call_method, name))
+        with swapped(*self._replacements()):
+            return getattr(layer, name)
+
+    def _call_method(self, name, *args, **kwargs):
+        with swapped(*self._replacements()):
+            return getattr(self.layer, name)(*args, **kwargs)
+
     def create_state(self):
         """Make the variables that the derived tensors need; `kernels` is set."""
         raise NotImplementedError
@@ -72,6 +117,39 @@ class KernelWrapper(keras.layers.Wrapper):
     def derived(self):
         """(list of `Weight` to replace in the call, list of the tensors to replace them)."""
         raise NotImplementedError
+
+    def owned(self, weights):
+        """Those of `weights` that no other wrapper stands in for; the others are borrowed."""
+        own = []
+        for weight in weights:
+            owners = _owners[-1] if _owners else {}
+            owner = owners.get(id(weight.variable), self)
+            # Another wrapper of the same layer is about to be replaced by this one.
+            if owner is self or owner.layer is self.layer:
+                owners[id(weight.variable)] = self
+                own.append(weight)
+            else:
+                self.borrowed.append((weight, owner))
+        return own
+
+    def replaced(self):
+        """The weights that the wrapper stands in for: list of `Weight`."""
+        return self.kernels
+
+    def own_weights(self):
+        """The weights of the wrapper without those of the layer: list of variables."""
+        inner = {id(weight) for weight in self.layer.weights}
+        return [weight for weight in self.weights if id(weight) not in inner]
+
+    def tensor_for(self, variable):
+        """The tensor that stands in for a variable."""
+        pairs = zip(*self.derived(), strict=True)
+        return next(tensor for weight, tensor in pairs if weight.variable is variable)
+
+    def _replacements(self):
+        weights, tensors = self.derived()
+        lent = [lender.tensor_for(weight.variable) for weight, lender in self.borrowed]
+        return [*weights, *(weight for weight, _ in self.borrowed)], [*tensors, *lent]
 
     def replaced_for_good(self):
         """Variables that do not learn while the wrapper stands in for them: list."""
@@ -99,8 +177,9 @@ class KernelWrapper(keras.layers.Wrapper):
         if not self.layer.built:
             self.layer.build(*args, **kwargs)
         # Past `__setattr__`, which would track the kernels as weights of the wrapper.
-        self.__dict__["kernels"] = find_kernels(self.layer)
-        if not self.kernels:
+        self.__dict__["borrowed"] = []
+        self.__dict__["kernels"] = self.owned(find_kernels(self.layer))
+        if not self.kernels and not self.borrowed:
             raise ValueError(
                 f"A layer without kernel cannot be wrapped in {type(self).__name__}. "
                 f"Received: layer={self.layer}"
@@ -118,7 +197,7 @@ class KernelWrapper(keras.layers.Wrapper):
         self.check_call(training)
         if "training" in inspect.signature(self.layer.call).parameters:
             kwargs["training"] = training
-        with swapped(*self.derived()):
+        with swapped(*self._replacements()):
             return self.layer(*args, **kwargs)
 
     def compute_output_spec(self, *args, **kwargs):

@@ -42,12 +42,12 @@ def copy_state(layer, copy):
         _copy_saved_state(part, other)
         _copy_attributes(part, other, known)
     # Keras saves the product of LoRA inside the kernel; a copy shall have each weight.
-    copy_weights(layer, copy)
+    copy_weights(layer.weights, copy.weights)
 
 
-def copy_weights(layer, copy):
-    """Give the weights of a copy the values of those of `layer`, and what belongs to them."""
-    for old, new in zip(layer.weights, copy.weights, strict=True):
+def copy_weights(weights, copies):
+    """Give copies of weights the values of these, and what else belongs to them."""
+    for old, new in zip(weights, copies, strict=True):
         # Copied: on JAX, `predict` deletes the arrays of its model, shared or not.
         new.assign(keras.ops.convert_to_numpy(old))
         new.trainable = old.trainable

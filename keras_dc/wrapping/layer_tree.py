@@ -29,8 +29,9 @@ def is_of_keras_2(model):
 
 def attributes_of(layer):
     """The attributes of a layer, its sublayers among them: dict."""
+    attributes = dict(vars(layer))
     # On Torch a layer is a module, which keeps its submodules apart.
-    return {**vars(layer), **vars(layer).get("_modules", {})}
+    return {**attributes, **attributes.pop("_modules", {})}
 
 
 def children_of(layer):

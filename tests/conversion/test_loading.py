@@ -29,9 +29,9 @@ def test_files_of_keras(suffix, tmp_path):
 def test_a_file_with_wrappers_is_stripped(tmp_path):
     model = dc.share_weights(dc.prune(net(), dc.ConstantSparsity(0.5, 0)), num_clusters=3)
     model.save(tmp_path / "model.keras")
-    loaded = loading.plain_model(loading.load(tmp_path / "model.keras"))
-    assert type(loaded.get_layer("head")) is keras.layers.Dense
-    np.testing.assert_array_equal(loaded.get_weights()[0], dc.strip(model).get_weights()[0])
+    with loading.plain_model(loading.load(tmp_path / "model.keras")) as loaded:
+        assert type(loaded.get_layer("head")) is keras.layers.Dense
+        np.testing.assert_array_equal(loaded.get_weights()[0], dc.strip(model).get_weights()[0])
 
 
 def test_custom_objects_are_for_files(tmp_path):

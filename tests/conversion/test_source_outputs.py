@@ -1,5 +1,7 @@
 """The file is compared with the model that the user gave, whatever happened on the way."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -25,11 +27,12 @@ def two_headed():
 def lossy_copy(monkeypatch):
     """The copy that is converted differs from the model in one weight."""
 
+    @contextlib.contextmanager
     def plain_model(model):
         copy = keras.models.clone_model(model)
         copy.set_weights(model.get_weights())
         copy.weights[0].assign(copy.weights[0] * 1.5)
-        return copy
+        yield copy
 
     monkeypatch.setattr(convert_module, "plain_model", plain_model)
 

@@ -239,16 +239,3 @@ def test_other_weights_made_in_the_first_call_are_copied():
     model = keras.Sequential([keras.Input((6,)), LateScale(), layers.Dense(2)])
     model.layers[0].set_weights([np.full(6, float(i)) for i in (2, 3, 5, 7)])
     assert_equal(dc.prune(model, HALF)(X), model(X))
-
-
-class Configured(keras.Model):
-    """A Functional model whose class has a constructor of its own."""
-
-    def __init__(self, units):
-        inputs = keras.Input((6,))
-        super().__init__(inputs, layers.Dense(units)(inputs))
-
-
-def test_a_functional_class_with_its_own_constructor_is_refused():
-    with pytest.raises(ValueError, match="constructor of its own"):
-        dc.prune(Configured(2), HALF)
