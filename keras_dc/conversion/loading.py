@@ -9,7 +9,9 @@ import numpy as np
 
 from keras_dc.numerics.finite import count_nonfinite
 from keras_dc.training.stripping import stripped_for_a_while
+from keras_dc.wrapping.constraints import check_kernel_is_used
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
+from keras_dc.wrapping.layer_tree import is_of_keras_2 as is_tf_keras
 from keras_dc.wrapping.layer_tree import layers_of_class
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -34,7 +36,8 @@ def load(model, *, custom_objects=None):
         FileNotFoundError: if there is nothing at the path.
         TypeError: if `model` is none of these.
         ValueError: if the file is of another kind or cannot be loaded, the model has
-            wrappers of TensorFlow Model Optimization, or a weight is NaN or infinite.
+            wrappers of TensorFlow Model Optimization or LoRA, is quantized by Keras, or a
+            weight is NaN or infinite.
     """
     if isinstance(model, (str, os.PathLike)):
         path = pathlib.Path(model)
@@ -52,6 +55,8 @@ def load(model, *, custom_objects=None):
             f"SavedModel's directory; `compress` takes .tflite models. "
             f"Received: {type(model).__name__}"
         )
+    else:
+        check_kernel_is_used(model)
     _check_finite(model)
     return model
 
@@ -64,14 +69,6 @@ def plain_model(model):
             yield plain
     else:
         yield model
-
-
-def is_tf_keras(model):
-    """Whether `model` is a Keras 2 model; tf_keras is not imported for it."""
-    return any(
-        cls.__name__ == "Model" and cls.__module__.split(".")[0] == "tf_keras"
-        for cls in type(model).__mro__
-    )
 
 
 def _refuse_custom_objects(custom_objects):

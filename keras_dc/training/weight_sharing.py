@@ -16,6 +16,7 @@ from keras_dc.numerics.float16 import to_float16_exact
 from keras_dc.support.name_patterns import values_by_name
 from keras_dc.training.schedules import Schedule, last_update_step
 from keras_dc.wrapping.cloning import replace_layers
+from keras_dc.wrapping.constraints import is_elementwise, keeps_zero
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
 from keras_dc.wrapping.gradients import lookup, rounded_to_float16
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
@@ -27,6 +28,15 @@ _OPTIONS = (
     "num_clusters", "num_bias_clusters", "rate_weight", "float16_exact", "reassign_frequency",
     "freeze_step",
 )  # fmt: skip
+
+# Arguments of TensorFlow Model Optimization, and what to say here.
+_NAMES_OF_TFMOT = {
+    "number_of_clusters": "it is `num_clusters` here, zero not counted",
+    "cluster_centroids_init": "it is `initialization` here, such as 'linear' or 'kmeans++'",
+    "preserve_sparsity": "zeros always stay zero here",
+    "cluster_per_channel": "there is one codebook a kernel here",
+    "cluster_gradient_aggregation": "gradients are always summed here",
+}
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 
@@ -44,6 +54,7 @@ def share_weights(
     seed=0,
     filters=None,
     leave_out=None,
+    **unknown,
 ):
     """`model` with kernels of few distinct values, the centroids that training moves.
 
@@ -80,15 +91,24 @@ def share_weights(
         filters: None, a regular expression or a list of them searched in the names
             of the layers, or a callable `layer -> bool`: which layers to share.
         leave_out: None, "first", "last" or "first_and_last": layers not to share.
+        **unknown: none; names of TensorFlow Model Optimization are told by ours.
 
     Returns:
         A `keras.Model`, to be compiled. It needs no callback, unless
         `reassign_frequency` is given.
 
     Raises:
+        TypeError: for an unknown argument; for those of TensorFlow Model Optimization it tells
+            the name here.
         ValueError: if an argument is out of its range, no layer is selected, or a
-            selected layer shares weights already.
+            selected layer shares weights already, has LoRA, is quantized, writes its kernel
+            itself or has a constraint that is not elementwise; elementwise constraints, such
+            as NonNeg, hold on the codebook.
     """
+    if unknown:
+        name = next(iter(unknown))
+        ours = _NAMES_OF_TFMOT.get(name, "see the signature")
+        raise TypeError(f"`share_weights` has no argument {name!r}: {ours}. Received: {unknown}")
     layers = selected_layers(model, filters, leave_out=leave_out)
     if num_clusters == "paper":
         counts = {name: 256 if _convolves(layer) else 32 for name, layer in layers.items()}
@@ -192,8 +212,11 @@ class SharedLayer(DrivenLayer):
             variable = weight.variable
             size = self.num_clusters if i < len(self.kernels) else self.num_bias_clusters
             zeros = functools.partial(self.add_weight, initializer="zeros", trainable=False)
+            if i >= len(self.kernels):
+                self.check_constraint(weight)
             book = functools.partial(zeros, shape=(size,), dtype=variable.dtype)
-            self.codebooks.append(book(trainable=not weight.is_fixed, name=f"codebook_{i}"))
+            learns = functools.partial(book, constraint=variable.constraint)
+            self.codebooks.append(learns(trainable=not weight.is_fixed, name=f"codebook_{i}"))
             self.codebooks[i].trainable = variable.trainable
             if self.needs_driver:
                 self.anchors.append(book(name=f"anchor_{i}"))
@@ -203,6 +226,24 @@ class SharedLayer(DrivenLayer):
             # int32: tf.distribute cannot broadcast variables of smaller integers.
             index = zeros(shape=variable.shape, dtype="int32", name=f"index_{i}")
             self.indices.append(index)
+
+    def check_constraint(self, weight):
+        # The optimizer applies it to the codebook.
+        constraint = weight.variable.constraint
+        if constraint is None:
+            return
+        if not is_elementwise(constraint, len(weight.variable.shape)):
+            raise ValueError(
+                "A codebook cannot satisfy a constraint that looks at a whole weight, such as "
+                "MaxNorm or UnitNorm: take it off (`layer.kernel_constraint = None; "
+                "layer.kernel.constraint = None`), or leave the layer out by `filters`. "
+                f"Received: {weight.name} with constraint={constraint}"
+            )
+        if not keeps_zero(constraint) and not np.all(host_array(weight.variable)):
+            raise ValueError(
+                "Zeros stay zero in a shared weight, which this constraint does not allow. "
+                f"Received: {weight.name} with zeros and constraint={constraint}"
+            )
 
     def replaced_for_good(self):
         return [] if self.needs_driver else [weight.variable for weight in self.shared]
@@ -235,7 +276,7 @@ class SharedLayer(DrivenLayer):
             moves = np.append(0.0, codebook - host_array(self.anchors[i])).astype(codebook.dtype)
             weights = host_array(weight.variable) + moves[index]
             index = kmeans.reassign(weights, codebook, index, rate_weight=self.rate_weight)
-            weight.variable.assign(np.where(index == 0, 0, weights))
+            weight.variable.assign(np.where(index == 0, weights.dtype.type(0), weights))
             self._set(i, codebook, index)
 
     def _set(self, i, codebook, index):
@@ -341,5 +382,6 @@ def _convolves(layer):
 
 
 def _check_count(name, count):
-    if not 1 <= count <= 65535:
-        raise ValueError(f"`{name}` must lie in [1, 65535]. Received: {name}={count}")
+    is_count = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+    if not is_count or not 1 <= count <= 65535:
+        raise ValueError(f"`{name}` must be an int in [1, 65535]. Received: {name}={count!r}")

@@ -12,7 +12,13 @@ import keras
 from keras_dc.wrapping.graph_clones import clone_graph
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper, one_owner_each
 from keras_dc.wrapping.layer_changes import Changes
-from keras_dc.wrapping.layer_state import copy_state, copy_weights, is_variable, same_structure
+from keras_dc.wrapping.layer_state import (
+    copy_state,
+    copy_weights,
+    is_variable,
+    same_structure,
+    weights_like,
+)
 from keras_dc.wrapping.layer_tree import check_model, children_of, layers_within
 from keras_dc.wrapping.live_objects import copy_by_config
 from keras_dc.wrapping.tied_weights import check_owners, replace_variable
@@ -170,7 +176,7 @@ class _Replacement:
                     known = self._variables.setdefault(id(old), (old, new))[1]
                     if known is not new:
                         replace_variable(other, new, known)
-        for old, new in zip(layer.weights, copy.weights, strict=True):
+        for old, new in zip(layer.weights, weights_like(layer, copy), strict=True):
             if self._variables.setdefault(id(old), (old, new))[1] is not new:
                 raise ValueError(
                     "A layer cannot be copied that keeps a variable of another layer in a list "

@@ -12,6 +12,11 @@ import types
 
 import keras
 
+from keras_dc.wrapping.constraints import (
+    check_kernel_is_used,
+    check_writes_no_kernel,
+    holds_when_masked,
+)
 from keras_dc.wrapping.weights import find_kernels
 
 
@@ -71,7 +76,8 @@ class KernelWrapper(keras.layers.Wrapper):
             stands in for, see `one_owner_each`.
 
     Raises:
-        ValueError: in `build`, if the layer has no kernel.
+        ValueError: in `build`, if the layer has no kernel, has LoRA, is quantized, writes its
+            kernel itself or has a constraint that derived tensors would not satisfy.
     """
 
     def __init__(self, layer, **kwargs):
@@ -97,8 +103,13 @@ class KernelWrapper(keras.layers.Wrapper):
         layer = {**vars(self), **vars(self).get("_modules", {})}.get("layer")
         if name.startswith("_") or layer is None or not self.built or not hasattr(layer, name):
             # Torch keeps sublayers apart, and has such a method as well.
-            inherited = getattr(super(), "__getattr__", super().__getattribute__)
-            return inherited(name)
+            inherited = getattr(super(), "__getattr__", None)
+            return super().__getattribute__(name) if inherited is None else inherited(name)
+        if name == "enable_lora":
+            raise ValueError(
+                "LoRA must be enabled before a layer is pruned or shared, and merged. "
+                f"Received: layer={self}"
+            )
         if not self.kernels and not self.borrowed:
             return getattr(layer, name)
         if isinstance(inspect.getattr_static(layer, name, None), _METHODS):
@@ -176,6 +187,8 @@ class KernelWrapper(keras.layers.Wrapper):
     def build(self, *args, **kwargs):
         if not self.layer.built:
             self.layer.build(*args, **kwargs)
+        check_kernel_is_used(self.layer)
+        check_writes_no_kernel(self.layer)
         # Past `__setattr__`, which would track the kernels as weights of the wrapper.
         self.__dict__["borrowed"] = []
         self.__dict__["kernels"] = self.owned(find_kernels(self.layer))
@@ -184,7 +197,22 @@ class KernelWrapper(keras.layers.Wrapper):
                 f"A layer without kernel cannot be wrapped in {type(self).__name__}. "
                 f"Received: layer={self.layer}"
             )
+        for weight in self.kernels:
+            self.check_constraint(weight)
         self.create_state()
+
+    def check_constraint(self, weight):
+        """Raise ValueError if a derived tensor would not satisfy the weight's constraint.
+
+        This one is for tensors that are the weight itself, with zeros.
+        """
+        constraint = weight.variable.constraint
+        if constraint is not None and not holds_when_masked(constraint, weight.variable.shape):
+            raise ValueError(
+                "A kernel with zeros cannot satisfy this constraint: take it off "
+                "(`layer.kernel_constraint = None; layer.kernel.constraint = None`), or leave the "
+                f"layer out by `filters`. Received: {weight.name} with constraint={constraint}"
+            )
 
     def get_build_config(self):
         return self.layer.get_build_config()
@@ -197,8 +225,16 @@ class KernelWrapper(keras.layers.Wrapper):
         self.check_call(training)
         if "training" in inspect.signature(self.layer.call).parameters:
             kwargs["training"] = training
-        with swapped(*self._replacements()):
-            return self.layer(*args, **kwargs)
+        try:
+            with swapped(*self._replacements()):
+                return self.layer(*args, **kwargs)
+        except AttributeError as error:
+            if "assign" not in str(error):
+                raise
+            raise ValueError(
+                "A layer that writes its own kernel in its call cannot be pruned or shared: leave "
+                f"it out by `filters`. Received: layer={self.layer}, which says: {error}"
+            ) from error
 
     def compute_output_spec(self, *args, **kwargs):
         return self.layer.compute_output_spec(*args, **kwargs)

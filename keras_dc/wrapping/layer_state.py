@@ -42,7 +42,22 @@ def copy_state(layer, copy):
         _copy_saved_state(part, other)
         _copy_attributes(part, other, known)
     # Keras saves the product of LoRA inside the kernel; a copy shall have each weight.
-    copy_weights(layer.weights, copy.weights)
+    copy_weights(layer.weights, weights_like(layer, copy))
+
+
+def weights_like(layer, copy):
+    """The weights of a copy, each at the place of its original in `layer.weights`: list.
+
+    Their own order may differ: a layer that Keras quantized made some weights later.
+    """
+    found = {
+        id(old): vars(other).get(name)
+        for part, other in zip(layers_within(layer), layers_within(copy), strict=True)
+        for name, old in vars(part).items()
+        if is_variable(old)
+    }
+    pairs = zip(layer.weights, copy.weights, strict=True)
+    return [found[id(old)] if is_variable(found.get(id(old))) else new for old, new in pairs]
 
 
 def copy_weights(weights, copies):
