@@ -142,9 +142,10 @@ def regrown_mask(weights, mask, sparsity, *, fraction):
     kept, magnitudes = mask > 0, np.abs(weights)
     count, num_kept = kept_count(weights.size, sparsity), int(np.count_nonzero(kept))
     num_held = min(count - min(int(fraction * count), weights.size - num_kept), num_kept)
-    new_mask = _keep_largest(np.where(kept, magnitudes, -1.0), num_held)
+    none = magnitudes.dtype.type(-1.0)  # NumPy has no common type of bfloat16 and a float
+    new_mask = _keep_largest(np.where(kept, magnitudes, none), num_held)
     if count > num_held:
-        new_mask += _keep_largest(np.where(kept, -1.0, magnitudes), count - num_held)
+        new_mask += _keep_largest(np.where(kept, none, magnitudes), count - num_held)
     return new_mask
 
 

@@ -79,6 +79,10 @@ def lookup(table, index):
     """
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_lookup(table.shape[0])(table, index)
+    if keras.backend.standardize_dtype(table.dtype) in ("bfloat16", "float16"):
+        # The gradient of the cast sums in float32.
+        wide = ops.take(ops.cast(table, "float32"), index, axis=0)
+        return ops.cast(wide, table.dtype)
     return ops.take(table, index, axis=0)
 
 
@@ -91,13 +95,15 @@ def _tensorflow_lookup(size):
     @tf.custom_gradient
     def gather(table, index):
         def gradient(upstream):
+            # There is no histogram of half floats, and their sums would not be exact.
+            weights = tf.cast(upstream, tf.float32) if upstream.dtype.size < 4 else upstream
             sums = tf.raw_ops.DenseBincount(
                 input=tf.reshape(index, [-1]),
                 size=size,
-                weights=tf.reshape(upstream, [-1]),
+                weights=tf.reshape(weights, [-1]),
                 binary_output=False,
             )
-            return sums, None
+            return tf.cast(sums, upstream.dtype), None
 
         return tf.gather(table, index), gradient
 
