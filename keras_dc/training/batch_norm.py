@@ -11,10 +11,13 @@ import functools
 import keras
 from keras import layers, ops
 
+from keras_dc.training.stripping import strip
 from keras_dc.wrapping.cloning import copy_operation
 from keras_dc.wrapping.graph_clones import clone_graph
 from keras_dc.wrapping.graphs import Graph
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_state import copy_state
+from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.live_objects import copy_by_config
 
 # The last axis of a kernel is the output channels, except in these layers.
@@ -37,8 +40,8 @@ def fold_batch_norm(model):
     learn.
 
     Args:
-        model: a built Sequential or Functional model. Strip it first: nothing is folded
-            into wrapped layers.
+        model: a built Sequential or Functional model. Of a pruned or shared one, what `strip`
+            gives is folded.
 
     Returns:
         A new model, not compiled. The folded layers keep their names.
@@ -46,7 +49,11 @@ def fold_batch_norm(model):
     Raises:
         ValueError: if `model` is neither, or cannot be cloned.
     """
-    folded, dropped = _plan(Graph(model, "fold_batch_norm"))
+    graph = Graph(model, "fold_batch_norm")
+    if layers_of_class(model, KernelWrapper):
+        model = strip(model)
+        graph = Graph(model, "fold_batch_norm")
+    folded, dropped = _plan(graph)
     copies = []
 
     def copy(layer):
