@@ -29,17 +29,18 @@ def swapped(weights, tensors):
         weights: list of `Weight`.
         tensors: list of tensors, each shaped like its weight.
     """
-    for weight, tensor in zip(weights, tensors, strict=True):
-        tensor = keras.ops.cast(tensor, weight.compute_dtype)
-        for owner, attribute in weight.places:
-            # Past `__setattr__`, which would track the tensor as state of the layer.
-            vars(owner)[attribute] = tensor
+    before = []
     try:
+        for weight, tensor in zip(weights, tensors, strict=True):
+            tensor = keras.ops.cast(tensor, weight.compute_dtype)
+            for owner, attribute in weight.places:
+                before.append((owner, attribute, vars(owner)[attribute]))
+                # Past `__setattr__`, which would track the tensor as state of the layer.
+                vars(owner)[attribute] = tensor
         yield
     finally:
-        for weight in weights:
-            for owner, attribute in weight.places:
-                vars(owner)[attribute] = weight.variable
+        for owner, attribute, value in reversed(before):
+            vars(owner)[attribute] = value
 
 
 _METHODS = (types.FunctionType, classmethod, staticmethod)
@@ -116,16 +117,31 @@ class KernelWrapper(keras.layers.Wrapper):
                 "LoRA must be enabled before a layer is pruned or shared, and merged. "
                 f"Received: layer={self}"
             )
-        if not self.kernels and not self.borrowed:
-            return getattr(layer, name)
-        if isinstance(inspect.getattr_static(layer, name, None), _METHODS):
+        kind = inspect.getattr_static(layer, name, None)
+        if isinstance(kind, _METHODS):
             return functools.wraps(getattr(layer, name))(functools.partial(self._call_method, name))
-        with swapped(*self._replacements()):
-            return getattr(layer, name)
+        if isinstance(kind, property):
+            with self._swapped():
+                return getattr(layer, name)
+        value = getattr(layer, name)
+        for weight, wrapper in self._stood_in_for():
+            if weight.variable is value:
+                return keras.ops.cast(wrapper.tensor_for(value), weight.compute_dtype)
+        return value
 
     def _call_method(self, name, *args, **kwargs):
-        with swapped(*self._replacements()):
+        with self._swapped():
             return getattr(self.layer, name)(*args, **kwargs)
+
+    def _stood_in_for(self):
+        """Pairs of a weight of the layer and the wrapper that stands in for it: list."""
+        return [*((weight, self) for weight in self.replaced()), *self.borrowed]
+
+    def _swapped(self):
+        """`swapped` outside of a call: without losses, which `derived` may add."""
+        pairs = self._stood_in_for()
+        tensors = [wrapper.tensor_for(weight.variable) for weight, wrapper in pairs]
+        return swapped([weight for weight, _ in pairs], tensors)
 
     def create_state(self):
         """Make the variables that the derived tensors need; `kernels` is set."""

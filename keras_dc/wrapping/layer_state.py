@@ -127,7 +127,8 @@ def _copy_attributes(part, other, known):
 @functools.cache
 def names_of_keras():
     """The attributes that any layer and any model has."""
-    return vars(keras.layers.Layer()).keys() | vars(keras.Model()).keys() | {"build", "call"}
+    layer, model = keras.layers.Layer(name="layer"), keras.Model(name="model")
+    return vars(layer).keys() | vars(model).keys() | {"build", "call"}
 
 
 def is_of_keras(cls):

@@ -7,6 +7,7 @@ layer shares these objects with the first.
 
 import contextlib
 import types
+import weakref
 
 import keras
 
@@ -50,8 +51,10 @@ def _live_objects(layer):
 def _is_live(value):
     if isinstance(value, (list, tuple)):
         return any(map(_is_live, value))
-    ours = (keras.Layer, keras.metrics.Metric, keras.losses.Loss, keras.optimizers.Optimizer, type)
-    if not callable(value) or isinstance(value, ours) or is_variable(value):
+    ours = (keras.Layer, keras.metrics.Metric, keras.losses.Loss, keras.optimizers.Optimizer)
+    if not callable(value) or isinstance(value, (*ours, type, weakref.ref)):
+        return False
+    if is_variable(value):
         return False
     if isinstance(value, types.MethodType) and isinstance(value.__self__, keras.Layer):
         return False

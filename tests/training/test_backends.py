@@ -11,17 +11,26 @@ import pytest
 TESTS_FOLDER = pathlib.Path(__file__).parents[1]
 TESTS = {
     "jax": [
+        "training/test_constraints",
         "training/test_mask_rules",
         "training/test_pruning",
+        "training/test_refusals",
         "training/test_stripping",
         "training/test_tensorboard",
         "training/test_training_runs",
+        "training/test_unfreezing",
         "training/test_weight_sharing",
+        "training/test_wrapped_models",
         "wrapping/test_cloning",
         "wrapping/test_elementwise_steps",
         "wrapping/test_gradients",
+        "wrapping/test_half_floats",
+        "wrapping/test_in_place",
         "wrapping/test_kernel_wrapper",
         "wrapping/test_layer_kinds",
+        "wrapping/test_layer_state",
+        "wrapping/test_model_classes",
+        "wrapping/test_tied_weights",
         "wrapping/test_train_function",
     ],
     "torch": [

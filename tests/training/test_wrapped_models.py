@@ -105,6 +105,16 @@ def test_methods_and_settings_of_the_layer_are_those_of_its_call():
         layer.nothing  # noqa: B018
 
 
+def test_asking_for_the_kernel_adds_no_loss():
+    dense = layers.Dense(2, kernel_regularizer="l2")
+    shared = dc.share_weights(keras.Sequential([keras.Input((6,)), dense]), 4)
+    shared(X)
+    num_losses = len(shared.losses)
+    assert shared.layers[0].units == 2
+    assert shared.layers[0].kernel.shape == (6, 2)
+    assert len(shared.losses) == num_losses == 1
+
+
 def test_a_masked_embedding_tells_its_mask():
     tokens = keras.Input((5,))
     model = keras.Model(tokens, layers.LSTM(2)(layers.Embedding(9, 3, mask_zero=True)(tokens)))
