@@ -86,7 +86,8 @@ def convert(
         IsADirectoryError: if `filepath` is a folder.
         TypeError: if `model` is of another type, or a setting is unknown.
         ValueError: if an argument does not fit the model or has no effect, a file cannot
-            be loaded, a model is not built or has more than 2 GB, or a weight is NaN or infinite.
+            be loaded, a model is not built, has LoRA, is quantized by Keras or has more than
+            2 GB, or a weight is NaN or infinite.
         VerificationError: if the compressed model differs from the original, or no installed
             runtime runs the original.
     """

@@ -17,7 +17,8 @@ def strip(model, *, float16_exact=False):
 
     Args:
         model: a built `keras.Model`, pruned, shared, both or neither. Sequential and
-            Functional models are copied; a subclassed model is changed in place.
+            Functional models are copied; a subclassed model is changed in place, and must be
+            compiled anew.
         float16_exact: if True, kernels and biases of the wrapped layers are rounded to
             the nearest float16 numbers. Their dtype stays, and a compressed file stores
             the values in half the bytes. Outputs change by about 0.05 %.

@@ -63,7 +63,8 @@ def share_weights(
 
     Args:
         model: a built `keras.Model`. Sequential and Functional models are copied
-            with their weights; a subclassed model is changed in place.
+            with all their state; a subclassed model is changed in place, and must be compiled
+            anew. A kernel that several layers use has one codebook.
         num_clusters: int in [1, 65535], centroids per kernel, zero not counted. Or a
             dict from regular expressions to such ints: a layer gets the value of the
             first expression found in its name, and is left alone if none is. Or "paper":

@@ -296,3 +296,14 @@ def test_a_tied_model_loads_from_its_file(wrap, tmp_path):
     plain = dc.strip(loaded)
     np.testing.assert_array_equal(array(plain(TOKENS)), array(wrapped(TOKENS)))
     assert num_weights(plain) == num_weights(model)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="convert needs TensorFlow")
+@pytest.mark.parametrize("kind", ["subclassed", "in_the_call", "functional"])
+def test_a_tied_model_is_converted(kind):
+    """`convert` compares its file with the model that it was given."""
+    shared = dc.share_weights(MODELS[kind](), 6)
+    fit(shared)
+    before = array(shared(TOKENS))
+    assert dc.convert(shared, verify_inputs=TOKENS[:1].astype(np.int32))
+    np.testing.assert_array_equal(array(shared(TOKENS)), before)
