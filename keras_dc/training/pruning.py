@@ -235,8 +235,16 @@ class PruningCallback(LayerDriver):
     """Moves the masks of a pruned model along their schedules, by optimizer step.
 
     Adds `sparsity`, the fraction of zeros in all masks, to the logs of each epoch.
-    In a training loop of your own, call `set_model(model)` before the loop and
-    `on_train_batch_begin(0)` before each step.
+    In a training loop of your own, with any optimizer or several, call `set_model(model)` before
+    the loop and `on_train_batch_begin(0)` before each step; in a loop on JAX that carries the
+    values of the variables itself (`model.stateless_call`), `begin_stateless_step`.
+
+    The step is that of the model's optimizer; if it stands still, or there is none, the batches
+    are counted. With a new optimizer the schedule goes on where it was.
+
+    Args:
+        step: None, or a callable without arguments that gives the steps made so far, asked in
+            place of both, such as `lambda: generator_optimizer.iterations`.
     """
 
     layer_class = PrunedLayer

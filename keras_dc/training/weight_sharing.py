@@ -348,7 +348,8 @@ class WeightSharingCallback(LayerDriver):
 
     Adds `entropy_bits`, the mean code length of the cluster indices, to the logs of each
     epoch, also if the indices never change. In a training loop of your own, call
-    `set_model(model)` before the loop and `on_train_batch_begin(0)` before each step.
+    `set_model(model)` before the loop and `on_train_batch_begin(0)` before each step. For
+    its `step`, and for `stateless_call` on JAX, see `PruningCallback`.
     """
 
     layer_class = SharedLayer

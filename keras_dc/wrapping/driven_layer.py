@@ -8,10 +8,17 @@ import weakref
 
 import keras
 
+from keras_dc.numerics.finite import all_finite
 from keras_dc.wrapping.elementwise_steps import has_elementwise_step
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import layers_of_class
+from keras_dc.wrapping.step_counter import StepCounter
 from keras_dc.wrapping.train_function import guard_train_function
+from keras_dc.wrapping.weights import host_array
+
+# In a loop of one's own on JAX: after so many steps the weights of the model must have moved.
+# (A GAN may train its other net for some steps.)
+_PATIENCE = 10
 
 
 class DrivenLayer(KernelWrapper):
@@ -21,10 +28,13 @@ class DrivenLayer(KernelWrapper):
     `next_update(step)`. They override `needs_driver` if their state may also stay as it is.
 
     Attributes:
-        last_update_step: int32 variable `()`, step of the last update, -1 before the first.
+        last_update_step: int32 variable `()`, the step that the state was brought to, at the
+            last update or at the end of an epoch after it. Before the first update
+            `-1 - step`, so -1 before the training.
     """
 
     driver_name: str | None = None
+    codebooks: tuple | list = ()
 
     def __init__(self, layer, **kwargs):
         self._driver: weakref.ref | None = None
@@ -48,21 +58,29 @@ class DrivenLayer(KernelWrapper):
         """The latest step <= `step` with an update, None if there is none."""
         raise NotImplementedError
 
+    def steps_done(self):
+        """(steps trained so far, whether one had an update), as `last_update_step` tells."""
+        last = int(host_array(self.last_update_step))
+        return (last, True) if last >= 0 else (-1 - last, False)
+
     def check_call(self, training):
-        if training and self.needs_driver and self._live_driver() is None:
-            self.raise_undriven()
+        if training and self.needs_driver:
+            driver = self._live_driver()
+            if driver is None or not driver.has_begun:
+                self.raise_undriven()
 
     def check_step(self):
-        """Raise if the callback has not begun the optimizer step that comes now."""
+        """Raise if the callback has not begun the step of `fit` that comes now."""
         driver = self._live_driver()
-        if driver is None or not driver.take_step():
+        begun = driver is not None and driver.take_step()
+        if self.needs_driver and not begun:
             self.raise_undriven()
 
     @property
     def trains_elementwise(self):
         """Whether it is being trained, and each weight by the gradient of that weight alone."""
         driver = self._live_driver()
-        return driver is not None and driver.elementwise
+        return driver is not None and driver.elementwise and driver.in_fits_step
 
     def _live_driver(self):
         driver = None if self._driver is None else self._driver()
@@ -81,29 +99,51 @@ class DrivenLayer(KernelWrapper):
 class LayerDriver(keras.callbacks.Callback):
     """Updates the layers of one class, each when its own next update is due.
 
-    The step is `optimizer.iterations`. It counts the updates of the weights, also with
-    `steps_per_execution` and gradient accumulation, and survives a restart.
+    The step is `optimizer.iterations` of the model. It counts the updates of the weights, also
+    with `steps_per_execution` and gradient accumulation, and survives a restart. Where the
+    model has no optimizer, or one that stands still while the model is trained, as in a GAN
+    with two of its own, the batches are counted. `step` is asked in place of both.
+
+    A schedule goes on where it was: with a new optimizer, which counts from 0 again, the steps
+    are counted on from `last_update_step`, and a schedule that has ended does not begin again.
+
     Subclasses set `layer_class` and implement `update(layers, step)`.
+
+    Args:
+        step: None, or a callable without arguments that tells the steps made so far, such as
+            `lambda: generator_optimizer.iterations`.
 
     Attributes:
         driving: bool, whether the model is being trained.
+        has_begun: bool, whether a step of that training has begun.
         elementwise: bool, whether it is trained by a `fit` that moves each element of a
             variable by the gradient of that element alone.
+        in_fits_step: bool, whether `fit` runs the step that has begun, not a loop of one's own.
     """
 
     layer_class: type = DrivenLayer
 
-    def __init__(self):
+    def __init__(self, step=None):
         super().__init__()
         # Not `self.model`: on JAX that brings all variables up to date, which takes a
         # millisecond.
         self._driven_model = None
-        self.driving = False
-        self.elementwise = False
         self._layers = []
+        self._step = step
+        self._in_fit = False
+        self._restart(driving=False)
+
+    def _restart(self, *, driving):
+        self.driving = driving
+        self.has_begun = False
+        self.elementwise = False
+        self._is_stateless = False
+        self._step_begun = self.in_fits_step = False
+        self._steps = StepCounter(self._step)
+        # What `last_update_step` holds, and what to add to the counted step, for each layer.
         self._last_updates = None
-        self._latest_step = 0
-        self._step_begun = False
+        self._offsets = None
+        self._witnesses, self._moved_at = None, 0
 
     def update(self, layers, step):
         """Bring the state of `layers` to `step`."""
@@ -120,61 +160,161 @@ class LayerDriver(keras.callbacks.Callback):
             )
         for layer in self._layers:
             layer._driver = weakref.ref(self)
-        self._last_updates = None
-        self.driving = True
+        self._in_fit = False
+        self._restart(driving=True)
 
     def on_train_begin(self, logs=None):
-        self._last_updates = None
-        self.driving = True
-        self.elementwise = has_elementwise_step(self._driven_model)
-        self._guard_steps()
+        self._restart(driving=True)
+        # A loop of one's own may call this too; it has no function that `fit` compiled.
+        self._in_fit = getattr(self._driven_model, "train_function", None) is not None
+        if self._in_fit:
+            self.elementwise = has_elementwise_step(self._driven_model)
+            self._guard_steps()
 
     def on_train_batch_begin(self, batch, logs=None):
-        self._step_begun = True
-        # The optimizer's step is read, through `self.model`, only if an update can be due.
-        if self._last_updates is None or self._due_layers(self._latest_step, self._last_updates):
+        if self._can_be_due():
             self.update_due_layers()
-        self._latest_step += getattr(self._driven_model, "steps_per_execution", 1)
+        # Those that `fit` runs in one call.
+        several = getattr(self._driven_model, "steps_per_execution", 1) if self._in_fit else 1
+        self._steps.begin(several)
+        self.has_begun = self._step_begun = True
+        self.in_fits_step = False
+
+    def begin_stateless_step(self, trainable_variables, non_trainable_variables):
+        """`on_train_batch_begin` for loops that carry the values of the variables themselves.
+
+        So do loops on JAX with `model.stateless_call`. Masks and indices are among the values
+        that they carry, so call this before each step in place of `on_train_batch_begin`:
+
+            trainable, non_trainable = callback.begin_stateless_step(trainable, non_trainable)
+
+        After the loop assign the values to the variables of the model, as for any model.
+
+        Args:
+            trainable_variables, non_trainable_variables: lists of arrays, the values of the
+                variables of the model in the order of its attributes of these names.
+
+        Returns:
+            (list, list): the values to go on with, those given if no update was due.
+        """
+        self._is_stateless = True
+        model = self._driven_model
+        groups = (model.trainable_variables, model.non_trainable_variables)
+        given = (trainable_variables, non_trainable_variables)
+        is_due = self._can_be_due()
+        if is_due:
+            for variables, values in zip(groups, given, strict=True):
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
+        self.on_train_batch_begin(0)
+        if not is_due:
+            return given
+        return tuple([variable.value for variable in variables] for variables in groups)
 
     def on_epoch_end(self, epoch, logs=None):
         self.update_due_layers()
+        self._record_steps()
 
     def on_train_end(self, logs=None):
         self.driving = False
         self.elementwise = False
 
     def take_step(self):
-        """Whether a batch has begun since the last call."""
+        """Whether a batch has begun since the last call, which `fit` makes before each step."""
         begun, self._step_begun = self._step_begun, False
+        self.in_fits_step = begun
         return begun
 
     def update_due_layers(self):
+        """Read the step, and update the layers that have an update due by now."""
+        _check_outside_of_compiled_functions()
         # On JAX, `self.model` brings the variables of `_layers` up to date as well.
-        optimizer = self.model.optimizer
-        # With loss scaling, Keras 3.6 counts the steps in the inner optimizer only.
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        step = int(keras.ops.convert_to_numpy(optimizer.iterations))
-        self._latest_step = step
-        if self._last_updates is None:
-            self._last_updates = [self._last_update(layer, step) for layer in self._layers]
-        due = self._due_layers(step, self._last_updates)
-        if due:
-            layers = [self._layers[i] for i in due]
-            self.update(layers, step)
-            for i in due:
-                self._last_updates[i] = step
-                self._layers[i].last_update_step.assign(step)
+        step, is_new = self._steps.read(self.model)
+        if is_new or self._last_updates is None:
+            self._go_on_from(step)
+        self._check_that_variables_move()
+        steps = self._layer_steps()
+        due = self._due_layers(steps)
+        for at in sorted({steps[i] for i in due}):
+            indices = [i for i in due if steps[i] == at]
+            layers = [self._layers[i] for i in indices]
+            for layer in layers:
+                _check_finite(layer, at)
+            self.update(layers, at)
+            for i in indices:
+                self._set_last_update(i, at)
 
-    def _due_layers(self, step, last_updates):
-        """Indices of the layers with an update due after their last one, up to `step`."""
-        next_updates = [layer.next_update(step) for layer in self._layers]
-        pairs = zip(next_updates, last_updates, strict=True)
-        return [i for i, (next_, last) in enumerate(pairs) if next_ is not None and next_ > last]
+    def _go_on_from(self, step):
+        """See to it that no layer's step is less than it was."""
+        self._last_updates, self._offsets = [], []
+        for layer in self._layers:
+            last = int(host_array(layer.last_update_step))
+            done, _ = layer.steps_done()
+            counter, offset, last_before = vars(layer).get("_step_counter", (None, 0, None))
+            # A callback before this one counted on after the last update; unless a state was
+            # loaded since then.
+            if counter is not None and last_before == last:
+                done = max(done, counter.counted() + offset)
+            self._last_updates.append(last)
+            self._offsets.append(max(0, done - step))
+        for i, layer in enumerate(self._layers):
+            self._publish(i, layer)
 
-    def _last_update(self, layer, step):
-        last = int(keras.ops.convert_to_numpy(layer.last_update_step))
-        # With a new optimizer the steps, and with them the schedule, start again.
-        return last if last <= step else -1
+    def _publish(self, i, layer):
+        # Past `__setattr__`, which would track it.
+        state = (self._steps, self._offsets[i], self._last_updates[i])
+        vars(layer)["_step_counter"] = state
+
+    def _set_last_update(self, i, last):
+        if last != self._last_updates[i]:
+            self._last_updates[i] = last
+            self._layers[i].last_update_step.assign(last)
+            self._publish(i, self._layers[i])
+
+    def _record_steps(self):
+        for i, step in enumerate(self._layer_steps()):
+            last = self._last_updates[i]
+            self._set_last_update(i, max(last, step) if last >= 0 else min(last, -1 - step))
+
+    def _layer_steps(self):
+        return [self._steps.latest + offset for offset in self._offsets]
+
+    def _can_be_due(self):
+        # The optimizer's step is read only if an update can be due.
+        bound = self._steps.bound()
+        if bound is None or self._last_updates is None:
+            return True
+        return bool(self._due_layers([bound + offset for offset in self._offsets]))
+
+    def _due_layers(self, steps):
+        """Indices of the layers with an update due after their last one, up to `steps`."""
+        due = []
+        for i, (layer, step) in enumerate(zip(self._layers, steps, strict=True)):
+            next_update = layer.next_update(step)
+            if next_update is not None and next_update > max(-1, self._last_updates[i]):
+                due.append(i)
+        return due
+
+    def _check_that_variables_move(self):
+        """Refuse a loop on JAX that carries the variables itself, and never sees an update."""
+        if self._in_fit or self._is_stateless or keras.backend.backend() != "jax":
+            return
+        # Arrays are immutable: a variable that was trained has another one. Those of the
+        # smallest are kept, so that this takes no memory.
+        variables = sorted(self._driven_model.trainable_variables, key=lambda v: v.value.size)
+        values = [variable.value for variable in variables[:3]]
+        before = self._witnesses
+        if before is None or any(new is not old for new, old in zip(values, before, strict=True)):
+            self._witnesses, self._moved_at = values, self._steps.begun
+        elif self._steps.begun - self._moved_at >= _PATIENCE:
+            name = type(self).__name__
+            raise RuntimeError(
+                "The variables of the model stand still. A loop with `stateless_call` carries "
+                "their values itself, so that no update reaches it: call `trainable, "
+                "non_trainable = callback.begin_stateless_step(trainable, non_trainable)` before "
+                f"each step in place of `on_train_batch_begin`. Received: {name} with "
+                f"{self._steps.begun - self._moved_at} batches that changed no variable"
+            )
 
     def _guard_steps(self):
         """Refuse steps that no callback began, in later calls of `fit` as well.
@@ -182,10 +322,32 @@ class LayerDriver(keras.callbacks.Callback):
         A compiled step is not traced again, so `DrivenLayer.check_call` does not see them.
         """
         layers = layers_of_class(self._driven_model, DrivenLayer)
-        drivers = {layer.driver_name: layer for layer in reversed(layers) if layer.needs_driver}
+        # One for each callback, if there is one that needs it.
+        layers.sort(key=lambda layer: layer.needs_driver)
+        drivers = {layer.driver_name: layer for layer in layers}
 
         def check():
             for layer in drivers.values():
                 layer.check_step()
 
         guard_train_function(self._driven_model, check)
+
+
+def _check_outside_of_compiled_functions():
+    try:
+        keras.ops.convert_to_numpy(keras.ops.zeros(()))
+    except Exception as error:
+        raise RuntimeError(
+            "The callback must be called outside of compiled functions (`tf.function`, "
+            "`jax.jit`): inside it would run once, while the function is traced. Received: "
+            "a call while a function is traced"
+        ) from error
+
+
+def _check_finite(layer, step):
+    for variable in [kernel.variable for kernel in layer.kernels] + [*layer.codebooks]:
+        if not all_finite(host_array(variable)):
+            raise ValueError(
+                f"kernels must be finite. Received: NaN or infinite values in {variable.path}, "
+                f"layer {layer.name!r}, at step {step}"
+            )

@@ -306,6 +306,7 @@ def test_plain_gradient_is_masked():
     fit(pruned)
     callback = dc.PruningCallback()
     callback.set_model(pruned)
+    callback.on_train_batch_begin(0)
     head = pruned.get_layer("head")
     ones = ops.ones((1, 10))
     of_kernel = gradient(lambda: ops.sum(head(ones, training=True)), head.layer.kernel)
