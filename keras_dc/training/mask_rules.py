@@ -21,6 +21,9 @@ from keras_dc.numerics.masks import (
     regrown_mask,
 )
 
+# The smallest normal number of float32 and of bfloat16.
+_SMALLEST = 2.0**-126
+
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
@@ -49,6 +52,7 @@ class Magnitude:
         all_learn: whether pruned weights get gradients too, and start at zero after each
             update.
         can_be_global: whether kernels can share a threshold.
+        regrows: whether pruned weights can return. If not, no update opens a mask again.
     """
 
     global_threshold: bool = False
@@ -58,6 +62,7 @@ class Magnitude:
     in_forward_pass: ClassVar[bool] = False
     all_learn: ClassVar[bool] = False
     can_be_global: ClassVar[bool] = True
+    regrows: ClassVar[bool] = False
 
     def check(self, schedule):
         """Raise ValueError if a field is out of its range, or does not fit `schedule`."""
@@ -65,20 +70,18 @@ class Magnitude:
             raise ValueError(
                 f"`min_density` must lie in [0, 1]. Received: min_density={self.min_density}"
             )
-        # Weights that were pruned can return.
-        regrows = self.in_forward_pass or self.all_learn
-        if regrows and self.freeze_step is None:
+        if self.regrows and self.freeze_step is None:
             raise ValueError(
                 "`straight_through` and `regrow_fraction` need `freeze_step`: masks that move "
                 "to the end of the training ruin it. Received: freeze_step=None"
             )
-        if not regrows and self.freeze_step is not None:
+        if not self.regrows and self.freeze_step is not None:
             raise ValueError(
                 "`freeze_step` is for `straight_through` and `regrow_fraction` only; else the "
                 "end of the schedule freezes the masks. Received: "
                 f"freeze_step={self.freeze_step}"
             )
-        if regrows and self.freeze_step < schedule.end_step:
+        if self.regrows and self.freeze_step < schedule.end_step:
             raise ValueError(
                 "`freeze_step` must not come before the end of the schedule. Received: "
                 f"freeze_step={self.freeze_step}, end_step={schedule.end_step}"
@@ -100,9 +103,10 @@ class Magnitude:
                 and `freeze_step`; 0 without `freeze_step`.
 
         Returns:
-            List of float32 arrays of 0 and 1, shaped like the weights.
+            List of float32 arrays of 0 and 1, shaped like the weights. What is 0 in a present
+            mask stays 0, whatever is returned, unless `regrows`.
         """
-        return self._keep_largest([k.weights * k.mask for k in kernels], sparsity)
+        return self._keep_largest([_scores(k) for k in kernels], sparsity)
 
     def _keep_largest(self, scores, sparsity):
         if self.global_threshold:
@@ -128,10 +132,9 @@ class Blocks(Magnitude):
             )
 
     def masks(self, kernels, sparsity, *, progress):
-        weights = [k.weights * k.mask for k in kernels]
-        scores = [block_magnitudes(w, self.block_size) for w in weights]
-        pairs = zip(self._keep_largest(scores, sparsity), weights, strict=True)
-        return [expand_blocks(mask, self.block_size, w.shape) for mask, w in pairs]
+        scores = [block_magnitudes(_scores(k), self.block_size) for k in kernels]
+        pairs = zip(self._keep_largest(scores, sparsity), kernels, strict=True)
+        return [expand_blocks(mask, self.block_size, k.weights.shape) for mask, k in pairs]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -152,8 +155,7 @@ class Groups(Magnitude):
     def masks(self, kernels, sparsity, *, progress):
         size = self.group_size
         return [
-            group_mask(k.weights * k.mask, sparsity, group_size=size, axis=k.input_axis)
-            for k in kernels
+            group_mask(_scores(k), sparsity, group_size=size, axis=k.input_axis) for k in kernels
         ]
 
 
@@ -164,6 +166,7 @@ class StraightThrough(Magnitude):
     straight_through: bool = True
 
     in_forward_pass: ClassVar[bool] = True
+    regrows: ClassVar[bool] = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -173,6 +176,7 @@ class RigL(Magnitude):
     regrow_fraction: float
 
     all_learn: ClassVar[bool] = True
+    regrows: ClassVar[bool] = True
     can_be_global: ClassVar[bool] = False
 
     def check(self, schedule):
@@ -190,6 +194,12 @@ class RigL(Magnitude):
     def masks(self, kernels, sparsity, *, progress):
         fraction = self.fraction_at(progress)
         return [regrown_mask(k.weights, k.mask, sparsity, fraction=fraction) for k in kernels]
+
+
+def _scores(kernel):
+    """Magnitudes; a kept weight that is zero comes before a pruned one."""
+    magnitudes = np.abs(kernel.weights)
+    return np.maximum(magnitudes, magnitudes.dtype.type(_SMALLEST)) * kernel.mask
 
 
 # By the keyword that asks for the rule.

@@ -4,6 +4,7 @@ Which weights the masks keep is in `mask_rules`, how many and when in `schedules
 """
 
 import functools
+import warnings
 
 import keras
 import numpy as np
@@ -286,4 +287,15 @@ def _masks_of_group(layers, step):
         for layer in layers
         for kernel, mask in zip(layer.kernels, layer.masks, strict=True)
     ]
-    return rule.masks(kernels, schedule(update_step), progress=progress)
+    sparsity = schedule(update_step)
+    masks = rule.masks(kernels, sparsity, progress=progress)
+    if rule.regrows:
+        return masks
+    if any(np.any(new > kernel.mask) for new, kernel in zip(masks, kernels, strict=True)):
+        warnings.warn(
+            "A schedule asks for a sparsity below that of the masks. They stay as they are: "
+            "pruned weights return with `straight_through` or `regrow_fraction` only. Received: "
+            f"schedule({update_step})={sparsity}, layer {first.name!r}",
+            stacklevel=2,
+        )
+    return [new * kernel.mask for new, kernel in zip(masks, kernels, strict=True)]

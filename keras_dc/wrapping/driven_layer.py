@@ -191,8 +191,8 @@ class LayerDriver(keras.callbacks.Callback):
         After the loop assign the values to the variables of the model, as for any model.
 
         Args:
-            trainable_variables, non_trainable_variables: lists of arrays, the values of the
-                variables of the model in the order of its attributes of these names.
+            trainable_variables: list of arrays, the values of `model.trainable_variables`.
+            non_trainable_variables: list of arrays, those of `model.non_trainable_variables`.
 
         Returns:
             (list, list): the values to go on with, those given if no update was due.

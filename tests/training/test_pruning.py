@@ -360,13 +360,6 @@ def test_a_registered_function_is_saved_as_a_schedule(tmp_path):
     assert fit(loaded)["sparsity"] == [pytest.approx(0.3)]
 
 
-def test_a_new_optimizer_starts_the_schedule_again():
-    pruned = dc.prune(dense_model(), dc.PolynomialDecay(0.1, 0.8, 0, 8, frequency=1))
-    fit(pruned, epochs=2)
-    history = fit(pruned, epochs=1, optimizer=keras.optimizers.SGD(0.01))
-    assert history["sparsity"] == [pytest.approx(0.8)]
-
-
 def test_driver_must_say_what_an_update_is():
     with pytest.raises(NotImplementedError):
         LayerDriver().update([], 0)
