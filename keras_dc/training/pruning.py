@@ -207,6 +207,7 @@ class PrunedLayer(DrivenLayer):
         compares = self.rule.in_forward_pass and step < self.rule.freeze_step
         for i, (kernel, new_mask) in enumerate(zip(self.kernels, masks, strict=True)):
             variable, mask = kernel.variable, self.masks[i]
+            old_mask = host_array(mask)
             if compares:
                 self.thresholds[i].assign(np.abs(host_array(variable)[new_mask > 0]).min())
                 continue
@@ -214,8 +215,8 @@ class PrunedLayer(DrivenLayer):
                 self.thresholds[i].assign(0.0)
             # A weight that returns starts at zero. If all weights learn, those dropped do
             # too: what they hold from now on is a sum of gradients.
-            if self.rule.all_learn or np.any(new_mask > host_array(mask)):
-                variable.assign(variable * mask * new_mask)
+            if self.rule.all_learn or np.any(new_mask > old_mask):
+                variable.assign(host_array(variable) * old_mask * new_mask)
             mask.assign(new_mask)
 
     def options(self):

@@ -30,10 +30,18 @@ def has_elementwise_step(model):
     return (
         type(model).train_step is keras.Model.train_step
         and type(model).compute_loss is keras.Model.compute_loss
-        and type(optimizer) in _ELEMENTWISE
+        and _class_of(optimizer) in _ELEMENTWISE
         and optimizer.clipnorm is None
         and optimizer.global_clipnorm is None
     )
+
+
+def _class_of(optimizer):
+    """Its class; on Torch, Keras makes an instance of a subclass with the same formula."""
+    for cls in type(optimizer).__mro__:
+        if not cls.__module__.startswith("keras.src.backend.torch."):
+            return cls
+    return None
 
 
 def is_free(variable):

@@ -8,6 +8,7 @@ def train_step(model, optimizer, x, y):
     """Move the trainable variables of `model` by the mean squared error; returns nothing."""
     backend = keras.backend.backend()
     variables = model.trainable_variables
+    x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
     if backend == "tensorflow":
         import tensorflow as tf
 

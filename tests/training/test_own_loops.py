@@ -175,6 +175,9 @@ class Gan(keras.Model):
         super().compile()
         self.own, self.other = own, other
 
+    def call(self, x):
+        return self.discriminator(self.generator(x))
+
     def train_step(self, data):
         train_step(self.discriminator, self.other, self.generator(data, training=True), data)
         train_step(self.generator, self.own, data, data)

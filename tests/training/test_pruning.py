@@ -17,6 +17,10 @@ def fit(model, *, callbacks=None, **options):
     return dense_models.fit(model, callbacks=callbacks, **options)
 
 
+def outputs(model):
+    return ops.convert_to_numpy(model(X))
+
+
 def pruned_layers(model):
     return [layer for layer in model.layers if isinstance(layer, PrunedLayer)]
 
@@ -31,7 +35,7 @@ def test_prune_returns_a_new_model_with_equal_outputs():
     assert [layer.name for layer in pruned.layers] == ["hidden", "head"]
     assert all(isinstance(layer, PrunedLayer) for layer in pruned.layers)
     assert not any(isinstance(layer, PrunedLayer) for layer in model.layers)
-    np.testing.assert_array_equal(pruned(X), model(X))
+    np.testing.assert_array_equal(outputs(pruned), outputs(model))
 
 
 def test_training_a_pruned_model_leaves_the_first_alone():
@@ -88,6 +92,7 @@ def test_pruned_weights_never_return_without_regrowth():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras has it not on Torch")
 def test_updates_are_not_missed_by_several_steps_per_execution():
     # Updates are due at steps 1, 4, 7; the callback sees only steps 0 and 8.
     schedule = dc.ConstantSparsity(0.5, begin_step=1, end_step=7, frequency=3)
@@ -239,7 +244,7 @@ def test_evaluate_and_predict_need_no_callback():
     pruned = dc.prune(model, dc.ConstantSparsity(0.5, 0))
     pruned.compile("sgd", "mse")
     pruned.evaluate(X, Y, verbose=0)
-    np.testing.assert_allclose(pruned.predict(X, verbose=0), model(X), rtol=1e-6)
+    np.testing.assert_allclose(pruned.predict(X, verbose=0), outputs(model), rtol=1e-6)
 
 
 def test_callback_without_a_pruned_model_is_an_error():

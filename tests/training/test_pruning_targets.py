@@ -65,7 +65,7 @@ def test_a_target_for_a_layer_that_is_filtered_out_is_refused():
 
 def test_layers_with_one_schedule_share_a_global_threshold():
     model = dense_model()
-    model.get_layer("middle").kernel.assign(model.get_layer("middle").kernel * 100.0)
+    model.get_layer("middle").kernel.assign(model.get_layer("middle").kernel * 1e6)
     pruned = dc.prune(model, {"head": 0.25, ".": 0.5}, global_threshold=True)
     fit(pruned, optimizer=keras.optimizers.SGD(0.0))
     kept = {name: int(mask.sum()) for name, mask in masks(pruned).items()}
@@ -145,12 +145,12 @@ def growing(sparsity=0.75, *, freeze_step=100, frequency=4, fraction=0.4):
     return dc.prune(dense_model(), schedule, regrow_fraction=fraction, freeze_step=freeze_step)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_dropped_weights_are_replaced_by_others(optimizer):
-    pruned = growing()
+@pytest.mark.parametrize("make", [keras.optimizers.SGD, keras.optimizers.Adam])
+def test_dropped_weights_are_replaced_by_others(make):
+    pruned, optimizer = growing(), make(0.03)
     before = None
     for _ in range(2):
-        assert fit(pruned, epochs=2, optimizer=optimizer)["sparsity"] == [0.75, 0.75]
+        assert fit(pruned, epochs=5, optimizer=optimizer)["sparsity"] == [0.75] * 5
         before, after = masks(pruned), before or masks(pruned)
     assert np.any(before["hidden"] > after["hidden"])
 
@@ -163,7 +163,7 @@ def test_what_grows_is_what_the_gradient_wants():
     callback.set_model(pruned)
     callback.on_train_batch_begin(0)
     hidden, before = pruned.get_layer("hidden"), masks(pruned)["hidden"]
-    loss = lambda: ops.mean((pruned(X, training=True) - Y) ** 2)  # noqa: E731
+    loss = lambda: ops.mean(ops.square(pruned(X, training=True) - ops.convert_to_tensor(Y)))  # noqa: E731
     of_kernel = np.abs(gradient(loss, hidden.layer.kernel))
     pruned.train_on_batch(X, Y)
     callback.on_train_batch_begin(1)

@@ -56,7 +56,8 @@ def test_weights_follow_their_centroid_between_assignments():
 def test_the_forward_pass_is_that_of_fixed_indices():
     fixed = dc.share_weights(dense_model(), 4)
     moving = dc.share_weights(dense_model(), 4, reassign_frequency=2)
-    np.testing.assert_array_equal(moving(X, training=False), fixed(X))
+    one, other = moving(X, training=False), fixed(X)
+    np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
     fit(moving, epochs=2)
     np.testing.assert_array_equal(
         dc.strip(moving).predict(X, verbose=0), moving.predict(X, verbose=0)
@@ -139,7 +140,8 @@ def test_a_regularizer_counts_once():
     shared = dc.share_weights(dense_model(kernel_regularizer=regularizer), 3, reassign_frequency=2)
     shared(X)
     kernel = ops.convert_to_numpy(shared.get_layer("head").layer.kernel)
-    np.testing.assert_allclose(sum(shared.losses), 0.5 * np.sum(kernel**2), rtol=1e-5)
+    penalty = ops.convert_to_numpy(sum(shared.losses))
+    np.testing.assert_allclose(penalty, 0.5 * np.sum(kernel**2), rtol=1e-5)
 
 
 def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
@@ -159,6 +161,8 @@ def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_float16_exact_codebooks_compute_what_strip_gives(jit_compile):
+    if jit_compile and keras.backend.backend() == "torch":
+        pytest.skip("torch compiles by another compiler")
     shared = dc.share_weights(dense_model(), 5, num_bias_clusters=2, float16_exact=True)
     fit(shared, epochs=2, jit_compile=jit_compile, callbacks=[])
     plain = dc.strip(shared)

@@ -23,12 +23,16 @@ def test_share_weights_returns_a_new_model_with_few_values():
         np.testing.assert_array_equal(old, new)
 
 
+def outputs(model):
+    return keras.ops.convert_to_numpy(model(X))
+
+
 def test_enough_clusters_change_nothing():
     model = dense_model()
     for layer in model.layers:
         kernel, bias = layer.get_weights()
         layer.set_weights([np.round(kernel * 4) / 4, bias])
-    np.testing.assert_array_equal(dc.share_weights(model, 16)(X), model(X))
+    np.testing.assert_array_equal(outputs(dc.share_weights(model, 16)), outputs(model))
 
 
 def test_weights_of_a_cluster_move_together():
@@ -85,6 +89,8 @@ def test_only_codebooks_and_biases_are_trained():
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_training_lowers_the_loss(jit_compile):
+    if jit_compile and keras.backend.backend() == "torch":
+        pytest.skip("torch compiles by another compiler")
     losses = fit(
         dc.share_weights(dense_model(), 8),
         epochs=8,
@@ -99,7 +105,8 @@ def test_a_regularizer_counts_the_shared_kernel():
     regularized = dense_model(kernel_regularizer=keras.regularizers.L2(0.5))
     shared = dc.share_weights(regularized, 3)
     shared(X)
-    np.testing.assert_allclose(sum(shared.losses), 0.5 * np.sum(kernels(shared)[1] ** 2), rtol=1e-5)
+    penalty = keras.ops.convert_to_numpy(sum(shared.losses))
+    np.testing.assert_allclose(penalty, 0.5 * np.sum(kernels(shared)[1] ** 2), rtol=1e-5)
 
 
 def test_rate_weight_saves_clusters():
@@ -171,7 +178,7 @@ def test_biases_get_a_codebook_of_their_own():
     hidden = shared.get_layer("hidden")
     assert [tuple(v.shape) for v in shared.trainable_variables] == [(4,), (3,), (4,), (3,)]
     assert [weight.name for weight in hidden.shared] == ["hidden/kernel", "hidden/bias"]
-    np.testing.assert_array_equal(dc.strip(shared)(X), shared(X))
+    np.testing.assert_array_equal(outputs(dc.strip(shared)), outputs(shared))
     # -1, -0.75, -0.5 | -0.25, 0.25, 0.5 | 0.75, 1, 1.25; the zero apart.
     bias = dc.strip(shared).get_layer("hidden").get_weights()[1]
     np.testing.assert_allclose(bias, [-0.75] * 3 + [1 / 6, 0] + [1 / 6] * 2 + [1] * 3, atol=1e-6)

@@ -92,7 +92,11 @@ COUNT = {"sequential": 2, "two_outputs": 3, "layer_called_twice": 2, "nested": 3
 
 
 def assert_equal(one, other):
-    keras.tree.map_structure(np.testing.assert_array_equal, one, other)
+    def compare(one, other):
+        one, other = keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
+        np.testing.assert_array_equal(one, other)
+
+    keras.tree.map_structure(compare, one, other)
 
 
 def train(model, **options):

@@ -65,9 +65,9 @@ def trained(optimizer, **layer_options):
     layer = pruned.get_layer("hidden")
     options = {"batch_size": 8, "verbose": 0, "shuffle": False}
     pruned.fit(X, Y, epochs=4, callbacks=[dc.PruningCallback()], **options)
-    before = np.array(layer.kernels[0].variable.value)
+    before = keras.ops.convert_to_numpy(layer.kernels[0].variable)
     pruned.fit(X, Y, callbacks=[dc.PruningCallback()], **options)
-    moves = np.array(layer.kernels[0].variable.value) - before
+    moves = keras.ops.convert_to_numpy(layer.kernels[0].variable) - before
     return pruned, np.abs(moves[layer.current_masks()[0] == 0]).max()
 
 
@@ -76,7 +76,9 @@ def test_what_pruned_weights_learn_changes_nothing_that_counts():
     reference, _ = trained(OwnAdam(0.01))
     assert moves > 0
     for one, other in zip(dc.strip(model).get_weights(), dc.strip(reference).get_weights()):
-        np.testing.assert_array_equal(one, other)
+        # On Torch, Keras computes its own optimizers in another order than those of others.
+        rtol = 1e-6 if keras.backend.backend() == "torch" else 0
+        np.testing.assert_allclose(one, other, rtol=rtol)
 
 
 def test_gradients_are_masked_where_a_norm_or_a_penalty_would_see_them():
