@@ -9,6 +9,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_dc.numerics.masks import kept_count
 from keras_dc.support.name_patterns import values_by_name
 from keras_dc.training import schedules
 from keras_dc.training.mask_rules import Kernel, option_names, options_of, rule_of
@@ -48,17 +49,18 @@ def prune(
     """`model` with kernels masked in the forward pass: `kernel * mask`.
 
     Train the result with `PruningCallback()`, which moves the masks along `schedule`.
-    `strip` then gives a plain model with the zeros in its kernels.
+    `strip` then gives a plain model with the zeros in its kernels. A number as `schedule`
+    prunes at once: the result can be stripped, or trained, with or without the callback.
 
     Args:
         model: a built `keras.Model`. Sequential and Functional models are copied
             with their weights; a subclassed model is changed in place.
         schedule: when to prune, and to which sparsity: a `PolynomialDecay`, a
             `ConstantSparsity`, a schedule of TensorFlow Model Optimization, a function
-            `step -> sparsity`, called every 100 steps, or a number: that sparsity from
-            the first step on. Or a dict from regular expressions to these: a layer gets
-            the value of the first expression found in its name, and is left alone if
-            none is.
+            `step -> sparsity`, called every 100 steps, or a number: that sparsity at once,
+            without training. (So does any schedule with `end_step=0`.) Or a dict from
+            regular expressions to these: a layer gets the value of the first expression
+            found in its name, and is left alone if none is.
         global_threshold: if True, all kernels that this call prunes by the same schedule
             share one threshold, and the sparsity is that of all of them together; else
             each kernel has the sparsity of the schedule.
@@ -105,6 +107,8 @@ def prune(
     by_name = values_by_name("schedule", schedule, layers)
     by_name = {name: as_schedule(value) for name, value in by_name.items()}
 
+    wrappers = []
+
     def pruned(layer):
         if layer.name not in by_name:
             return layer
@@ -113,9 +117,15 @@ def prune(
                 "A layer that is pruned or shared already must be stripped first. "
                 f"Received: layer={layer}"
             )
-        return PrunedLayer(layer, by_name[layer.name], rule=rule)
+        wrappers.append(PrunedLayer(layer, by_name[layer.name], rule=rule))
+        return wrappers[-1]
 
-    return replace_layers(model, pruned)
+    result = replace_layers(model, pruned)
+    at_once = [wrapper for wrapper in wrappers if wrapper.schedule.end_step == 0]
+    _update_masks(at_once, 0)
+    for wrapper in at_once:
+        wrapper.last_update_step.assign(0)
+    return result
 
 
 @_register
@@ -147,6 +157,11 @@ class PrunedLayer(DrivenLayer):
         self.rule = rule_of(**options) if rule is None else rule
         self.rule.check(self.schedule)
         super().__init__(layer, **kwargs)
+
+    @property
+    def needs_driver(self):
+        # `prune` itself has made the only update of a schedule that ends at step 0.
+        return self.schedule.end_step != 0 or self.rule.regrows
 
     def create_state(self):
         super().create_state()
@@ -183,10 +198,41 @@ class PrunedLayer(DrivenLayer):
         return masks
 
     def stripped(self):
-        """The wrapped layer with the zeros written into its kernels."""
+        """The wrapped layer with the zeros written into its kernels.
+
+        Warns if the training ended before the schedule.
+
+        Raises:
+            RuntimeError: if the schedule has not begun, so that there are no zeros.
+        """
+        self._check_that_it_was_pruned()
         for kernel, mask in zip(self.kernels, self.current_masks(), strict=True):
             kernel.variable.assign(host_array(kernel.variable) * mask + 0.0)  # -0.0 becomes 0.0
         return self.layer
+
+    def _check_that_it_was_pruned(self):
+        step, has_begun = self.steps_done()
+        target = self.schedule.target(step)
+        if not has_begun:
+            masks = self.current_masks()
+            would_be = any(kept_count(mask.size, target) < mask.size for mask in masks)
+            if would_be and all(mask.all() for mask in masks):
+                raise RuntimeError(
+                    f"The masks of layer {self.name!r} never moved, it is dense. Train the model "
+                    "with PruningCallback() beyond the `begin_step` of its schedule, or prune it "
+                    "at once with a number as schedule. Received: a schedule from step "
+                    f"{self.schedule.begin_step} to sparsity {target:.4g}, {step} steps trained"
+                )
+            return
+        reached = self.schedule(self.next_update(step))
+        if self.schedule.end_step != -1 and reached < target - 1e-6:
+            # Without the name of the layer, so that it is said once.
+            warnings.warn(
+                "Training ended before the pruning schedule did: the sparsity is "
+                f"{reached:.4g} of {target:.4g}. Received: end_step={self.schedule.end_step}, "
+                f"{step} steps trained",
+                stacklevel=2,
+            )
 
     def next_update(self, step):
         freeze_step = self.rule.freeze_step
@@ -252,15 +298,7 @@ class PruningCallback(LayerDriver):
     layer_class = PrunedLayer
 
     def update(self, layers, step):
-        groups = {}
-        for layer in layers:
-            is_global = layer.rule.global_threshold
-            key = (layer.rule, layer.schedule.key()) if is_global else layer
-            groups.setdefault(key, []).append(layer)
-        for group in groups.values():
-            masks = iter(_masks_of_group(group, step))
-            for layer in group:
-                layer.set_masks([next(masks) for _ in layer.kernels], step=step)
+        _update_masks(layers, step)
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
@@ -273,6 +311,18 @@ def sparsity_of(layers):
     masks = [mask for layer in layers for mask in layer.current_masks()]
     kept = sum(np.count_nonzero(mask) for mask in masks)
     return 1.0 - kept / sum(mask.size for mask in masks)
+
+
+def _update_masks(layers, step):
+    groups = {}
+    for layer in layers:
+        is_global = layer.rule.global_threshold
+        key = (layer.rule, layer.schedule.key()) if is_global else layer
+        groups.setdefault(key, []).append(layer)
+    for group in groups.values():
+        masks = iter(_masks_of_group(group, step))
+        for layer in group:
+            layer.set_masks([next(masks) for _ in layer.kernels], step=step)
 
 
 def _masks_of_group(layers, step):

@@ -10,8 +10,8 @@ import numbers
 class Schedule:
     """When pruning masks are updated; subclasses tell to which sparsity.
 
-    An update is due at `begin_step`, then every `frequency` steps up to and
-    including `end_step` (-1: without end). A subclass implements `__call__(step)`
+    An update is due at `begin_step`, then every `frequency` steps, and at `end_step`
+    (-1: without end), whether or not that is one of them. A subclass implements `__call__(step)`
     -> sparsity in [0, 1), and `get_config()` for models that are to be saved.
 
     Args:
@@ -49,6 +49,14 @@ class Schedule:
             "frequency": self.frequency,
         }
 
+    def target(self, step):
+        """The sparsity at `end_step`; without an end that at `step`, or at `begin_step` if later.
+
+        Args:
+            step: int, steps made so far.
+        """
+        return self(self.end_step if self.end_step != -1 else max(step, self.begin_step))
+
     def key(self):
         """A hashable value, equal for schedules of the same class and config."""
         return (type(self), *self.get_config().items())
@@ -63,13 +71,21 @@ class ConstantSparsity(Schedule):
 
     Args:
         target_sparsity: float in [0, 1), fraction of zeros.
-        begin_step, end_step, frequency: see `Schedule`.
+        begin_step: int >= 0, the first step with an update.
+        end_step, frequency: see `Schedule`.
 
     Raises:
         ValueError: if an argument is out of its range.
+        TypeError: if `begin_step` is missing.
     """
 
-    def __init__(self, target_sparsity, begin_step, end_step=-1, frequency=100):
+    def __init__(self, target_sparsity, begin_step=None, end_step=-1, frequency=100):
+        if begin_step is None:
+            raise TypeError(
+                "ConstantSparsity needs `begin_step`: 0 prunes from the first step on. For zeros "
+                "before any training give `prune` the number alone. Received: "
+                f"target_sparsity={target_sparsity}, begin_step=None"
+            )
         super().__init__(begin_step, end_step, frequency)
         self.target_sparsity = _checked_sparsity("target_sparsity", target_sparsity)
 
@@ -134,8 +150,9 @@ class PolynomialDecay(Schedule):
 class CallableSchedule(Schedule):
     """A plain function `step -> sparsity`, called every `frequency` steps.
 
-    Like schedules of TFMOT it may return `(update_now, sparsity)`. The flag is ignored, so
-    the three arguments must be those of its own updates.
+    Like schedules of TFMOT it may return `(update_now, sparsity)`. Where the flag is False the
+    sparsity means nothing, and that of the regular update before is taken; so the three
+    arguments must be those of its own updates.
 
     A file keeps the name of a function that is registered with Keras, and the code of a
     lambda, which loads with `safe_mode=False` only.
@@ -152,6 +169,9 @@ class CallableSchedule(Schedule):
     def __call__(self, step):
         answer = self.function(step)
         if isinstance(answer, tuple):
+            if not answer[0]:
+                regular = step - (step - self.begin_step) % self.frequency
+                answer = self.function(regular)
             answer = answer[1]
         return _checked_sparsity(f"schedule({step})", float(answer))
 
@@ -181,7 +201,7 @@ def as_schedule(schedule):
 
     Args:
         schedule: `Schedule`, schedule of TFMOT, function `step -> sparsity`, or a number:
-            that sparsity from the first step on.
+            that sparsity at step 0, before any training, and no update after it.
 
     Raises:
         ValueError: if `schedule` is neither callable nor a number in [0, 1).
@@ -193,7 +213,7 @@ def as_schedule(schedule):
         # The same formula and arguments, in a class that Keras can save.
         return own_class(**schedule.get_config()["config"])
     if isinstance(schedule, numbers.Real) and not isinstance(schedule, bool):
-        return ConstantSparsity(float(schedule), begin_step=0)
+        return ConstantSparsity(float(schedule), begin_step=0, end_step=0)
     if not callable(schedule):
         raise ValueError(
             "`schedule` must be a Schedule, a callable `step -> sparsity` or a sparsity. "
@@ -210,6 +230,8 @@ def as_schedule(schedule):
 def last_update_step(schedule, step, *, end_step=None):
     """The latest step <= `step` at which an update is due, None if there is none.
 
+    The last is at `end_step` itself, so that the final sparsity is reached.
+
     Callers compare it with the step of their last update. So they miss none if they see
     only every eighth step, with `steps_per_execution=8`.
 
@@ -219,10 +241,10 @@ def last_update_step(schedule, step, *, end_step=None):
         end_step: int or None, used in place of `schedule.end_step`.
     """
     end_step = schedule.end_step if end_step is None else end_step
-    if end_step != -1:
-        step = min(step, end_step)
     if step < schedule.begin_step:
         return None
+    if end_step != -1 and step >= end_step:
+        return end_step
     return step - (step - schedule.begin_step) % schedule.frequency
 
 

@@ -4,6 +4,7 @@ Masks and cluster indices must move while the model trains. A layer that is trai
 its callback raises an error: the training would otherwise seem to succeed.
 """
 
+import warnings
 import weakref
 
 import keras
@@ -218,6 +219,17 @@ class LayerDriver(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.driving = False
         self.elementwise = False
+        names = [
+            layer.name
+            for layer, last in zip(self._layers, self._last_updates or [], strict=False)
+            if layer.needs_driver and last < 0
+        ]
+        if names:
+            warnings.warn(
+                f"{type(self).__name__} had nothing to update: training ended before the first "
+                f"update was due. Received: {self._steps.latest} steps, layers {names}",
+                stacklevel=2,
+            )
 
     def take_step(self):
         """Whether a batch has begun since the last call, which `fit` makes before each step."""

@@ -27,7 +27,7 @@ def test_files_of_keras(suffix, tmp_path):
 
 
 def test_a_file_with_wrappers_is_stripped(tmp_path):
-    model = dc.share_weights(dc.prune(net(), dc.ConstantSparsity(0.5, 0)), num_clusters=3)
+    model = dc.share_weights(dc.prune(net(), 0.5), num_clusters=3)
     model.save(tmp_path / "model.keras")
     with loading.plain_model(loading.load(tmp_path / "model.keras")) as loaded:
         assert type(loaded.get_layer("head")) is keras.layers.Dense

@@ -45,7 +45,18 @@ def test_updates_come_every_frequency_steps_from_begin_to_end(step, expected):
 
 def test_last_update_before_an_end_that_is_no_multiple():
     schedule = ConstantSparsity(0.5, begin_step=0, end_step=12, frequency=5)
-    assert last_update_step(schedule, 99) == 10
+    assert [last_update_step(schedule, step) for step in (9, 11, 12, 99)] == [5, 10, 12, 12]
+
+
+def test_the_last_update_reaches_the_final_sparsity():
+    schedule = PolynomialDecay(0.0, 0.7, begin_step=0, end_step=376, frequency=100)
+    assert schedule(last_update_step(schedule, 376)) == pytest.approx(0.7)
+    assert schedule.target(0) == pytest.approx(0.7)
+
+
+def test_the_target_without_an_end_is_that_of_the_step():
+    assert as_schedule(lambda step: step / 1000).target(250) == pytest.approx(0.25)
+    assert CallableSchedule(lambda step: step / 1000, begin_step=100).target(0) == 0.1
 
 
 def test_end_step_of_minus_one_is_for_ever():
@@ -55,7 +66,7 @@ def test_end_step_of_minus_one_is_for_ever():
 
 def test_another_end_step_can_be_given():
     schedule = PolynomialDecay(0.0, 0.5, begin_step=0, end_step=10, frequency=2)
-    assert last_update_step(schedule, 99, end_step=21) == 20
+    assert last_update_step(schedule, 99, end_step=21) == 21
 
 
 def test_plain_function_is_asked_every_hundred_steps():
@@ -82,9 +93,27 @@ def test_as_schedule_leaves_a_schedule_alone():
     assert as_schedule(schedule) is schedule
 
 
-def test_a_number_is_a_sparsity_from_the_first_step_on():
+def test_a_flag_that_is_false_makes_its_sparsity_meaningless():
+    class Foreign:
+        begin_step, end_step, frequency = 0, 10, 4
+
+        def __call__(self, step):
+            due = step <= 10 and step % 4 == 0
+            return due, 0.25 if due else 0.0
+
+    schedule = as_schedule(Foreign())
+    assert last_update_step(schedule, 99) == 10
+    assert schedule(10) == 0.25
+
+
+def test_a_number_is_a_sparsity_at_step_0_alone():
     schedule = as_schedule(0.25)
-    assert (schedule.begin_step, schedule.end_step, schedule(0)) == (0, -1, 0.25)
+    assert (schedule.begin_step, schedule.end_step, schedule(0)) == (0, 0, 0.25)
+
+
+def test_a_missing_begin_step_is_asked_for():
+    with pytest.raises(TypeError, match=r"needs `begin_step`.*Received: target_sparsity=0.5"):
+        ConstantSparsity(0.5)
 
 
 @pytest.mark.parametrize(

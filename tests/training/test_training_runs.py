@@ -165,11 +165,11 @@ def test_run_eagerly(kind):
 
 def test_a_loop_of_batches_equals_fit(kind):
     fitted, looped = compiled(wrapped(kind)), compiled(wrapped(kind))
-    fit(kind, fitted, epochs=2)
+    fit(kind, fitted, epochs=4)
     callbacks = drivers(kind)
     for callback in callbacks:
         callback.set_model(looped)
-    for start in [*range(0, 64, 8)] * 2:
+    for start in [*range(0, 64, 8)] * 4:
         for callback in callbacks:
             callback.on_train_batch_begin(0)
         looped.train_on_batch(X[start : start + 8], Y[start : start + 8])

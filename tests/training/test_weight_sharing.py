@@ -127,7 +127,7 @@ def test_a_pruned_model_is_shared_as_it_is():
 
 
 def test_filters_leave_pruned_layers_pruned():
-    pruned = dc.prune(dense_model(), dc.ConstantSparsity(0.5, 0))
+    pruned = dc.prune(dense_model(), 0.5)
     shared = dc.share_weights(pruned, 4, filters="head")
     assert [type(layer).__name__ for layer in shared.layers] == ["PrunedLayer", "SharedLayer"]
 

@@ -148,6 +148,7 @@ def test_a_schedule_that_no_file_could_keep_can_be_copied(schedule, global_thres
     pruned = dc.prune(sequential(), schedule, global_threshold=global_threshold)
     train(pruned, callbacks=[dc.PruningCallback()])
     again = dc.prune(dc.strip(pruned), schedule)
+    train(again, callbacks=[dc.PruningCallback()])
     shared = dc.share_weights(again, 4, filters="none_of_these|" + again.layers[0].name)
     assert shared.layers[1].schedule is again.layers[1].schedule
     kernels = [layer.get_weights()[0] for layer in dc.strip(pruned).layers]

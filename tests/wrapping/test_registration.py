@@ -30,7 +30,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
     pruned = dc.prune(model, dc.PolynomialDecay(0.1, 0.5, 0, 10))
-    shared = dc.share_weights(pruned, 4)
+    shared = dc.share_weights(dc.prune(model, 0.5), 4)
     for name, saved in {"pruned": pruned, "shared": shared, "strip": dc.strip(shared)}.items():
         saved.save(folder / f"{name}.keras")
     np.save(folder / "outputs.npy", keras.ops.convert_to_numpy(shared(np.ones((1, 4)))))
