@@ -4,6 +4,7 @@ Which weights the masks keep is in `mask_rules`, how many and when in `schedules
 """
 
 import functools
+import math
 import warnings
 
 import keras
@@ -83,7 +84,10 @@ def prune(
             gradients up in the pruned weights themselves, so a step costs as much as
             that of a dense layer. With Adam, its steps are added up, not the gradients.
         filters: None, a regular expression or a list of them searched in the names
-            of the layers, or a callable `layer -> bool`: which layers to prune.
+            of the layers, or a callable `layer -> bool`: which layers to prune. None: all
+            with a kernel that are not frozen. A layer of your own can tell which of its weights
+            are kernels by a method `get_prunable_weights()`; else those called `kernel` or
+            `embeddings` are.
         leave_out: None, "first", "last" or "first_and_last": layers not to prune.
 
     Returns:
@@ -282,7 +286,9 @@ class PrunedLayer(DrivenLayer):
 class PruningCallback(LayerDriver):
     """Moves the masks of a pruned model along their schedules, by optimizer step.
 
-    Adds `sparsity`, the fraction of zeros in all masks, to the logs of each epoch.
+    Adds to the logs of each epoch `sparsity`, the fraction of zeros in all masks, and
+    `sparsity_of_model`, these zeros as a fraction of all weights of the model: biases and
+    layers that are not pruned count as well.
     In a training loop of your own, with any optimizer or several, call `set_model(model)` before
     the loop and `on_train_batch_begin(0)` before each step; in a loop on JAX that carries the
     values of the variables itself (`model.stateless_call`), `begin_stateless_step`.
@@ -303,7 +309,9 @@ class PruningCallback(LayerDriver):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         if logs is not None:
-            logs["sparsity"] = sparsity_of(layers_of_class(self.model, PrunedLayer))
+            layers = layers_of_class(self.model, PrunedLayer)
+            logs["sparsity"] = sparsity_of(layers)
+            logs["sparsity_of_model"] = _sparsity_of_model(self.model, layers)
 
 
 def sparsity_of(layers):
@@ -311,6 +319,15 @@ def sparsity_of(layers):
     masks = [mask for layer in layers for mask in layer.current_masks()]
     kept = sum(np.count_nonzero(mask) for mask in masks)
     return 1.0 - kept / sum(mask.size for mask in masks)
+
+
+def _sparsity_of_model(model, layers):
+    """Fraction of the weights of `model`, those that are not pruned as well, that masks prune."""
+    zeros = sum(int(np.count_nonzero(m == 0)) for layer in layers for m in layer.current_masks())
+    wrappers = layers_of_class(model, KernelWrapper)
+    own = {id(weight) for wrapper in wrappers for weight in wrapper.weights}
+    own -= {id(weight) for wrapper in wrappers for weight in wrapper.layer.weights}
+    return zeros / sum(math.prod(w.shape) for w in model.weights if id(w) not in own)
 
 
 def _update_masks(layers, step):

@@ -18,7 +18,7 @@ from keras_dc.wrapping.constraints import (
     check_writes_no_kernel,
     holds_when_masked,
 )
-from keras_dc.wrapping.weights import find_kernels
+from keras_dc.wrapping.weights import find_kernels, replaced_leaves
 
 
 @contextlib.contextmanager
@@ -29,14 +29,18 @@ def swapped(weights, tensors):
         weights: list of `Weight`.
         tensors: list of tensors, each shaped like its weight.
     """
+    by_id = {
+        id(weight.variable): keras.ops.cast(tensor, weight.compute_dtype)
+        for weight, tensor in zip(weights, tensors, strict=True)
+    }
+    places = dict.fromkeys(place for weight in weights for place in weight.places)
     before = []
     try:
-        for weight, tensor in zip(weights, tensors, strict=True):
-            tensor = keras.ops.cast(tensor, weight.compute_dtype)
-            for owner, attribute in weight.places:
-                before.append((owner, attribute, vars(owner)[attribute]))
-                # Past `__setattr__`, which would track the tensor as state of the layer.
-                vars(owner)[attribute] = tensor
+        for owner, attribute in places:
+            original = vars(owner)[attribute]
+            before.append((owner, attribute, original))
+            # Past `__setattr__`, which would track the tensor as state of the layer.
+            vars(owner)[attribute] = replaced_leaves(original, by_id)
         yield
     finally:
         for owner, attribute, value in reversed(before):

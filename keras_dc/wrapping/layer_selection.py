@@ -1,16 +1,22 @@
 """Selecting the layers of a model by name patterns and by their place."""
 
 import re
+import warnings
 
 from keras_dc.numerics.finite import all_finite
+from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import check_model, replaceable_layers
-from keras_dc.wrapping.weights import find_kernels, host_array
+from keras_dc.wrapping.weights import find_kernels, host_array, uncovered_weights
 
 LEAVE_OUT = (None, "first", "last", "first_and_last")
 
 
 def selected_layers(model, filters, *, leave_out=None):
     """The layers of `model` that have a kernel and pass `filters`: dict by name.
+
+    Frozen layers are left alone, unless `filters` selects them. Warns of weights of several axes
+    that are no kernels, and so stay as they are: in the layers selected, and without `filters`
+    in all others.
 
     Args:
         model: a built `keras.Model`.
@@ -33,11 +39,17 @@ def selected_layers(model, filters, *, leave_out=None):
     layers = [layer for layer, found in kernels.items() if found]
     start = 1 if leave_out in ("first", "first_and_last") else 0
     end = len(layers) - 1 if leave_out in ("last", "first_and_last") else len(layers)
-    selected = {layer.name: layer for layer in layers[start:end] if _passes(layer, filters)}
+    frozen = [layer for layer in layers if _is_frozen(layer, kernels[layer])]
+    selected = {
+        layer.name: layer
+        for layer in layers[start:end]
+        if (_passes(layer, filters) if filters is not None else layer not in frozen)
+    }
     if not selected:
         raise ValueError(
             "`filters` selects no layer. Layers with a kernel: "
-            f"{[layer.name for layer in layers]}. Received: filters={filters!r}, "
+            f"{[layer.name for layer in layers]}. Frozen layers, which `filters` must name: "
+            f"{[layer.name for layer in frozen]}. Received: filters={filters!r}, "
             f"leave_out={leave_out!r}"
         )
     for kernel in (kernel for layer in selected.values() for kernel in kernels[layer]):
@@ -45,7 +57,32 @@ def selected_layers(model, filters, *, leave_out=None):
             raise ValueError(
                 f"kernels must be finite. Received: NaN or infinite values in {kernel.name}"
             )
+    others = [] if filters is not None else [layer for layer in kernels if not kernels[layer]]
+    _warn_of_uncovered([*selected.values(), *others])
     return selected
+
+
+def _is_frozen(layer, kernels):
+    # The kernels behind a codebook do not learn themselves.
+    if isinstance(layer, KernelWrapper):
+        return not layer.trainable
+    return not any(kernel.variable.trainable for kernel in kernels)
+
+
+def _warn_of_uncovered(layers):
+    paths = [
+        f"{layer.name}: {variable.path}"
+        for layer in layers
+        if not isinstance(layer, KernelWrapper)
+        for variable in uncovered_weights(layer)
+    ]
+    if paths:
+        warnings.warn(
+            "These weights are not known as kernels and stay as they are. A layer of your own can "
+            "name its kernels by a method `get_prunable_weights(self)` that gives a list of its "
+            f"variables, or call them `kernel`. Received: {paths}",
+            stacklevel=4,
+        )
 
 
 def _passes(layer, filters):

@@ -6,10 +6,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_dc.wrapping.layer_tree import children_of
+from keras_dc.wrapping.layer_tree import children_of, layers_within
 
 # What Keras' own layers call them: kernel, recurrent_kernel, depthwise_kernel, ...
 _KERNEL_NAME = re.compile(r"(kernel|embeddings)$")
+# What there is one of for each output, though it may have several axes.
+_SMALL_NAME = re.compile(r"(bias|gamma|beta|alpha|scale)$")
 
 
 class Weight(NamedTuple):
@@ -19,7 +21,8 @@ class Weight(NamedTuple):
         name: str, the path from the wrapped layer, such as
             "bidirectional/forward_lstm/lstm_cell/kernel".
         variable: `keras.Variable`.
-        places: tuple of (owner layer, attribute), each place that refers to the variable.
+        places: tuple of (owner layer, attribute), each place that refers to the variable. The
+            attribute is the variable, or a list, tuple or dict that holds it.
     """
 
     name: str
@@ -52,8 +55,56 @@ class Weight(NamedTuple):
 
 
 def find_kernels(layer):
-    """The kernels of a built `layer` and its sublayers: list of `Weight`, each once."""
-    return [w for w in _find_weights(layer) if _KERNEL_NAME.search(w.variable.name)]
+    """The kernels of a built `layer` and its sublayers: list of `Weight`, each once.
+
+    A kernel is called so, and was made to be trained. A layer with a method
+    `get_prunable_weights()` tells its kernels itself, as for TensorFlow Model Optimization:
+    a list of variables, with those of its sublayers.
+
+    Raises:
+        ValueError: if that method gives what no attribute of the layer holds.
+    """
+    weights = _find_weights(layer)
+    found = {id(weight.variable) for weight in weights}
+    named, told = set(), set()
+    for part in layers_within(layer):
+        if not hasattr(part, "get_prunable_weights"):
+            continue
+        told.update(id(variable) for variable in part.variables)
+        for variable in part.get_prunable_weights():
+            if id(variable) not in found:
+                raise ValueError(
+                    "`get_prunable_weights()` must give variables that attributes of the layer "
+                    f"hold. Received: {variable} of layer={part}"
+                )
+            named.add(id(variable))
+    return [
+        weight
+        for weight in weights
+        if id(weight.variable) in named or (id(weight.variable) not in told and _is_kernel(weight))
+    ]
+
+
+def _is_kernel(weight):
+    # A transform, as that of STFTSpectrogram, is a weight that its layer does not train.
+    owner = weight.places[0][0]
+    is_fixed = not any(weight.variable is other for other in owner._trainable_variables)
+    return _KERNEL_NAME.search(weight.variable.name) is not None and not is_fixed
+
+
+def uncovered_weights(layer):
+    """Variables of two axes or more that are trained, but are no kernels: list.
+
+    Biases are none of them, nor are scales.
+    """
+    kernels = {id(weight.variable) for weight in find_kernels(layer)}
+    return [
+        variable
+        for variable in layer.trainable_variables
+        if len(variable.shape) >= 2
+        and id(variable) not in kernels
+        and not _SMALL_NAME.search(variable.name)
+    ]
 
 
 def find_biases(layer):
@@ -67,12 +118,45 @@ def _find_weights(layer):
     variables = {id(variable) for variable in layer.variables}
     found = {}
     for prefix, owner in _walk(layer, layer.name):
-        for attribute, value in vars(owner).items():
-            if id(value) in variables:
-                weight = found.get(id(value), Weight(f"{prefix}/{value.name}", value, ()))
-                places = (*weight.places, (owner, attribute))
-                found[id(value)] = weight._replace(places=places)
+        for attribute, holder in vars(owner).items():
+            # What Keras itself keeps of a layer are `_trainable_variables` and the like.
+            if attribute.startswith("_") and isinstance(holder, (list, tuple, dict)):
+                continue
+            for path, value in _leaves(holder, attribute):
+                if id(value) not in variables:
+                    continue
+                # In a list the name alone would not tell which it is.
+                name = value.name if holder is value else f"{path}/{value.name}"
+                weight = found.get(id(value), Weight(f"{prefix}/{name}", value, ()))
+                if (owner, attribute) not in weight.places:
+                    weight = weight._replace(places=(*weight.places, (owner, attribute)))
+                found[id(value)] = weight
     return list(found.values())
+
+
+def _leaves(value, path):
+    """Yield (path, object) for what is not a list, tuple or dict, in `value` or any depth.
+
+    A named tuple is a leaf: the wrappers keep a `Weight` so, which is not the layer's own.
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}/{key}")
+    elif isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        for i, item in enumerate(value):
+            yield from _leaves(item, f"{path}/{i}")
+    else:
+        yield path, value
+
+
+def replaced_leaves(value, tensors):
+    """`value` with `tensors[id(variable)]` in place of variables: plain lists, tuples, dicts."""
+    if isinstance(value, dict):
+        return {key: replaced_leaves(item, tensors) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        items = [replaced_leaves(item, tensors) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    return tensors.get(id(value), value)
 
 
 def _walk(layer, prefix):

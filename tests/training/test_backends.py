@@ -11,7 +11,9 @@ import pytest
 TESTS_FOLDER = pathlib.Path(__file__).parents[1]
 TESTS = [
     "training/test_constraints",
+    "training/test_covered_weights",
     "training/test_mask_rules",
+    "training/test_one_shot",
     "training/test_own_loops",
     "training/test_phases",
     "training/test_pruning",
