@@ -3,7 +3,7 @@
 import re
 
 
-def values_by_name(argument, values, names, *, kind="layer"):
+def values_by_name(argument, values, names, *, kind="layer", also=None):
     """The value of each name.
 
     Args:
@@ -12,6 +12,7 @@ def values_by_name(argument, values, names, *, kind="layer"):
             the value of the first expression found in it, and none if no one is.
         names: iterable of str.
         kind: str, what the names are names of, for the error.
+        also: None, or a dict from each name to another one that expressions may be found in.
 
     Returns:
         Dict from name to value.
@@ -23,7 +24,11 @@ def values_by_name(argument, values, names, *, kind="layer"):
         return dict.fromkeys(names, values)
     found = {}
     for pattern, value in values.items():
-        matches = [name for name in names if re.search(pattern, name)]
+        matches = [
+            name
+            for name in names
+            if re.search(pattern, name) or (also and re.search(pattern, also[name]))
+        ]
         if not matches:
             raise ValueError(
                 f"A pattern of `{argument}` selects no {kind}. {kind.capitalize()}s to select "

@@ -15,12 +15,13 @@ from keras_dc.support.name_patterns import values_by_name
 from keras_dc.training import schedules
 from keras_dc.training.mask_rules import Kernel, option_names, options_of, rule_of
 from keras_dc.training.schedules import as_schedule, last_update_step
+from keras_dc.training.sensitivity_scan import Sensitivity
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
 from keras_dc.wrapping.elementwise_steps import is_free
 from keras_dc.wrapping.gradients import masked
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
-from keras_dc.wrapping.layer_selection import selected_layers
+from keras_dc.wrapping.layer_selection import layer_names, selected_layers, selected_name
 from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.weights import host_array
 
@@ -33,9 +34,19 @@ for _schedule in (
     _register(_schedule)
 
 
+# Arguments of TensorFlow Model Optimization, and what to say here.
+_NAMES_OF_TFMOT = {
+    "to_prune": "it is `model` here",
+    "pruning_schedule": "it is `schedule` here",
+    "block_pooling_type": "blocks always go by their mean magnitude here",
+    "pruning_policy": "it is `filters` here",
+    "sparsity_m_by_n": "it is `group_size` here: `schedule=0.5, group_size=4` is 2 of 4",
+}
+
+
 def prune(
-    model,
-    schedule,
+    model=None,
+    schedule=None,
     *,
     global_threshold=False,
     min_density=0.001,
@@ -46,6 +57,7 @@ def prune(
     freeze_step=None,
     filters=None,
     leave_out=None,
+    **unknown,
 ):
     """`model` with kernels masked in the forward pass: `kernel * mask`.
 
@@ -61,7 +73,8 @@ def prune(
             `step -> sparsity`, called every 100 steps, or a number: that sparsity at once,
             without training. (So does any schedule with `end_step=0`.) Or a dict from
             regular expressions to these: a layer gets the value of the first expression
-            found in its name, and is left alone if none is.
+            found in its name, and is left alone if none is. Or what `sensitivity` measured:
+            its `targets()`, which lose 1 % of the metric at most, each.
         global_threshold: if True, all kernels that this call prunes by the same schedule
             share one threshold, and the sparsity is that of all of them together; else
             each kernel has the sparsity of the schedule.
@@ -89,6 +102,7 @@ def prune(
             are kernels by a method `get_prunable_weights()`; else those called `kernel` or
             `embeddings` are.
         leave_out: None, "first", "last" or "first_and_last": layers not to prune.
+        **unknown: none; names of TensorFlow Model Optimization are told by ours.
 
     Returns:
         A `keras.Model`, to be compiled. Values at pruned positions are undefined until
@@ -97,7 +111,16 @@ def prune(
     Raises:
         ValueError: if an argument is out of its range, no layer is selected, or a
             selected layer is pruned already.
+        TypeError: for an unknown argument, or if `model` or `schedule` is missing.
     """
+    if unknown:
+        name = next(iter(unknown))
+        ours = _NAMES_OF_TFMOT.get(name, "see the signature")
+        raise TypeError(f"`prune` has no argument {name!r}: {ours}. Received: {unknown}")
+    if model is None or schedule is None:
+        raise TypeError(
+            f"`prune` needs `model` and `schedule`. Received: model={model}, schedule={schedule}"
+        )
     rule = rule_of(
         global_threshold=global_threshold,
         min_density=min_density,
@@ -108,20 +131,23 @@ def prune(
         freeze_step=freeze_step,
     )
     layers = selected_layers(model, filters, leave_out=leave_out)
-    by_name = values_by_name("schedule", schedule, layers)
+    if isinstance(schedule, Sensitivity):
+        schedule = schedule.targets()
+    by_name = values_by_name("schedule", schedule, layers, also=layer_names(layers))
     by_name = {name: as_schedule(value) for name, value in by_name.items()}
 
     wrappers = []
 
     def pruned(layer):
-        if layer.name not in by_name:
+        name = selected_name(layers, layer)
+        if name not in by_name:
             return layer
         if isinstance(layer, KernelWrapper):
             raise ValueError(
                 "A layer that is pruned or shared already must be stripped first. "
                 f"Received: layer={layer}"
             )
-        wrappers.append(PrunedLayer(layer, by_name[layer.name], rule=rule))
+        wrappers.append(PrunedLayer(layer, by_name[name], rule=rule))
         return wrappers[-1]
 
     result = replace_layers(model, pruned)

@@ -6,6 +6,7 @@ import re
 import keras
 
 from keras_dc.numerics.masks import magnitude_mask
+from keras_dc.support.text_columns import aligned
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import selected_layers
 from keras_dc.wrapping.weights import find_kernels
@@ -23,6 +24,7 @@ def sensitivity(
     batch_size=None,
     filters=None,
     leave_out=None,
+    verbose="auto",
 ):
     """Measure `metric` with the kernels of one layer at a time pruned by magnitude.
 
@@ -40,9 +42,11 @@ def sensitivity(
         filters: None, a regular expression or a list of them searched in the names
             of the layers, or a callable `layer -> bool`: which layers to try.
         leave_out: None, "first", "last" or "first_and_last": layers not to try.
+        verbose: "auto" or 1 for a progress bar over the evaluations, 0 for none, 2 for a line
+            at the end.
 
     Returns:
-        `Sensitivity`.
+        `Sensitivity`, which prints as a table.
 
     Raises:
         ValueError: if the model has no such metric, an argument is out of its range,
@@ -69,8 +73,14 @@ def sensitivity(
                 f"`metric` must be one of {sorted(logs)}, or the model compiled with it. "
                 f"Received: metric={metric!r}"
             )
+        progress.add(1)
         return float(logs[metric])
 
+    progress = keras.utils.Progbar(
+        1 + len(layers) * len(sparsities),
+        verbose=1 if verbose == "auto" else verbose,
+        unit_name="evaluation",
+    )
     return Sensitivity(
         metric=metric,
         higher_is_better=higher_is_better,
@@ -90,7 +100,7 @@ class Sensitivity:
         sparsities: tuple of floats, ascending, the fractions of zeros tried.
         baseline: float, the metric of the model before pruning.
         values: dict from the name of a layer to a tuple of floats, the metric at each of
-            `sparsities`.
+            `sparsities`. Of layers of one name the names are paths: "sequential_1/dense".
     """
 
     metric: str
@@ -104,7 +114,7 @@ class Sensitivity:
         sign = 1.0 if self.higher_is_better else -1.0
         return [sign * (self.baseline - value) for value in self.values[name]]
 
-    def targets(self, tolerance):
+    def targets(self, tolerance=None):
         """A sparsity for each layer, to start from in `keras_dc.prune`.
 
         It is the largest sparsity up to which no sparsity tried loses more than
@@ -112,11 +122,16 @@ class Sensitivity:
         once the losses add up; retraining reduces them.
 
         Args:
-            tolerance: float >= 0, loss in units of the metric.
+            tolerance: float >= 0, loss in units of the metric. None: 1 % of the baseline.
 
         Returns:
             Dict from `"^name$"` to float, which `keras_dc.prune` takes as its schedule.
+
+        Raises:
+            ValueError: if `tolerance` is negative, or no layer tolerates a sparsity.
         """
+        if tolerance is None:
+            tolerance = 0.01 * abs(self.baseline)
         if tolerance < 0.0:
             raise ValueError(f"`tolerance` must not be negative. Received: tolerance={tolerance}")
         targets = {}
@@ -125,18 +140,37 @@ class Sensitivity:
                 if not loss <= tolerance:
                     break
                 targets[f"^{re.escape(name)}$"] = sparsity
+        if not targets:
+            raise ValueError(
+                "No layer tolerates any of the sparsities tried: give a larger tolerance, "
+                f"`targets(tolerance)`. Received: tolerance={tolerance}, sparsities="
+                f"{self.sparsities}"
+            )
         return targets
+
+    def __str__(self):
+        """A table in plain text, with a line for each layer and a column for each sparsity."""
+        title, header, rows = self._cells()
+        is_number = [False, *(True for _ in self.sparsities)]
+        return "\n".join([title, *aligned([header, *rows], is_number)])
+
+    def _cells(self):
+        title = f"{self.metric}, {self.baseline:.4g} as it is"
+        header = ["pruned layer", *(f"{sparsity:.0%}" for sparsity in self.sparsities)]
+        rows = [[name, *(f"{v:.4g}" for v in values)] for name, values in self.values.items()]
+        return title, header, rows
 
     def table(self):
         """A `rich.table.Table` with a line for each layer and a column for each sparsity."""
         import rich.table  # only needed here
 
-        table = rich.table.Table(title=f"{self.metric}, {self.baseline:.4g} as it is")
-        table.add_column("pruned layer")
-        for sparsity in self.sparsities:
-            table.add_column(f"{sparsity:.0%}", justify="right")
-        for name, values in self.values.items():
-            table.add_row(name, *(f"{value:.4g}" for value in values))
+        title, (first, *others), rows = self._cells()
+        table = rich.table.Table(title=title)
+        table.add_column(first)
+        for column in others:
+            table.add_column(column, justify="right")
+        for row in rows:
+            table.add_row(*row)
         return table
 
     def plot(self, axes=None):

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.training.weight_sharing import SharedLayer, entropy_bits_of
-from keras_dc.wrapping.layer_tree import layers_of_class
+from keras_dc.wrapping.layer_tree import layers_of_class, named_layers
 from keras_dc.wrapping.weights import host_array
 
 HISTOGRAM_BINS = 64
@@ -57,14 +57,18 @@ class CompressionTensorBoard(keras.callbacks.Callback):
                 self.log_dir, flush_secs=_FLUSH_SECS, filename_suffix=suffix
             )
         writer = self._writer
+        # Of layers of one name each has tags of its own.
+        names = {layer: name for name, layer in named_layers(self.model).items()}
         for layer in layers_of_class(self.model, PrunedLayer):
-            self._write_masks(writer, layer.name, layer.kernels, layer.current_masks(), epoch)
+            tags = _Tags(layer, names)
+            self._write_masks(writer, tags, layer.kernels, layer.current_masks(), epoch)
         for layer in layers_of_class(self.model, SharedLayer):
+            tags = _Tags(layer, names)
             masks = [host_array(index) != 0 for index in layer.indices]
-            self._write_masks(writer, layer.name, layer.shared, masks, epoch)
-            writer.add_scalar(f"entropy_bits/{layer.name}", entropy_bits_of([layer]), epoch)
+            self._write_masks(writer, tags, layer.shared, masks, epoch)
+            writer.add_scalar(f"entropy_bits/{tags.name}", entropy_bits_of([layer]), epoch)
             for weight, table in zip(layer.shared, layer.tables(), strict=True):
-                tag = f"codebook/{weight.name}"
+                tag = f"codebook/{tags.of(weight)}"
                 writer.add_histogram(tag, table[1:], epoch, bins=HISTOGRAM_BINS)
 
     def on_train_end(self, logs=None):
@@ -73,13 +77,24 @@ class CompressionTensorBoard(keras.callbacks.Callback):
             self._writer.close()
             self._writer = None
 
-    def _write_masks(self, writer, name, weights, masks, epoch):
+    def _write_masks(self, writer, tags, weights, masks, epoch):
         kept, size = sum(map(np.count_nonzero, masks)), sum(mask.size for mask in masks)
-        writer.add_scalar(f"sparsity/{name}", 1.0 - kept / size, epoch)
+        writer.add_scalar(f"sparsity/{tags.name}", 1.0 - kept / size, epoch)
         if self.images:
             for weight, mask in zip(weights, masks, strict=True):
-                tag = f"mask/{weight.name}"
+                tag = f"mask/{tags.of(weight)}"
                 writer.add_image(tag, mask_image(mask), epoch, dataformats="HW")
+
+
+class _Tags:
+    """The names of a layer and of its weights, in a model with these names of layers."""
+
+    def __init__(self, layer, names):
+        self._own_name = layer.name
+        self.name = names.get(layer, layer.name)
+
+    def of(self, weight):
+        return self.name + weight.name.removeprefix(self._own_name)
 
 
 def mask_image(mask, *, largest_side=LARGEST_SIDE):

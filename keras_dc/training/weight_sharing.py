@@ -20,7 +20,7 @@ from keras_dc.wrapping.constraints import is_elementwise, keeps_zero
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
 from keras_dc.wrapping.gradients import lookup, rounded_to_float16
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
-from keras_dc.wrapping.layer_selection import selected_layers
+from keras_dc.wrapping.layer_selection import layer_names, selected_layers, selected_name
 from keras_dc.wrapping.layer_tree import layers_of_class, layers_within
 from keras_dc.wrapping.weights import find_biases, host_array
 
@@ -114,12 +114,13 @@ def share_weights(
     if num_clusters == "paper":
         counts = {name: 256 if _convolves(layer) else 32 for name, layer in layers.items()}
     else:
-        counts = values_by_name("num_clusters", num_clusters, layers)
+        counts = values_by_name("num_clusters", num_clusters, layers, also=layer_names(layers))
     for count in counts.values():
         _check_count("num_clusters", count)
 
     def shared(layer):
-        if layer.name not in counts:
+        name = selected_name(layers, layer)
+        if name not in counts:
             return layer
         if isinstance(layer, SharedLayer):
             raise ValueError(
@@ -130,7 +131,7 @@ def share_weights(
             layer = layer.stripped()
         wrapper = SharedLayer(
             layer,
-            counts[layer.name],
+            counts[name],
             num_bias_clusters=num_bias_clusters,
             rate_weight=rate_weight,
             float16_exact=float16_exact,

@@ -19,7 +19,12 @@ from keras_dc.wrapping.layer_state import (
     same_structure,
     weights_like,
 )
-from keras_dc.wrapping.layer_tree import check_model, children_of, layers_within
+from keras_dc.wrapping.layer_tree import (
+    check_model,
+    children_of,
+    layers_within,
+    remember_source,
+)
 from keras_dc.wrapping.live_objects import copy_by_config
 from keras_dc.wrapping.tied_weights import check_owners, replace_variable
 from keras_dc.wrapping.weights import find_kernels
@@ -78,6 +83,7 @@ def copy_layer(layer, copy_inner=None):
         copy = type(layer)(inner, name=layer.name, trainable=layer.trainable, **layer.options())
         # The inner layer has its state, and may share it with others.
         copy_weights(layer.own_weights(), copy.own_weights())
+        remember_source(copy, layer)
         return copy
     copy = copy_by_config(layer)
     build_config = layer.get_build_config()
@@ -86,6 +92,7 @@ def copy_layer(layer, copy_inner=None):
         copy.build_from_config(build_config)
     if same_structure(layer, copy):
         copy_state(layer, copy)
+    remember_source(copy, layer)
     return copy
 
 

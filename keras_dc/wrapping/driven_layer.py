@@ -6,6 +6,7 @@ its callback raises an error: the training would otherwise seem to succeed.
 
 import warnings
 import weakref
+from typing import Any
 
 import keras
 
@@ -128,8 +129,8 @@ class LayerDriver(keras.callbacks.Callback):
         super().__init__()
         # Not `self.model`: on JAX that brings all variables up to date, which takes a
         # millisecond.
-        self._driven_model = None
-        self._layers = []
+        self._driven_model: Any = None
+        self._layers: list = []
         self._step = step
         self._in_fit = False
         self._restart(driving=False)
@@ -142,9 +143,10 @@ class LayerDriver(keras.callbacks.Callback):
         self._step_begun = self.in_fits_step = False
         self._steps = StepCounter(self._step)
         # What `last_update_step` holds, and what to add to the counted step, for each layer.
-        self._last_updates = None
-        self._offsets = None
-        self._witnesses, self._moved_at = None, 0
+        self._last_updates: list[int] = []
+        self._offsets: list[int] = []
+        self._witnesses: list = []
+        self._moved_at = 0
 
     def update(self, layers, step):
         """Bring the state of `layers` to `step`."""
@@ -221,7 +223,7 @@ class LayerDriver(keras.callbacks.Callback):
         self.elementwise = False
         names = [
             layer.name
-            for layer, last in zip(self._layers, self._last_updates or [], strict=False)
+            for layer, last in zip(self._layers, self._last_updates)
             if layer.needs_driver and last < 0
         ]
         if names:
@@ -242,7 +244,7 @@ class LayerDriver(keras.callbacks.Callback):
         _check_outside_of_compiled_functions()
         # On JAX, `self.model` brings the variables of `_layers` up to date as well.
         step, is_new = self._steps.read(self.model)
-        if is_new or self._last_updates is None:
+        if is_new or not self._last_updates:
             self._go_on_from(step)
         self._check_that_variables_move()
         steps = self._layer_steps()
@@ -294,7 +296,7 @@ class LayerDriver(keras.callbacks.Callback):
     def _can_be_due(self):
         # The optimizer's step is read only if an update can be due.
         bound = self._steps.bound()
-        if bound is None or self._last_updates is None:
+        if bound is None or not self._last_updates:
             return True
         return bool(self._due_layers([bound + offset for offset in self._offsets]))
 
@@ -316,7 +318,7 @@ class LayerDriver(keras.callbacks.Callback):
         variables = sorted(self._driven_model.trainable_variables, key=lambda v: v.value.size)
         values = [variable.value for variable in variables[:3]]
         before = self._witnesses
-        if before is None or any(new is not old for new, old in zip(values, before, strict=True)):
+        if not before or any(new is not old for new, old in zip(values, before, strict=True)):
             self._witnesses, self._moved_at = values, self._steps.begun
         elif self._steps.begun - self._moved_at >= _PATIENCE:
             name = type(self).__name__

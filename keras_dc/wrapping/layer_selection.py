@@ -5,7 +5,7 @@ import warnings
 
 from keras_dc.numerics.finite import all_finite
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
-from keras_dc.wrapping.layer_tree import check_model, replaceable_layers
+from keras_dc.wrapping.layer_tree import check_model, named_layers, source_of
 from keras_dc.wrapping.weights import find_kernels, host_array, uncovered_weights
 
 LEAVE_OUT = (None, "first", "last", "first_and_last")
@@ -14,6 +14,8 @@ LEAVE_OUT = (None, "first", "last", "first_and_last")
 def selected_layers(model, filters, *, leave_out=None):
     """The layers of `model` that have a kernel and pass `filters`: dict by name.
 
+    Of layers of one name in several nested models the names are paths: "sequential_1/dense".
+
     Frozen layers are left alone, unless `filters` selects them. Warns of weights of several axes
     that are no kernels, and so stay as they are: in the layers selected, and without `filters`
     in all others.
@@ -21,7 +23,7 @@ def selected_layers(model, filters, *, leave_out=None):
     Args:
         model: a built `keras.Model`.
         filters: None (all), a regular expression or a list of them, searched in the
-            layer's name, or a callable `layer -> bool`.
+            layer's name or path, or a callable `layer -> bool`.
         leave_out: None, "first", "last" or "first_and_last": which of the layers with a
             kernel, in the order of the model, to leave out whatever the filter says.
 
@@ -35,21 +37,22 @@ def selected_layers(model, filters, *, leave_out=None):
         raise ValueError(
             f"`leave_out` must be one of {LEAVE_OUT}. Received: leave_out={leave_out!r}"
         )
-    kernels = {layer: find_kernels(layer) for layer in replaceable_layers(model)}
+    names = {layer: name for name, layer in named_layers(model).items()}
+    kernels = {layer: find_kernels(layer) for layer in names}
     layers = [layer for layer, found in kernels.items() if found]
     start = 1 if leave_out in ("first", "first_and_last") else 0
     end = len(layers) - 1 if leave_out in ("last", "first_and_last") else len(layers)
     frozen = [layer for layer in layers if _is_frozen(layer, kernels[layer])]
     selected = {
-        layer.name: layer
+        names[layer]: layer
         for layer in layers[start:end]
-        if (_passes(layer, filters) if filters is not None else layer not in frozen)
+        if (_passes(layer, names[layer], filters) if filters is not None else layer not in frozen)
     }
     if not selected:
         raise ValueError(
             "`filters` selects no layer. Layers with a kernel: "
-            f"{[layer.name for layer in layers]}. Frozen layers, which `filters` must name: "
-            f"{[layer.name for layer in frozen]}. Received: filters={filters!r}, "
+            f"{[names[layer] for layer in layers]}. Frozen layers, which `filters` must name: "
+            f"{[names[layer] for layer in frozen]}. Received: filters={filters!r}, "
             f"leave_out={leave_out!r}"
         )
     for kernel in (kernel for layer in selected.values() for kernel in kernels[layer]):
@@ -85,10 +88,22 @@ def _warn_of_uncovered(layers):
         )
 
 
-def _passes(layer, filters):
-    if filters is None:
-        return True
+def layer_names(selected):
+    """The layers' own names by the names in `selected`: dict of str."""
+    return {name: layer.name for name, layer in selected.items()}
+
+
+def selected_name(selected, layer):
+    """The name in `selected` of a layer or of the layer that it is a copy of, None if not there."""
+    for original in (layer, source_of(layer)):
+        for name, other in selected.items():
+            if other is original:
+                return name
+    return None
+
+
+def _passes(layer, name, filters):
     if callable(filters):
         return bool(filters(layer))
     patterns = [filters] if isinstance(filters, str) else filters
-    return any(re.search(pattern, layer.name) for pattern in patterns)
+    return any(re.search(p, text) for p in patterns for text in (layer.name, name))

@@ -1,6 +1,11 @@
 """The layers of a model: which there are, and which lie inside which."""
 
+import itertools
+import weakref
+
 import keras
+
+_SOURCES = weakref.WeakKeyDictionary()
 
 
 def check_model(model):
@@ -62,3 +67,45 @@ def replaceable_layers(model):
 def layers_of_class(model, layer_class):
     """The layers of a class anywhere inside `model`: list."""
     return [layer for layer in layers_within(model) if isinstance(layer, layer_class)]
+
+
+def named_layers(model):
+    """The layers that `replaceable_layers` gives, each once: dict from unique name to layer.
+
+    The name is that of the layer, if no other has it; else the path through nested models, such
+    as "sequential_1/dense", and a number where these are alike.
+    """
+    paths = {}
+    for path, layer in _paths(model, ""):
+        paths.setdefault(layer, path)
+    names, all_paths = [layer.name for layer in paths], list(paths.values())
+    found = {}
+    for layer, path in paths.items():
+        name = layer.name if names.count(layer.name) == 1 else path
+        if all_paths.count(name) > 1:
+            taken = {*names, *all_paths, *found}
+            name = next(f"{path}_{i}" for i in itertools.count(1) if f"{path}_{i}" not in taken)
+        found[name] = layer
+    return found
+
+
+def _paths(model, prefix):
+    for layer in children_of(model):
+        if isinstance(layer, keras.Model):
+            yield from _paths(layer, f"{prefix}{layer.name}/")
+        else:
+            yield f"{prefix}{layer.name}", layer
+
+
+def remember_source(copy, layer):
+    """Remember of which layers `copy` and the layers inside it are copies."""
+    parts, originals = layers_within(copy), layers_within(layer)
+    if len(parts) == len(originals):
+        for part, original in zip(parts, originals, strict=True):
+            _SOURCES[part] = weakref.ref(original)
+
+
+def source_of(layer):
+    """The layer of which `layer` is a copy, None if it is none."""
+    source = _SOURCES.get(layer)
+    return None if source is None else source()

@@ -77,8 +77,7 @@ class StepCounter:
         if self._given is not None:
             return _checked(self._given()), is_first
         optimizer = getattr(model, "optimizer", None)
-        count = getattr(optimizer, "iterations", None)
-        if count is None:
+        if optimizer is None or getattr(optimizer, "iterations", None) is None:
             is_new = is_first or self._optimizer is not None
             if is_new:
                 self._begin_anew(None)
