@@ -87,9 +87,7 @@ def find_kernels(layer):
 
 def _is_kernel(weight):
     # A transform, as that of STFTSpectrogram, is a weight that its layer does not train.
-    owner = weight.places[0][0]
-    is_fixed = not any(weight.variable is other for other in owner._trainable_variables)
-    return _KERNEL_NAME.search(weight.variable.name) is not None and not is_fixed
+    return _KERNEL_NAME.search(weight.variable.name) is not None and not weight.is_fixed
 
 
 def uncovered_weights(layer):
