@@ -86,6 +86,15 @@ def check_kernel_is_used(layer):
             )
 
 
+def is_kernel_used(layer):
+    """Whether `check_kernel_is_used` does not refuse a layer."""
+    try:
+        check_kernel_is_used(layer)
+    except ValueError:
+        return False
+    return True
+
+
 def check_writes_no_kernel(layer):
     """Refuse layers of Keras that assign to their own kernel. Raises ValueError."""
     for part in layers_within(layer):

@@ -4,6 +4,7 @@ import re
 import warnings
 
 from keras_dc.numerics.finite import all_finite
+from keras_dc.wrapping.constraints import check_kernel_is_used, is_kernel_used
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import check_model, named_layers, source_of
 from keras_dc.wrapping.weights import find_kernels, host_array, uncovered_weights
@@ -30,7 +31,7 @@ def selected_layers(model, filters, *, leave_out=None):
     Raises:
         ValueError: if no layer is left (the message lists the names there are), if
             `leave_out` is none of these, or if a kernel of a selected layer has a value
-            that is NaN or infinite.
+            that is NaN or infinite, or if such a layer has LoRA or is quantized by Keras.
     """
     check_model(model)
     if leave_out not in LEAVE_OUT:
@@ -39,10 +40,14 @@ def selected_layers(model, filters, *, leave_out=None):
         )
     names = {layer: name for name, layer in named_layers(model).items()}
     kernels = {layer: find_kernels(layer) for layer in names}
-    layers = [layer for layer, found in kernels.items() if found]
+    # Those have kernels too, which Keras no longer trains.
+    unusable = [layer for layer in names if not is_kernel_used(layer)]
+    layers = [layer for layer, found in kernels.items() if found or layer in unusable]
     start = 1 if leave_out in ("first", "first_and_last") else 0
     end = len(layers) - 1 if leave_out in ("last", "first_and_last") else len(layers)
-    frozen = [layer for layer in layers if _is_frozen(layer, kernels[layer])]
+    frozen = [
+        layer for layer in layers if layer not in unusable and _is_frozen(layer, kernels[layer])
+    ]
     selected = {
         names[layer]: layer
         for layer in layers[start:end]
@@ -55,6 +60,8 @@ def selected_layers(model, filters, *, leave_out=None):
             f"{[names[layer] for layer in frozen]}. Received: filters={filters!r}, "
             f"leave_out={leave_out!r}"
         )
+    for layer in selected.values():
+        check_kernel_is_used(layer)
     for kernel in (kernel for layer in selected.values() for kernel in kernels[layer]):
         if not all_finite(host_array(kernel.variable)):
             raise ValueError(

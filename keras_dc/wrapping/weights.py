@@ -68,7 +68,8 @@ def find_kernels(layer):
     found = {id(weight.variable) for weight in weights}
     named, told = set(), set()
     for part in layers_within(layer):
-        if not hasattr(part, "get_prunable_weights"):
+        # Of its class: a wrapper forwards what its layer has.
+        if not hasattr(type(part), "get_prunable_weights"):
             continue
         told.update(id(variable) for variable in part.variables)
         for variable in part.get_prunable_weights():

@@ -82,7 +82,7 @@ def test_compiled_functions_are_dropped(make):
     keras.backend.backend() == "jax", reason="layers inside a user's call are not told to train"
 )
 def test_an_undriven_fit_of_a_used_model_is_refused():
-    model = dc.prune(trained(Net()), 0.9)
+    model = dc.prune(trained(Net()), dc.PolynomialDecay(0.0, 0.9, 0, 40))
     model.compile("adam", "mse")
     with pytest.raises(RuntimeError, match="no callback updates its state"):
         model.fit(X, Y, verbose=0)
