@@ -111,7 +111,11 @@ class KernelWrapper(keras.layers.Wrapper):
 
         Kernels are the tensors that the layer computes with.
         """
-        layer = {**vars(self), **vars(self).get("_modules", {})}.get("layer")
+        # Torch keeps sublayers there.
+        inner = {**vars(self), **vars(self).get("_modules", {})}
+        if name in inner:
+            return inner[name]
+        layer = inner.get("layer")
         if name.startswith("_") or layer is None or not self.built or not hasattr(layer, name):
             # Torch keeps sublayers apart, and has such a method as well.
             inherited = getattr(super(), "__getattr__", None)
