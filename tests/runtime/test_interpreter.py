@@ -208,7 +208,7 @@ def test_a_device_needs_the_runtime_and_numpy_alone(tmp_path):
     (tmp_path / "model.tflite").write_bytes(WHOLE)
     np.save(tmp_path / "x.npy", X)
     names = [str(tmp_path / name) for name in ("model.tflite", "x.npy", "y.npy")]
-    subprocess.run([sys.executable, "-c", DEVICE, *names], check=True)
+    subprocess.run([sys.executable, "-c", DEVICE, *names], check=True, cwd=tmp_path)
     expected = outputs(dc.Interpreter(model_content=WHOLE), X)
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, rtol=1e-5, atol=1e-5)
 
