@@ -21,6 +21,7 @@ _MODULES = {
     "share_weights": "training.weight_sharing",
     "WeightSharingCallback": "training.weight_sharing",
     "strip": "training.stripping",
+    "remove_dead_units": "training.dead_units",
     "convert": "conversion.convert",
     "compress": "post_training.compress",
     "expand": "compression.expand",

@@ -151,6 +151,7 @@ def test_the_public_names_are_the_way():
         "inspect",
         "op_library_path",
         "prune",
+        "remove_dead_units",
         "share_weights",
         "strip",
         "training",

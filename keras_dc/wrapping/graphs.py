@@ -47,3 +47,15 @@ class Graph:
     def consumers(self, tensor):
         """The calls that take a symbolic tensor, with None for an output of the model: list."""
         return self._consumers[tensor]
+
+
+def has_arguments(call):
+    """Whether a call has arguments beside its tensors that change what the layer does.
+
+    `training=True` is one, a mask another.
+    """
+    values = keras.tree.flatten([call.arguments.args, call.arguments.kwargs])
+    return any(
+        value is not None and value is not False and not isinstance(value, keras.KerasTensor)
+        for value in values
+    )

@@ -12,6 +12,7 @@ TESTS_FOLDER = pathlib.Path(__file__).parents[1]
 TESTS = [
     "training/test_constraints",
     "training/test_covered_weights",
+    "training/test_dead_units",
     "training/test_layer_names",
     "training/test_mask_rules",
     "training/test_one_shot",
