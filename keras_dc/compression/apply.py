@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from keras_dc.compression import custom_ops, negative_zeros, restore_metadata
+from keras_dc.compression.bundling import bundle
 from keras_dc.compression.constants import pack
 from keras_dc.compression.decide import Placement
 from keras_dc.compression.restore_metadata import Note
@@ -31,6 +32,7 @@ def apply(graph, plan):
         elif decision.constant.is_changed:
             _store(graph, decision.constant)
     edits.carry_out()
+    bundle(graph.model)
     restore_metadata.write_notes(graph.model, notes)
 
 

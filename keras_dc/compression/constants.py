@@ -15,7 +15,7 @@ from keras_dc.tflite.model_file import schema
 TYPE_OF = {name: getattr(schema.TensorType, name.upper()) for name in dtypes.BY_NAME}
 _DTYPE_OF = {number: dtypes.BY_NAME[name] for name, number in TYPE_OF.items()}
 _TYPE_NAMES = {number: name for name, number in vars(schema.TensorType).items() if name[0] != "_"}
-_SMALLEST_CODED_BYTES = 64
+_SMALLEST_CODED_BYTES = 16
 # A few bytes may claim to be the sparse form of anything.
 _MOST_DENSE_WEIGHTS = 2**28
 

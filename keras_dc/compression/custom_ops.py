@@ -8,10 +8,11 @@ can be undone; `tflite_ops/src/tflite/` reads them. One more fused op is one mor
 
 import collections.abc
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_dc.codec import bundles
 from keras_dc.errors import ModelFormatError
 from keras_dc.tflite.graph import TensorRef
 from keras_dc.tflite.model_file import schema
@@ -71,6 +72,7 @@ class _Fusable:
         pack: function from the built-in op's options to bytes, None if the fused op lacks
             one of them; byte 2 is left for the op's version.
         unpack: the inverse of `pack`, from 7 bytes.
+        place_option: which byte of the custom options is the place in a bundle.
     """
 
     name: str
@@ -80,6 +82,7 @@ class _Fusable:
     fits: collections.abc.Callable
     pack: collections.abc.Callable
     unpack: collections.abc.Callable
+    place_option: int
 
 
 def _fits_fully_connected(options, input_shape, weights_shape):
@@ -148,6 +151,7 @@ _FUSABLES = (
         _fits_fully_connected,
         _pack_fully_connected,
         _unpack_fully_connected,
+        place_option=3,
     ),
     _Fusable(
         CONV_2D,
@@ -157,6 +161,7 @@ _FUSABLES = (
         _fits_conv_2d,
         _pack_conv_2d,
         _unpack_conv_2d,
+        place_option=7,
     ),
 )
 _BY_NAME = {fusable.name: fusable for fusable in _FUSABLES}
@@ -269,6 +274,67 @@ def blobs_of(graph):
         ModelFormatError: see `blob_inputs`.
     """
     return [(op, ref) for op in graph.ops for ref in blob_inputs(graph, op)]
+
+
+class StoredBlob(NamedTuple):
+    """A blob in a model.
+
+    Attributes:
+        buffer: index of the buffer that holds it.
+        place: its place in the bundle there, None if it is alone.
+        content: bytes.
+    """
+
+    buffer: int
+    place: int | None
+    content: bytes
+
+
+def stored_blob(graph, op, ref):
+    """The blob that an op reads from one of its `blob_inputs`.
+
+    Args:
+        graph: `tflite.graph.Graph`.
+        op: OpRef.
+        ref: TensorRef.
+
+    Returns:
+        StoredBlob.
+
+    Raises:
+        CodecError: if the tensor holds a bundle without this blob.
+    """
+    buffer, data = graph.tensor(ref).buffer, graph.data(ref)
+    if data is None or not bundles.is_bundle(data):
+        return StoredBlob(buffer, None, b"" if data is None else data.tobytes())
+    given = graph.operator(op).customOptions
+    options = b"" if given is None else bytes(given)
+    option = _place_option(graph.op_name(op))
+    # Where weights and bias are in a bundle, the bias follows the weights.
+    others = (graph.data(other) for other in blob_inputs(graph, op) if other != ref)
+    is_second = ref == blob_inputs(graph, op)[-1] and any(
+        data is not None and bundles.is_bundle(data) for data in others
+    )
+    place = (options[option] if option < len(options) else 0) + is_second
+    return StoredBlob(buffer, place, bundles.blob_at(data, place))
+
+
+def set_place(graph, op, place):
+    """Let an op of ours read its blobs from a bundle, from the place on.
+
+    Args:
+        graph: `tflite.graph.Graph`.
+        op: OpRef.
+        place: int from 0 to 255.
+    """
+    operator, option = graph.operator(op), _place_option(graph.op_name(op))
+    given = b"" if operator.customOptions is None else bytes(operator.customOptions)
+    given = (given.ljust(option, b"\0") + bytes([place])).rstrip(b"\0")
+    operator.customOptions = np.frombuffer(given, np.uint8) if given else None
+
+
+def _place_option(name):
+    return 0 if name == DECODE else _BY_NAME[name].place_option
 
 
 def is_densify(graph, op):

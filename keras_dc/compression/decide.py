@@ -4,12 +4,15 @@ import dataclasses
 import enum
 
 from keras_dc.compression import custom_ops
+from keras_dc.compression.bundling import MOST_BLOB_BYTES
 from keras_dc.compression.constants import Constant
 from keras_dc.compression.encode import Blob
 
 # What coding a constant adds to the flatbuffer around the blob: for a fused op its
 # options, otherwise a tensor and an operator of their own; a note if it was sparse.
 _FUSED_OVERHEAD_BYTES = 16
+# A constant that joins others in a bundle gives up a tensor and a buffer of its own.
+_JOINING_OVERHEAD_BYTES = -32
 _DECODE_OVERHEAD_BYTES = 96
 _NOTE_OVERHEAD_BYTES = 24
 # And once for a model, with the first of its kind: an operator code; a metadata entry.
@@ -121,6 +124,7 @@ class _Savings:
     def __init__(self, min_saving):
         self._min_saving = min_saving
         self._once = {"decode": _FIRST_DECODE_BYTES, "note": _FIRST_NOTE_BYTES}
+        self._has_small_blob = False
 
     def decide(self, constant, blob, placement):
         """The Decision for a constant, to be coded with `placement` if that pays."""
@@ -128,7 +132,13 @@ class _Savings:
         needs = {"decode": placement is not Placement.FUSED, "note": is_noted}
         has_decode = placement is Placement.DECODED
         coded = len(blob.content)
-        coded += _DECODE_OVERHEAD_BYTES if has_decode else _FUSED_OVERHEAD_BYTES
+        is_small = coded <= MOST_BLOB_BYTES and len(constant.readers) == 1
+        if has_decode:
+            coded += _DECODE_OVERHEAD_BYTES
+        elif is_small and self._has_small_blob and coded < constant.size_bytes:
+            coded += _JOINING_OVERHEAD_BYTES
+        else:
+            coded += _FUSED_OVERHEAD_BYTES
         coded += _NOTE_OVERHEAD_BYTES if is_noted else 0
         if constant.negative_zeros is not None:
             coded += len(constant.negative_zeros[1]) // 4
@@ -136,6 +146,7 @@ class _Savings:
         saving, least = constant.size_bytes - coded, self._min_saving * constant.size_bytes
         if saving > 0 and saving >= least:
             self._once = {kind: size for kind, size in self._once.items() if not needs[kind]}
+            self._has_small_blob |= is_small
             return Decision(constant, blob, placement)
         asked = f", {least:.0f} to be saved" if least else ""
         reason = f"does not save enough: {coded} bytes against {constant.size_bytes}{asked}"

@@ -53,13 +53,14 @@ def expand(compressed, *, filepath=None, max_bytes=MAX_DECODED_BYTES):
 
 
 def _check_declared_bytes(graph, max_bytes):
-    blobs = {graph.tensor(ref).buffer: (op, ref) for op, ref in custom_ops.blobs_of(graph)}
-    infos = []
-    for op, ref in blobs.values():
-        data = graph.data(ref)
+    infos, seen = [], set()
+    for op, ref in custom_ops.blobs_of(graph):
         try:
-            infos.append(codec.inspect(b"" if data is None else data.tobytes()))
-            check_declared_bytes(infos, max_bytes)
+            blob = custom_ops.stored_blob(graph, op, ref)
+            if (blob.buffer, blob.place) not in seen:
+                seen.add((blob.buffer, blob.place))
+                infos.append(codec.inspect(blob.content))
+                check_declared_bytes(infos, max_bytes)
         except CodecError as error:
             name = tensor_name(graph.tensor(ref)) or tensor_name(graph.tensor(graph.output(op)))
             raise CompressionError(f"{graph.op_name(op)}, tensor {name!r}: {error}") from error
@@ -73,6 +74,8 @@ class _Restorer:
         self._model = graph.model
         self._notes = notes
         self._decoded = {}
+        # By buffer and place in a bundle, the buffer that a blob's values will have.
+        self._buffers = {}
         # By buffer, the bytes that it will hold: blobs must stay until all are decoded.
         self._data = {}
 
@@ -96,19 +99,23 @@ class _Restorer:
     def _restore_op(self, op):
         """Undo one operator; the TensorRef of its blob if the operator is to go."""
         name, operator = self._graph.op_name(op), self._graph.operator(op)
-        blobs = custom_ops.blob_inputs(self._graph, op)
+        # All of them first: which place in a bundle is meant, the other blob tells.
+        blobs = {
+            ref: custom_ops.stored_blob(self._graph, op, ref)
+            for ref in custom_ops.blob_inputs(self._graph, op)
+        }
         if name == custom_ops.DECODE:
             stored = TensorRef(op.subgraph, int(operator.inputs[0]))
             note = self._notes.get(stored)
             if note is not None and note.densify is not None and note.removed is None:
-                self._restore_densify(op, stored, note)
+                self._restore_densify(op, stored, blobs.get(stored), note)
                 return None
             output = self._graph.output(op)
-            for ref in blobs:
-                self._restore_constant(ref, output, name)
+            for blob in blobs.values():
+                self._restore_constant(blob, output, name)
             return stored
-        for ref in blobs:
-            self._restore_constant(ref, ref, name)
+        for ref, blob in blobs.items():
+            self._restore_constant(blob, ref, name)
         if custom_ops.is_fused(name):
             code, options_type, options = custom_ops.builtin_form(name, operator.customOptions)
             operator.opcodeIndex = code_index(self._model, code)
@@ -118,23 +125,24 @@ class _Restorer:
         return None
 
     def _restore_constant(self, blob, target, name):
-        """Give the tensor `target` the constant that the tensor `blob` holds as a blob."""
-        tensor, buffer = self._graph.tensor(target), self._graph.tensor(blob).buffer
-        values, dtype = self._decode(buffer, tensor, name)
+        """Give the tensor `target` the constant that a StoredBlob holds."""
+        tensor = self._graph.tensor(target)
+        values, dtype = self._decode(blob, tensor, name)
         if name == custom_ops.DECODE:
             _check_shape(tensor, values, name)
-        tensor.buffer = buffer
+        tensor.buffer = self._buffer_of(blob)
         self._set(tensor, values, dtype, self._notes.get(target))
 
-    def _restore_densify(self, op, stored, note):
+    def _restore_densify(self, op, stored, blob, note):
         """Give a KerasDcDecode that stood in for a DENSIFY its op and constant back."""
         tensor, output = self._graph.tensor(stored), self._graph.tensor(self._graph.output(op))
         self._make_densify(self._graph.operator(op), note)
-        if tensor.type != schema.TensorType.UINT8:
+        if blob is None:
             # Restored already, for another DENSIFY.
             return
-        values, dtype = self._decode(tensor.buffer, output, custom_ops.DECODE)
+        values, dtype = self._decode(blob, output, custom_ops.DECODE)
         _check_shape(output, values, custom_ops.DECODE)
+        tensor.buffer = self._buffer_of(blob)
         self._set(tensor, values, dtype, note)
 
     def _put_back_densify(self, stored):
@@ -168,18 +176,28 @@ class _Restorer:
         has_options = options_type == schema.BuiltinOptions.DensifyOptions
         operator.builtinOptions = schema.DensifyOptionsT() if has_options else None
 
-    def _decode(self, buffer, tensor, name):
-        if buffer not in self._decoded:
-            data = self._model.buffers[buffer].data
-            blob = b"" if data is None else data.tobytes()
+    def _decode(self, blob, tensor, name):
+        key = blob.buffer, blob.place
+        if key not in self._decoded:
             try:
-                info, values = codec.decode_with_info(blob)
-                self._decoded[buffer] = values, info.dtype
+                info, values = codec.decode_with_info(blob.content)
+                self._decoded[key] = values, info.dtype
             except CodecError as error:
                 raise CompressionError(
                     f"{name}, tensor {tensor_name(tensor)!r}: {error}"
                 ) from error
-        return self._decoded[buffer]
+        return self._decoded[key]
+
+    def _buffer_of(self, blob):
+        """The buffer for the values of a StoredBlob: a new one for each blob of a bundle."""
+        if blob.place is None:
+            return blob.buffer
+        key = blob.buffer, blob.place
+        if key not in self._buffers:
+            self._buffers[key] = len(self._model.buffers)
+            self._model.buffers.append(schema.BufferT())
+            self._data[blob.buffer] = None
+        return self._buffers[key]
 
     def _set(self, tensor, values, dtype, note):
         tensor.type = TYPE_OF[dtype]

@@ -279,14 +279,13 @@ def inspect(tflite):
     report, seen = Report(file_bytes=len(content)), set()
     for op, ref in custom_ops.blobs_of(graph):
         tensor = graph.tensor(ref)
-        if tensor.buffer in seen:
+        blob = custom_ops.stored_blob(graph, op, ref)
+        if (blob.buffer, blob.place) in seen:
             continue
-        seen.add(tensor.buffer)
+        seen.add((blob.buffer, blob.place))
         name = tensor_name(tensor) or tensor_name(graph.tensor(graph.output(op)))
-        data = graph.data(ref)
-        blob = b"" if data is None else data.tobytes()
-        info = codec.inspect(blob)
-        report.append(_coded(name, graph.op_name(op), blob, info, _dense_bytes(info)))
+        info = codec.inspect(blob.content)
+        report.append(_coded(name, graph.op_name(op), blob.content, info, _dense_bytes(info)))
     return report
 
 

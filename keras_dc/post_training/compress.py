@@ -36,9 +36,9 @@ def compress(
             at all; it may be the one that was read.
         coder: "huffman", or "arithmetic" for files that are some 5 % smaller where masks
             were trained, and that take some 10 ms per million weights to load.
-        strip_names: drop the names of inner tensors, and the notes of TensorFlow's converter
-            about itself. Names of inputs, outputs and signatures stay, and so does all other
-            metadata.
+        strip_names: drop the names of inner tensors and of subgraphs, and the notes of
+            TensorFlow's converter about itself. Names of inputs, outputs and signatures
+            stay, and so does all other metadata.
         min_saving: float in [0, 1), minimum fraction of a constant's bytes that coding must
             save; a constant that saves less stays as it is.
         sparsity: minimum sparsity of the float weights in [0, 1), or a dict from regular

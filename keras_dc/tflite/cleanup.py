@@ -35,7 +35,9 @@ def drop_empty_buffers(model):
 
 
 def strip_names(model):
-    """Remove the names of inner tensors, and what TensorFlow's converter writes about itself."""
+    """Remove the names of inner tensors and of subgraphs, and what TensorFlow's converter
+    writes about itself.
+    """
     kept = []
     for entry in model.metadata or ():
         if entry.name in _CONVERTER_METADATA:
@@ -52,6 +54,7 @@ def strip_names(model):
         entries = [*(signature.inputs or ()), *(signature.outputs or ())]
         named[signature.subgraphIndex].update(entry.tensorIndex for entry in entries)
     for index, subgraph in enumerate(model.subgraphs):
+        subgraph.name = None
         for tensor_index, tensor in enumerate(subgraph.tensors):
             if tensor_index not in named[index]:
                 tensor.name = None

@@ -13,6 +13,7 @@ from support import sparse_models, tensors, tiny_models
 
 import keras_dc as dc
 from keras_dc import codec
+from keras_dc.codec import bundles
 
 SMALL_BYTES = 600
 DECODE, FULLY_CONNECTED, CONV_2D = range(3)
@@ -62,6 +63,11 @@ def op_seeds():
             op_seed(FULLY_CONNECTED, (2, 7, 0, 5), weights, bias=bias, options=bytes([bias])),
         )
     yield "dense_vector", op_seed(FULLY_CONNECTED, (2, 5, 0, 5), vector, bias=3)
+    # The fuzzer seals the last bytes: the blobs before them stay whole.
+    bundle = bundles.join([weights, vector, kernel, bytes(4)])
+    yield "dense_bundle", op_seed(FULLY_CONNECTED, (2, 7, 0, 5), bundle, bias=3)
+    yield "conv_bundle", op_seed(CONV_2D, (2, 6, 5, 4), bundles.join([kernel, bytes(4)]))
+    yield "decode_bundle", op_seed(DECODE, (3, 2, 2, 4), bundle, options=b"\4")
     for options in (b"", b"\1", b"\3\1", b"\0\0\0\1\0\1\1"):
         yield f"conv_{options.hex()}", op_seed(CONV_2D, (2, 6, 5, 4), kernel, options=options)
     for bit in range(8):

@@ -12,6 +12,7 @@
 #include "keras_dc/codec.h"
 #include "keras_dc/tflite_abi.h"
 #include "sealed_blob.h"
+#include "tflite/bundle.h"
 #include "tflite/op_table.h"
 
 namespace {
@@ -39,9 +40,13 @@ struct Header {
 
 constexpr int64_t kMaxConvolvedWeights = 1 << 12;
 
-int64_t NumWeights(const std::vector<uint8_t>& blob) {
+// Of a convolution, whose options here are too short for a place in a bundle.
+int64_t NumWeights(const TfLiteTensor& tensor) {
+  keras_dc::Blob blob;
   keras_dc::ParsedBlob parsed;
-  keras_dc::ReadBlob(blob.data(), blob.size(), &parsed);
+  if (keras_dc::GetBlobAt(tensor, 0, &blob).empty()) {
+    keras_dc::ReadBlob(blob.data, blob.size, &parsed);
+  }
   return parsed.info.num_weights;
 }
 
@@ -130,8 +135,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       runtime.Resize(inputs.front() == blob ? y : 1, {1, 2});
     }
     // A convolution takes time for each declared weight and each pixel.
-    const bool is_slow =
-        header.op() == 2 && NumWeights(bytes) > kMaxConvolvedWeights;
+    const bool is_slow = header.op() == 2 && NumWeights(runtime.tensor(blob)) >
+                                                 kMaxConvolvedWeights;
     // A program may call Invoke after Allocate has failed.
     if ((is_ready || is_resolved || header.op() != 0) && !is_slow &&
         runtime.Invoke() != kTfLiteOk) {

@@ -100,8 +100,8 @@ TEST(Conv2DOp, RefusesWhatDisagrees) {
   const std::vector<int> dims = {1, 2, 3, 1};
   ExpectRefused({KernelBlob(), dims, {5}}, "unknown fused activation 5");
   ExpectRefused({KernelBlob(), dims, {0, 2}}, "unknown padding 2");
-  ExpectRefused({KernelBlob(), dims, std::vector<uint8_t>(8)},
-                "at most 7 bytes of custom options, got 8");
+  ExpectRefused({KernelBlob(), dims, std::vector<uint8_t>(9)},
+                "at most 8 bytes of custom options, got 9");
   ExpectRefused({KernelBlob(), {1, 2, 3, 2}}, "grouped convolution");
   ExpectRefused({EncodeFloats({1, 2}, {1, 1, 1, 2}), {1, 2, 3, 3}},
                 "[1, 2, 3, 3] does not fit a kernel of shape [1, 1, 1, 2]");

@@ -5,6 +5,7 @@
 
 #include "common/return_if_error.h"
 #include "decode/decoder.h"
+#include "tflite/bundle.h"
 
 namespace keras_dc {
 namespace {
@@ -40,7 +41,7 @@ Error Decode(const Blob& blob, int64_t units, const std::string& weights,
 
 }  // namespace
 
-Error Bias::Prepare(const TfLiteTensor* tensor, int64_t units,
+Error Bias::Prepare(const TfLiteTensor* tensor, size_t place, int64_t units,
                     const std::string& weights, BlobCache* cache) {
   decoded_ = nullptr;
   if (tensor == nullptr) return "";
@@ -55,7 +56,7 @@ Error Bias::Prepare(const TfLiteTensor* tensor, int64_t units,
            TypeName(tensor->type);
   }
   Blob blob;
-  const Error error = GetBlob(*tensor, &blob);
+  const Error error = GetBlobAt(*tensor, place, &blob);
   if (!error.empty()) return "bias: " + error;
   const BlobKey& key = key_.Of(blob);
   decoded_ = cache->FindIf<Floats>(

@@ -2,6 +2,7 @@
 #ifndef KERAS_DC_SRC_TFLITE_BIAS_H_
 #define KERAS_DC_SRC_TFLITE_BIAS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,10 +15,10 @@ namespace keras_dc {
 
 class Bias {
  public:
-  // Checks that `tensor`, which may be null, holds `units` numbers. A blob is
-  // decoded, unless `cache` holds its values. `weights` is the shape of the
-  // weights, for errors.
-  Error Prepare(const TfLiteTensor* tensor, int64_t units,
+  // Checks that `tensor`, which may be null, holds `units` numbers. A blob, in
+  // a bundle that at `place`, is decoded, unless `cache` holds its values.
+  // `weights` is the shape of the weights, for errors.
+  Error Prepare(const TfLiteTensor* tensor, size_t place, int64_t units,
                 const std::string& weights, BlobCache* cache);
 
   // Sets `values`, to null if there is no bias. To be called at each Eval: a

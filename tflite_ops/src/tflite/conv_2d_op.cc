@@ -4,7 +4,7 @@
 // width, channels]. Custom options, each a byte: fused activation, padding (0
 // SAME, 1 VALID), version of the operator that was replaced less 1, then less 1
 // too: vertical stride, horizontal stride, vertical dilation, horizontal
-// dilation.
+// dilation; then the place in a bundle.
 #include <algorithm>
 
 #include "kernels/conv_2d.h"
@@ -13,7 +13,8 @@
 namespace keras_dc {
 namespace {
 
-constexpr size_t kMaxOptionBytes = 7;
+constexpr size_t kPlaceOption = 7;
+constexpr size_t kMaxOptionBytes = 8;
 constexpr uint8_t kValidPadding = 1;
 
 // Input pixels that one output pixel may look across.
@@ -27,8 +28,8 @@ class Conv2DOp : public WeightOp<Conv2D, ConvPlan, ConvScratch> {
  public:
   Conv2DOp(const NodeOptions& options, std::shared_ptr<OpResources> resources)
       : WeightOp("KerasDcConv2D", "a kernel",
-                 "[filters, height, width, channels]", options, kMaxOptionBytes,
-                 std::move(resources)) {
+                 "[filters, height, width, channels]", options, kPlaceOption,
+                 kMaxOptionBytes, std::move(resources)) {
     if (options_error_.empty() && options_[1] > kValidPadding) {
       options_error_ = "unknown padding " + std::to_string(options_[1]);
     }

@@ -8,6 +8,7 @@
 #include "common/format.h"
 #include "common/return_if_error.h"
 #include "decode/decoder.h"
+#include "tflite/bundle.h"
 #include "tflite/op.h"
 
 namespace keras_dc {
@@ -45,15 +46,17 @@ class DenseWeights {
 
 class DecodeOp : public Op {
  public:
-  explicit DecodeOp(std::shared_ptr<OpResources> resources)
-      : Op("KerasDcDecode"), resources_(std::move(resources)) {}
+  DecodeOp(const NodeOptions& options, std::shared_ptr<OpResources> resources)
+      : Op("KerasDcDecode"),
+        place_(options.custom_size == 0 ? 0 : options.custom[0]),
+        resources_(std::move(resources)) {}
 
   void Attach(TfLiteContext* context) override { Prepare(context); }
 
   Error Prepare(TfLiteContext* context) override {
     KDC_RETURN_IF_ERROR(CheckArity(*context, 1, 1));
     Blob blob;
-    KDC_RETURN_IF_ERROR(GetBlob(*Input(context, 0), &blob));
+    KDC_RETURN_IF_ERROR(GetBlobAt(*Input(context, 0), place_, &blob));
     TfLiteTensor* output = Output(context);
     if (IsOurs(*output) && blob == blob_) return "";
 
@@ -134,6 +137,8 @@ class DecodeOp : public Op {
     return "";
   }
 
+  // In a bundle: the custom option, a byte.
+  size_t place_;
   std::shared_ptr<OpResources> resources_;
   std::shared_ptr<const DenseWeights> weights_;
   Blob blob_;
@@ -141,9 +146,9 @@ class DecodeOp : public Op {
 
 }  // namespace
 
-std::unique_ptr<Op> MakeDecode(const NodeOptions&,
+std::unique_ptr<Op> MakeDecode(const NodeOptions& options,
                                std::shared_ptr<OpResources> resources) {
-  return std::make_unique<DecodeOp>(std::move(resources));
+  return std::make_unique<DecodeOp>(options, std::move(resources));
 }
 
 }  // namespace keras_dc

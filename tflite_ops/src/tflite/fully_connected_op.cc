@@ -2,7 +2,7 @@
 //
 // Inputs and output: weight_op.h; weights [units, input_size]. Custom options,
 // each a byte: fused activation, flags, version of the operator that was
-// replaced.
+// replaced less 1, place in a bundle.
 #include <climits>
 
 #include "kernels/fully_connected.h"
@@ -11,6 +11,7 @@
 namespace keras_dc {
 namespace {
 
+constexpr size_t kPlaceOption = 3;
 constexpr size_t kMaxOptionBytes = 8;
 constexpr uint8_t kKeepNumDimsFlag = 1;
 
@@ -20,7 +21,8 @@ class FullyConnectedOp : public WeightOp<FullyConnected, FullyConnectedPlan,
   FullyConnectedOp(const NodeOptions& options,
                    std::shared_ptr<OpResources> resources)
       : WeightOp("KerasDcFullyConnected", "weights", "[units, input_size]",
-                 options, kMaxOptionBytes, std::move(resources)) {}
+                 options, kPlaceOption, kMaxOptionBytes, std::move(resources)) {
+  }
 
  private:
   bool HasWeightsShape(const kdc_blob_info& weights) const override {

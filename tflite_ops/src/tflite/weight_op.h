@@ -1,7 +1,9 @@
 // What ops share whose weights are a blob: inputs, checks, the cache of packed
 // weights, and the low-memory mode. An op adds its shapes and its plan.
 //
-// Inputs: input, blob of weights [, bias: float32 or a blob]. Output: output.
+// Inputs: input, blob of weights [, bias: float32 or a blob]. Output: output. A
+// byte of the custom options is the place of the op's first blob in a bundle;
+// where both are in one, the bias follows the weights.
 #ifndef KERAS_DC_SRC_TFLITE_WEIGHT_OP_H_
 #define KERAS_DC_SRC_TFLITE_WEIGHT_OP_H_
 
@@ -19,6 +21,7 @@
 #include "kernels/activation.h"
 #include "kernels/streamed_layers.h"
 #include "tflite/bias.h"
+#include "tflite/bundle.h"
 #include "tflite/op.h"
 
 namespace keras_dc {
@@ -32,7 +35,7 @@ class WeightOp : public Op {
   void Attach(TfLiteContext* context) override {
     Blob blob;
     if (low_memory_ || !CheckArity(*context, 2, 3).empty() ||
-        !GetBlob(*Input(context, kWeights), &blob).empty()) {
+        !GetBlobAt(*Input(context, kWeights), place(), &blob).empty()) {
       return;
     }
     weights_ = resources_->cache.Find<Packed>(key_.Of(blob));
@@ -48,7 +51,8 @@ class WeightOp : public Op {
     KDC_RETURN_IF_ERROR(CheckFloat32("output", *Output(context)));
     KDC_RETURN_IF_ERROR(CheckWritable(*Output(context)));
     Blob blob;
-    KDC_RETURN_IF_ERROR(GetBlob(*Input(context, kWeights), &blob));
+    const TfLiteTensor& weights = *Input(context, kWeights);
+    KDC_RETURN_IF_ERROR(GetBlobAt(weights, place(), &blob));
     const bool is_ready = weights_ != nullptr && blob == packed_blob_;
     ParsedBlob parsed;
     if (is_ready) {
@@ -60,8 +64,10 @@ class WeightOp : public Op {
     std::vector<int> output_shape;
     KDC_RETURN_IF_ERROR(
         CheckShapes(*Input(context, kInput)->dims, &output_shape));
-    KDC_RETURN_IF_ERROR(bias_.Prepare(Input(context, kBias), num_outputs(),
-                                      WeightsShape(), &resources_->cache));
+    const size_t bias_place = place() + (IsBundle(weights) ? 1 : 0);
+    KDC_RETURN_IF_ERROR(bias_.Prepare(Input(context, kBias), bias_place,
+                                      num_outputs(), WeightsShape(),
+                                      &resources_->cache));
     KDC_RETURN_IF_ERROR(CheckOutputChannels(context, num_outputs()));
     Isa isa = Isa::kPortable;
     size_t num_threads = 1;
@@ -107,13 +113,15 @@ class WeightOp : public Op {
 
  protected:
   // Errors call the weights `role`, and their dimensions `layout`. The first
-  // byte of the custom options is the fused activation; a missing byte is 0.
+  // byte of the custom options is the fused activation, that at `place_option`
+  // the place in a bundle; a missing byte is 0.
   WeightOp(const char* name, const char* role, const char* layout,
-           const NodeOptions& options, size_t max_option_bytes,
-           std::shared_ptr<OpResources> resources)
+           const NodeOptions& options, size_t place_option,
+           size_t max_option_bytes, std::shared_ptr<OpResources> resources)
       : Op(name),
         role_(role),
         layout_(layout),
+        place_option_(place_option),
         low_memory_(options.low_memory),
         resources_(std::move(resources)) {
     if (options.custom_size > max_option_bytes) {
@@ -159,6 +167,7 @@ class WeightOp : public Op {
     Layer layer;
   };
 
+  size_t place() const { return options_[place_option_]; }
   Activation activation() const { return static_cast<Activation>(options_[0]); }
   // Units or filters.
   int64_t num_outputs() const { return info_.shape[0]; }
@@ -208,6 +217,7 @@ class WeightOp : public Op {
 
   const char* role_;
   const char* layout_;
+  size_t place_option_;
   bool low_memory_;
   std::shared_ptr<OpResources> resources_;
   // Of the last Prepare, if it ended well.
