@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_dc.codec import bundles
 from keras_dc.errors import ModelFormatError
-from keras_dc.tflite.graph import TensorRef
+from keras_dc.tflite.graph import TensorRef, operator_name
 from keras_dc.tflite.model_file import schema
 
 DECODE = "KerasDcDecode"
@@ -218,6 +218,14 @@ def is_faster_fused(density):
 def is_fused(name):
     """Whether `name` is that of a fused op."""
     return name in _BY_NAME
+
+
+def builtin_name(name):
+    """The name of the built-in op that the fused op `name` stands for; `name` of any other."""
+    if name not in _BY_NAME:
+        return name
+    number = _BY_NAME[name].builtin
+    return operator_name(schema.OperatorCodeT(min(number, 127), builtinCode=number))
 
 
 def builtin_form(name, custom_options):

@@ -6,9 +6,11 @@ import os
 from keras_dc.compression import lossless
 from keras_dc.compression.apply import apply
 from keras_dc.compression.expand import expand
+from keras_dc.compression.report import report_of
 from keras_dc.conversion import verification
 from keras_dc.conversion.batch_norm_scales import factors_of
 from keras_dc.conversion.input_signatures import input_names, input_signature_of
+from keras_dc.conversion.layer_names import layers_of
 from keras_dc.conversion.loading import load, plain_model
 from keras_dc.conversion.source_outputs import SavedModelSource, SourceModel
 from keras_dc.conversion.tensorflow_converter import to_tflite
@@ -27,6 +29,7 @@ def convert(
     signature_keys=None,
     verify=True,
     verify_inputs=None,
+    return_report=False,
     **settings,
 ):
     """Convert a model to a compressed TFLite model, and verify it.
@@ -69,6 +72,7 @@ def convert(
             `(batch, ...)` for a model with one input; a list of arrays in the order of the
             inputs; a dict by name; or an iterator, or a function without arguments
             that returns one, over such samples.
+        return_report: whether to return a report, too.
         **settings: settings of TensorFlow's converter as `model.export(format="litert")`
             takes them: the attributes of `tf.lite.TFLiteConverter` and of its `target_spec`.
             For example `optimizations=["DEFAULT"]` quantizes weights, together with
@@ -78,7 +82,10 @@ def convert(
             TensorFlow's objects serve as well as the objects.
 
     Returns:
-        bytes of the compressed `.tflite` model; `Interpreter` runs it.
+        bytes of the compressed `.tflite` model; `Interpreter` runs it. With `return_report` a
+        tuple of these bytes and a `Report`: a row for each constant, with its Keras layer and
+        with what it takes now or why it stays as it is. `inspect(file, original=report)` knows
+        these names, which the file is without.
 
     Raises:
         ConversionError: if TensorFlow's converter refuses the model.
@@ -102,8 +109,12 @@ def convert(
             plain, input_signature=input_signature, signature_keys=signature_keys, **settings
         )
         factors, names = factors_of(plain), input_names(plain)
-    source = lossless.Source.of(original)
+        source = lossless.Source.of(original)
+        layers = layers_of(source.graph, plain) if return_report else {}
     plan = lossless.plan(source, code_settings, candidates=factors)
+    report = None
+    if return_report:
+        report = report_of(source.graph, plan, source.left, {}, layers=layers)
     apply(source.graph, plan)
     compressed = lossless.write(source, code_settings)
     if verify:
@@ -120,7 +131,7 @@ def convert(
         verification.check_expanded(original, expand(compressed))
     if filepath is not None:
         atomic_files.write_atomically(filepath, compressed)
-    return compressed
+    return compressed if report is None else (compressed, report)
 
 
 def _source(model, input_signature, key):

@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_dc.compression import custom_ops
 from keras_dc.compression.factoring import channel_scales
-from keras_dc.compression.report import names_of
+from keras_dc.compression.tensor_names import name_for_patterns
 from keras_dc.numerics import kmeans, masks
 from keras_dc.numerics.chunks import chunks
 from keras_dc.numerics.finite import all_finite
@@ -64,7 +64,7 @@ def prune_and_cluster(source, *, sparsity, num_clusters):
     """
     _refuse_compressed(source.graph)
     weights = {
-        constant.buffer: names_of(source.graph, constant)[0]
+        constant.buffer: name_for_patterns(source.graph, constant)
         for constant in source.constants
         if constant.buffer in source.float_weights
     }

@@ -101,6 +101,14 @@ class Graph:
         """The name of the op of an OpRef, see `operator_name`."""
         return operator_name(self.code(ref))
 
+    def name(self, ref):
+        """The name of a TensorRef as str, "" if it has none."""
+        return tensor_name(self.tensor(ref))
+
+    def inputs(self, ref):
+        """The inputs of an OpRef that are there: list of TensorRef."""
+        return [TensorRef(ref.subgraph, int(i)) for i in self.operator(ref).inputs if i >= 0]
+
     def output(self, ref, position=0):
         """TensorRef of an output of an OpRef, None if there is none."""
         outputs = self.operator(ref).outputs

@@ -8,7 +8,7 @@ from support.tiny_models import Graph, conv_net, int4, lookup, mlp, sparse
 
 import keras_dc as dc
 from keras_dc import codec, errors
-from keras_dc.compression.report import CodedTensor, LeftTensor
+from keras_dc.compression.report import CodedTensor, LeftTensor, Report
 from keras_dc.numerics import entropy
 
 
@@ -38,9 +38,42 @@ def test_a_row_for_each_blob():
         assert row.gap_bits[1] < row.gap_bits[0] or row.gap_bits[0] == 1
 
 
-def test_a_stripped_tensor_goes_by_its_ops_output():
+def test_a_tensor_without_a_name_goes_by_its_op():
     rows = dc.inspect(dc.compress(mlp().serialize()))
-    assert [row.name for row in rows] == ["", "", "", "", "y2"]
+    assert [row.name for row in rows] == [
+        "FULLY_CONNECTED 1, weights",
+        "FULLY_CONNECTED 1, bias",
+        "FULLY_CONNECTED 2, weights",
+        "FULLY_CONNECTED 2, bias",
+        "FULLY_CONNECTED 3, weights",
+    ]
+    assert [row.role for row in rows] == ["weights", "bias", "weights", "bias", "weights"]
+    (table,) = dc.inspect(dc.compress(lookup(rows=60).serialize()))
+    assert (table.name, table.op, table.role) == ("GATHER 1, input 0", "KerasDcDecode", "input 0")
+
+
+def test_names_come_from_the_original_or_its_report(tmp_path):
+    original = mlp().serialize()
+    compressed, report = dc.compress(original, return_report=True)
+    (tmp_path / "original.tflite").write_bytes(original)
+    for source in (original, report, tmp_path / "original.tflite", report.coded):
+        rows = dc.inspect(compressed, original=source)
+        assert [row.name for row in rows] == ["w0", "b0", "w1", "b1", "w2"]
+        assert str(rows).splitlines()[1].startswith("w0 ")
+    named = dc.inspect(dc.compress(original, strip_names=False))
+    assert [row.name for row in named] == [row.name for row in rows]
+    again = dc.inspect(compressed, original=named)
+    assert [row.name for row in again] == [row.name for row in rows]
+
+
+def test_another_original_is_refused():
+    compressed = dc.compress(mlp().serialize())
+    with pytest.raises(ValueError, match=r"tensor 1 shaped \(300, 784\).*Received: \(60, 200\)"):
+        dc.inspect(compressed, original=small_mlp().serialize())
+    with pytest.raises(ValueError, match="a report with names"):
+        dc.inspect(compressed, original=Report())
+    with pytest.raises(errors.ModelFormatError):
+        dc.inspect(compressed, original=b"nothing of the kind")
 
 
 def test_a_kernel_of_two_readers_is_one_row():

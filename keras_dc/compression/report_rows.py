@@ -1,0 +1,171 @@
+"""The rows of a report: a tensor that is coded, and a constant that is not."""
+
+import dataclasses
+import functools
+import lzma
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_dc import codec
+from keras_dc.compression.constants import pack
+from keras_dc.numerics import entropy
+
+
+@dataclasses.dataclass(frozen=True)
+class CodedTensor:
+    """A tensor that is coded as a blob.
+
+    Attributes:
+        name: the tensor's name; where it is not known, such as "FULLY_CONNECTED 2, weights":
+            the second op of its kind.
+        op: the op that reads the blob, "KerasDcFullyConnected", "KerasDcConv2D" or
+            "KerasDcDecode".
+        blob: codec.BlobInfo.
+        blob_bytes: size of the blob.
+        original_bytes: size of the tensor before; `inspect` assumes that it was dense.
+        content: the blob's bytes.
+        relative_error: root mean square error over root mean square of the values, if
+            `compress` pruned or clustered them; else 0.
+        largest_error: largest absolute error, likewise.
+        layer: the Keras layer whose weight it is; "" if that is not known.
+        role: what it is for its op: "weights", "bias" or "input 3", counted from 0.
+    """
+
+    name: str
+    op: str
+    blob: codec.BlobInfo
+    blob_bytes: int
+    original_bytes: int
+    content: bytes = dataclasses.field(repr=False)
+    relative_error: float = 0.0
+    largest_error: float = 0.0
+    layer: str = ""
+    role: str = ""
+
+    @property
+    def shape(self):
+        """Dimensions of the tensor."""
+        return self.blob.shape
+
+    @property
+    def num_weights(self):
+        """Elements of the tensor."""
+        return int(np.prod(self.blob.shape, dtype=np.int64))
+
+    @property
+    def density(self):
+        """Fraction of the weights that are coded one by one, by the header of the blob.
+
+        A blob without position gaps codes its zeros one by one, too.
+        """
+        return self.blob.num_kept / self.num_weights if self.num_weights else 0.0
+
+    @property
+    def kept_fraction(self):
+        """Fraction of the weights that are not zero; this decodes the blob."""
+        return self._measured.num_nonzero / self.num_weights if self.num_weights else 0.0
+
+    @property
+    def coding(self):
+        """How the values are coded, such as "huffman, scales".
+
+        "planes": the bytes of the values, or of the scales, are coded plane by plane.
+        """
+        parts = [self.blob.coder]
+        if not self.blob.num_centroids:
+            parts.append("no codebook")
+        if self.blob.scale_axis is not None:
+            parts.append("scales")
+        if self.blob.scale_planes or (self.blob.value_planes and not self.blob.num_centroids):
+            parts.append("planes")
+        return ", ".join(parts)
+
+    @property
+    def index_bits(self):
+        """Bits of a cluster index `(before, after)` Huffman coding, per kept weight."""
+        fixed = max(self.blob.num_centroids - 1, 0).bit_length()
+        return fixed, _bits_per(self.blob.index_bytes, self.blob.num_kept)
+
+    @property
+    def gap_bits(self):
+        """Bits of a position gap `(before, after)` Huffman coding, per symbol."""
+        symbols = self.blob.num_kept + self.blob.num_fillers
+        return self.blob.gap_bits, _bits_per(self.blob.gap_bytes, symbols)
+
+    @property
+    def shannon_bytes(self):
+        """See `keras_dc.numerics.entropy.shannon_bytes`; includes the scales of the blob."""
+        return self._measured.shannon_bytes
+
+    @property
+    def zip_bytes(self):
+        """The smaller of zlib and xz, both at their strongest, on the same values."""
+        return self._measured.zip_bytes
+
+    @property
+    def num_negative_zeros(self):
+        """Number of kept weights that are -0.0: they cost bits, and 0.0 computes the same."""
+        return self._measured.num_negative_zeros
+
+    @functools.cached_property
+    def _measured(self):
+        """All figures that need the decoded values, which are decoded once."""
+        values = codec.decode(self.content)
+        packed = pack(values, self.blob.dtype).tobytes()
+        zipped = zlib.compress(packed, 9), lzma.compress(packed, preset=6 | lzma.PRESET_EXTREME)
+        is_float = self.blob.dtype in ("float32", "float16")
+        is_negative_zero = (values == 0) & np.signbit(values) if is_float else False
+        return _Measured(
+            self._shannon_bytes(values),
+            min(map(len, zipped)),
+            int(np.count_nonzero(is_negative_zero)),
+            int(np.count_nonzero(values)),
+        )
+
+    def _shannon_bytes(self, values):
+        if self.blob.scale_axis is None:
+            return entropy.shannon_bytes(values)
+        # The cluster indices do not follow from the values.
+        counts = np.bincount(codec.decode_entries(self.content).indices)
+        side_bytes = self.blob.codebook_bytes + self.blob.scale_bytes
+        return entropy.ideal_bytes(self.num_weights, counts) + side_bytes
+
+
+class _Measured(NamedTuple):
+    shannon_bytes: float
+    zip_bytes: int
+    num_negative_zeros: int
+    num_nonzero: int
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftTensor:
+    """A constant that stays as it is.
+
+    Attributes:
+        name: see CodedTensor.
+        op: the op that reads it.
+        shape: dimensions of the tensor.
+        original_bytes: its size.
+        reason: why it is not coded.
+        relative_error: see CodedTensor.
+        largest_error: see CodedTensor.
+        layer: see CodedTensor.
+        role: see CodedTensor.
+    """
+
+    name: str
+    op: str
+    shape: tuple[int, ...]
+    original_bytes: int
+    reason: str
+    relative_error: float = 0.0
+    largest_error: float = 0.0
+    layer: str = ""
+    role: str = ""
+
+
+def _bits_per(size_bytes, count):
+    return 8 * size_bytes / count if count else 0.0
