@@ -263,7 +263,7 @@ def test_a_layer_keeps_one_unit():
 
 
 def test_other_states_are_copied():
-    parts = layers.Normalization(mean=1.0, variance=4.0), layers.Dense(8), layers.Dense(2)
+    parts = layers.Normalization(mean=[1.0] * 5, variance=[4.0] * 5), layers.Dense(8), layers.Dense(2)
     model = with_zeros(sequential((5,), *parts[1:]))
     model = sequential((5,), parts[0], *model.layers)
     small = dc.remove_dead_units(model)

@@ -17,11 +17,12 @@ from keras_dc.training.channels.weighted import (
 )
 
 _FUNCTIONS = (layers.ReLU, layers.LeakyReLU, layers.ELU)
-# What does nothing when it does not train.
+# What keeps a constant as it is when it does not train.
 _IDENTITIES = (
     layers.Identity, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D,
     layers.SpatialDropout3D, layers.GaussianDropout, layers.GaussianNoise, layers.AlphaDropout,
     layers.Cropping1D, layers.Cropping2D, layers.Cropping3D,
+    layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D,
     layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D,
     layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D,
 )  # fmt: skip
