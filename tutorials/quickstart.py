@@ -10,6 +10,7 @@ TFLite interpreter, on the file that was written.
 
 import argparse
 import json
+import math
 import pathlib
 import time
 
@@ -22,24 +23,27 @@ from rich.table import Table
 import keras_dc as dc
 
 
-def layer_figures(huffman, path):
-    """What each layer's weights take with Huffman codes, and in the file as written."""
+def layer_figures(dense, huffman, path):
+    """What each layer's weights take with Huffman codes, and in the file as written.
+
+    Weights are those of the dense model, with those of units that were removed.
+    """
     rows, written = (
-        [row for row in dc.inspect(tflite) if len(row.blob.shape) > 1] for tflite in (huffman, path)
+        [row for row in dc.inspect(tflite) if row.role == "weights"] for tflite in (huffman, path)
     )
     return [
         {
-            "layer": f"fc{number}",
-            "weights": row.num_weights,
-            "kept_percent": 100 * row.density,
+            "layer": layer.name,
+            "weights": math.prod(layer.kernel.shape),
+            "kept_percent": 100 * row.blob.num_kept / math.prod(layer.kernel.shape),
             "index_bits": row.index_bits,
             "gap_bits": row.gap_bits,
             "huffman_bytes": row.blob_bytes,
             "bytes": final.blob_bytes,
-            "percent_of_float32": 100 * final.blob_bytes / row.original_bytes,
+            "percent_of_float32": 100 * final.blob_bytes / (4 * math.prod(layer.kernel.shape)),
             "shannon_bytes": row.shannon_bytes,
         }
-        for number, (row, final) in enumerate(zip(rows, written), start=1)
+        for layer, row, final in zip(dense.layers, rows, written, strict=True)
     ]
 
 
@@ -118,7 +122,7 @@ def measure(models, path, data):
     dense_tflite = float_tflite(models["dense"])
     stripped_tflite = float_tflite(models["shared"])
     huffman = dc.compress(stripped_tflite)
-    layers = layer_figures(huffman, path)
+    layers = layer_figures(models["dense"], huffman, path)
     zipped = zip_sizes(stripped_tflite)
     coded_bytes = sum(row["bytes"] for row in layers)
     compressed_bytes = path.stat().st_size
@@ -173,7 +177,9 @@ def main():
     data = mnist.load().flattened()
     models = {"dense": lenet_300_100.train_dense(data)}
     models["pruned"] = lenet_300_100.prune_and_train(models["dense"], data)
-    models["shared"] = lenet_300_100.share_and_train(models["pruned"], data)
+    # Units that are left without input or effect go first; the outputs stay the same.
+    small = dc.remove_dead_units(dc.strip(models["pruned"]))
+    models["shared"] = lenet_300_100.share_and_train(small, data)
     # Codebooks and biases that float16 holds exactly take half the bytes.
     models["shared"] = dc.strip(models["shared"], float16_exact=True)
     # Huffman codes are the default; the arithmetic coder takes a twentieth less.

@@ -40,7 +40,9 @@ def test_the_readme_has_the_figures_of_lenet_300_100():
 
 
 def test_a_short_run_gives_figures_of_the_same_kind():
-    """The float file is as large however short the training; how much is kept is asked for."""
+    """The float file is as large however short the training; how much is kept is asked for,
+    but weights of units without effect go, too.
+    """
     whole = mnist.load().flattened()
     little = mnist.Mnist(
         whole.x_train[:4288], whole.y_train[:4288], whole.x_test[:500], whole.y_test[:500]
@@ -49,7 +51,7 @@ def test_a_short_run_gives_figures_of_the_same_kind():
     committed = LENET["runs"][0]
     assert list(figures) == list(committed)
     assert figures["float_bytes"] == committed["float_bytes"]
-    assert figures["kept_percent"] == pytest.approx(committed["kept_percent"], abs=0.01)
+    assert figures["kept_percent"] == pytest.approx(committed["kept_percent"], rel=0.1)
     assert figures["compressed_bytes"] == pytest.approx(committed["compressed_bytes"], rel=0.2)
     assert figures["ratio"] == round(figures["float_bytes"] / figures["compressed_bytes"], 1)
     assert 0 < figures["dense_error_percent"] < 30

@@ -94,7 +94,7 @@ def share_and_train(
     data,
     *,
     num_clusters=32,
-    num_bias_clusters=16,
+    num_bias_clusters=8,
     rate_weight=0.005,
     epochs=6,
     learning_rate=3e-3,
