@@ -263,9 +263,9 @@ def test_a_layer_keeps_one_unit():
 
 
 def test_other_states_are_copied():
-    parts = layers.Normalization(mean=[1.0] * 5, variance=[4.0] * 5), layers.Dense(8), layers.Dense(2)
-    model = with_zeros(sequential((5,), *parts[1:]))
-    model = sequential((5,), parts[0], *model.layers)
+    normalization = layers.Normalization(mean=[1.0] * 5, variance=[4.0] * 5)
+    model = with_zeros(sequential((5,), layers.Dense(8), layers.Dense(2)))
+    model = sequential((5,), normalization, *model.layers)
     small = dc.remove_dead_units(model)
     np.testing.assert_allclose(outputs(small), outputs(model), rtol=1e-4, atol=1e-5)
 
