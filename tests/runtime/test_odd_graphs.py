@@ -14,6 +14,7 @@ from support.tiny_models import schema
 
 import keras_dc as dc
 from keras_dc import codec
+from keras_dc.codec import bundles
 from keras_dc.errors import KerasDcError
 
 WEIGHTS = sparse_weights((5, 12))
@@ -205,6 +206,9 @@ def with_constants(content):
             if model.operatorCodes[operator.opcodeIndex].customCode != b"KerasDcDecode":
                 continue
             blob = model.buffers[subgraph.tensors[operator.inputs[0]].buffer].data
+            if bundles.is_bundle(blob):
+                options = operator.customOptions
+                blob = bundles.blob_at(blob, 0 if options is None else int(options[0]))
             values = np.frombuffer(codec.decode(blob).tobytes(), np.uint8)
             model.buffers.append(schema.BufferT(values))
             subgraph.tensors[operator.outputs[0]].buffer = len(model.buffers) - 1
