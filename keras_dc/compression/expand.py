@@ -41,12 +41,15 @@ def expand(compressed, *, filepath=None, max_bytes=MAX_DECODED_BYTES):
         notes = restore_metadata.take_notes(model)
     except ValueError as error:
         raise CompressionError(str(error)) from error
+    files = associated_files(content)
     graph = Graph(model)
     _check_declared_bytes(graph, max_bytes)
     _Restorer(graph, notes).restore()
+    model = model_file.detached(model)
+    del content, graph  # the blobs, of which nothing is left in the model
     cleanup.drop_unused_codes(model)
     cleanup.drop_empty_buffers(model)
-    expanded = append_files(model_file.serialize(model), associated_files(content))
+    expanded = append_files(model_file.serialize(model), files)
     if filepath is not None:
         atomic_files.write_atomically(filepath, expanded)
     return expanded
@@ -58,7 +61,7 @@ def _check_declared_bytes(graph, max_bytes):
     for op, ref in blobs.values():
         data = graph.data(ref)
         try:
-            infos.append(codec.inspect(b"" if data is None else data.tobytes()))
+            infos.append(codec.inspect(b"" if data is None else data))
             check_declared_bytes(infos, max_bytes)
         except CodecError as error:
             name = tensor_name(graph.tensor(ref)) or tensor_name(graph.tensor(graph.output(op)))
@@ -171,7 +174,7 @@ class _Restorer:
     def _decode(self, buffer, tensor, name):
         if buffer not in self._decoded:
             data = self._model.buffers[buffer].data
-            blob = b"" if data is None else data.tobytes()
+            blob = b"" if data is None else data
             try:
                 info, values = codec.decode_with_info(blob)
                 self._decoded[buffer] = values, info.dtype

@@ -105,7 +105,7 @@ def convert(
     source = lossless.Source.of(original)
     plan = lossless.plan(source, code_settings, candidates=factors)
     apply(source.graph, plan)
-    compressed = lossless.write(source, code_settings)
+    compressed = lossless.write(source.graph.model, source.files, code_settings)
     if verify:
         verification.verify(
             original,
