@@ -36,6 +36,7 @@ MODULES = [
     "wrapping/test_model_classes",
     "wrapping/test_tied_weights",
     "wrapping/test_train_function",
+    "wrapping/test_train_steps",
 ]
 
 

@@ -78,9 +78,6 @@ def test_compiled_functions_are_dropped(make):
     np.testing.assert_allclose(model.predict(X, verbose=0), array(model(X)), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "jax", reason="layers inside a user's call are not told to train"
-)
 def test_an_undriven_fit_of_a_used_model_is_refused():
     model = dc.prune(trained(Net()), dc.PolynomialDecay(0.0, 0.9, 0, 40))
     model.compile("adam", "mse")
