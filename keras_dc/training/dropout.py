@@ -41,7 +41,7 @@ def rescale_dropout(model):
 
 
 def _new_rates(model):
-    """dict from the dropout layers of `model` to their new rates."""
+    """The new rate of each dropout layer of `model`: dict."""
     graph = Graph(model, "rescale_dropout")
     rates = {}
     for call in graph.calls:
