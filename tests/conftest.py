@@ -1,4 +1,4 @@
-"""Fixtures of several packages: a process per runtime, and faults that `convert` must find out."""
+"""Fixtures of several packages: processes of runtimes and backends, and faults for `convert`."""
 
 import dataclasses
 import importlib.util
@@ -6,6 +6,7 @@ import importlib.util
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from support import backend_run as backends
 from support import runtime_process
 
 from keras_dc import codec
@@ -32,6 +33,41 @@ def process(request, started_processes):
     if name not in started_processes:
         started_processes[name] = runtime_process.RuntimeProcess(name, library.op_library_path())
     return started_processes[name]
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the tests last that wait for the run of another backend."""
+    items.sort(key=lambda item: "backend_run" in item.fixturenames)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def backend_runs(request, tmp_path_factory):
+    """Gives the `BackendRun` of a backend; those of selected tests start at once."""
+    runs = {}
+
+    def run(backend):
+        if backend not in runs:
+            runs[backend] = backends.BackendRun(backend, tmp_path_factory.mktemp(backend))
+        return runs[backend]
+
+    # Of several workers of pytest-xdist, the one that waits starts the run.
+    if not hasattr(request.config, "workerinput"):
+        for item in request.session.items:
+            if "backend_run" in item.fixturenames:
+                backend = item.callspec.params["backend_run"]
+                if importlib.util.find_spec(backend) is not None:
+                    run(backend)
+    yield run
+    for started in runs.values():
+        started.stop()
+
+
+@pytest.fixture(params=backends.BACKENDS)
+def backend_run(request, backend_runs):
+    """The `BackendRun` of each backend that is installed."""
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    return backend_runs(request.param)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ TFLite ops. The library lets go of the interpreter lock while it works.
 import contextlib
 import ctypes
 import dataclasses
+import weakref
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def _check(status):
         raise CodecError(f"{message}. Received: status {status}")
 
 
-def encode(values, *, dtype=None):
+def encode(values, *, dtype=None, copy=True):
     """Code a tensor losslessly: bit patterns come back as they were.
 
     Args:
@@ -82,9 +83,10 @@ def encode(values, *, dtype=None):
             patterns of bfloat16 with `dtype="bfloat16"`; int8 values from -8 to 7 with
             `dtype="int4"`.
         dtype: name of the element type; that of `values` if None.
+        copy: False for a view of the blob where the library wrote it.
 
     Returns:
-        bytes, the blob.
+        bytes, the blob; a read-only memoryview of them with `copy=False`.
 
     Raises:
         CodecError: if the dtype, the rank or the size cannot be coded.
@@ -98,10 +100,10 @@ def encode(values, *, dtype=None):
             f"dimensions. Received: dtype={name!r}, an array of {values.dtype} shaped "
             f"{values.shape}"
         )
-    return _call_encoder(library.library().kdc_encode, values, known)
+    return _call_encoder(library.library().kdc_encode, values, known, copy=copy)
 
 
-def encode_scaled(values, *, codebook, scales, axis):
+def encode_scaled(values, *, codebook, scales, axis, copy=True):
     """Code a tensor that has one codebook, and a scale for each channel, losslessly.
 
     Every weight that is not zero must equal `codebook[k] * scales[channel]` for some k:
@@ -113,9 +115,10 @@ def encode_scaled(values, *, codebook, scales, axis):
             unless it and `scales` are exact in float32.
         scales: float array `(num_channels,)`.
         axis: 0 or -1, the dimension of the channels.
+        copy: as in `encode`.
 
     Returns:
-        bytes, the blob.
+        bytes, the blob; a read-only memoryview of them with `copy=False`.
 
     Raises:
         CodecError: if a weight is not such a product, or an argument does not fit.
@@ -143,6 +146,7 @@ def encode_scaled(values, *, codebook, scales, axis):
         codebook.size,
         scales.ctypes.data,
         1 if axis == 0 else 2,
+        copy=copy,
     )
 
 
@@ -153,7 +157,7 @@ def recode(blob):
     than the Shannon bound for independent zeros. It decodes about fifty times slower.
 
     Args:
-        blob: bytes of a blob.
+        blob: bytes-like.
 
     Returns:
         bytes of a blob of the same tensor, never larger; those of `blob` if it has no gaps
@@ -162,8 +166,8 @@ def recode(blob):
     Raises:
         CodecError: if the blob is malformed.
     """
-    blob = bytes(blob)
-    return _written_by(library.library().kdc_recode, blob, len(blob))
+    content = np.frombuffer(blob, np.uint8)
+    return bytes(_Written(library.library().kdc_recode, content.ctypes.data, content.size))
 
 
 def _native(values):
@@ -172,28 +176,44 @@ def _native(values):
     return np.asarray(values, dtype=values.dtype.newbyteorder("="), order="C")
 
 
-def _call_encoder(function, values, dtype, *parameters):
+def _call_encoder(function, values, dtype, *parameters, copy):
     shape = (ctypes.c_int64 * max(values.ndim, 1))(*values.shape)
-    return _written_by(function, values.ctypes.data, dtype.code, shape, values.ndim, *parameters)
+    arguments = values.ctypes.data, dtype.code, shape, values.ndim, *parameters
+    written = _Written(function, *arguments)
+    return bytes(written) if copy else memoryview(np.asarray(written))  # type: ignore[arg-type]
 
 
-def _written_by(function, *arguments):
-    """The bytes that a function of the C library makes."""
-    written = ctypes.c_void_p()
-    _check(function(*arguments, ctypes.byref(written)))
-    try:
-        size = library.library().kdc_bytes_size(written)
-        return ctypes.string_at(library.library().kdc_bytes_data(written), size)
-    finally:
-        library.library().kdc_free_bytes(written)
+class _Written:
+    """The bytes that a function of the C library makes, which lie in its memory.
+
+    They are freed with the last array that is a view of them.
+    """
+
+    def __init__(self, function, *arguments):
+        bound, handle = library.library(), ctypes.c_void_p()
+        _check(function(*arguments, ctypes.byref(handle)))
+        weakref.finalize(self, bound.kdc_free_bytes, handle).atexit = False
+        self._size = bound.kdc_bytes_size(handle)
+        self._address = bound.kdc_bytes_data(handle)
+
+    def __bytes__(self):
+        return ctypes.string_at(self._address, self._size)
+
+    @property
+    def __array_interface__(self):
+        return {
+            "version": 3,
+            "typestr": "|u1",
+            "shape": (self._size,),
+            "data": (self._address, True),
+        }
 
 
 @contextlib.contextmanager
 def _opened(blob):
     """The C library's handle of a blob whose header and tables are in order."""
-    blob = bytes(blob)
-    handle = ctypes.c_void_p()
-    _check(library.library().kdc_open(blob, len(blob), ctypes.byref(handle)))
+    content, handle = np.frombuffer(blob, np.uint8), ctypes.c_void_p()
+    _check(library.library().kdc_open(content.ctypes.data, content.size, ctypes.byref(handle)))
     try:
         yield handle
     finally:

@@ -314,7 +314,7 @@ def stored_blob(graph, op, ref):
     """
     buffer, data = graph.tensor(ref).buffer, graph.data(ref)
     if data is None or not bundles.is_bundle(data):
-        return StoredBlob(buffer, None, b"" if data is None else data.tobytes())
+        return StoredBlob(buffer, None, b"" if data is None else data)
     given = graph.operator(op).customOptions
     options = b"" if given is None else bytes(given)
     option = _place_option(graph.op_name(op))

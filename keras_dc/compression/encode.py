@@ -19,9 +19,9 @@ _MOST_DISTINCT = 258
 
 
 class Blob(NamedTuple):
-    """A constant as it is coded: `content` is bytes, `info` a codec.BlobInfo."""
+    """A constant as it is coded: `content` is bytes-like, `info` a codec.BlobInfo."""
 
-    content: bytes
+    content: bytes | memoryview
     info: codec.BlobInfo
 
 
@@ -37,7 +37,7 @@ def encode_all(constants, *, coder, candidates=None):
         list of Blob, the smallest of each constant.
     """
     encode = functools.partial(_encoded, coder=coder, candidates=candidates)
-    # Coding takes some three times the memory of the values: large ones are coded alone.
+    # Coding takes some memory beside the values: large ones are coded alone.
     one_at_a_time = threading.Lock()
 
     def encode_in_turn(constant):
@@ -58,7 +58,7 @@ def _encoded(constant, *, coder, candidates):
 
 
 def _smallest_blob(constant, *, candidates):
-    content = codec.encode(constant.values, dtype=constant.dtype)
+    content = codec.encode(constant.values, dtype=constant.dtype, copy=False)
     plain = Blob(content, codec.inspect(content))
     ways = constant.factorings
     if ways is None and candidates is not None and constant.dtype == "float32":
@@ -68,7 +68,7 @@ def _smallest_blob(constant, *, candidates):
         ways = _factorings(constant, plain.info)
     scaled = [
         codec.encode_scaled(
-            constant.values, codebook=factors.codebook, scales=factors.scales, axis=axis
+            constant.values, codebook=factors.codebook, scales=factors.scales, axis=axis, copy=False
         )
         for axis, factors in ways
     ]

@@ -41,12 +41,15 @@ def expand(compressed, *, filepath=None, max_bytes=MAX_DECODED_BYTES):
         notes = restore_metadata.take_notes(model)
     except ValueError as error:
         raise CompressionError(str(error)) from error
+    files = associated_files(content)
     graph = Graph(model)
     _check_declared_bytes(graph, max_bytes)
     _Restorer(graph, notes).restore()
+    model = model_file.detached(model)
+    del content, graph  # the blobs, of which nothing is left in the model
     cleanup.drop_unused_codes(model)
     cleanup.drop_empty_buffers(model)
-    expanded = append_files(model_file.serialize(model), associated_files(content))
+    expanded = append_files(model_file.serialize(model), files)
     if filepath is not None:
         atomic_files.write_atomically(filepath, expanded)
     return expanded

@@ -48,14 +48,14 @@ class Source:
     """A TFLite model and what the pass knows of it.
 
     Attributes:
-        content: bytes of the `.tflite` file.
+        files: list of the files appended to the model, as `zip_tail.associated_files` gives them.
         graph: `tflite.graph.Graph` of the model.
         constants: tuple of Constant, those that can be coded.
         left: tuple of LeftConstant, those that cannot.
         float_weights: dict from the index of a buffer to FloatWeight.
     """
 
-    content: bytes
+    files: list
     graph: Graph
     constants: tuple[Constant, ...]
     left: tuple[LeftConstant, ...]
@@ -78,7 +78,8 @@ class Source:
         content = model_file.read(tflite)
         graph = Graph(model_file.parse(content))
         constants, left = find_constants(graph)
-        return cls(content, graph, constants, left, find_float_weights(graph, constants))
+        weights = find_float_weights(graph, constants)
+        return cls(associated_files(content), graph, constants, left, weights)
 
 
 def plan(source, settings, *, candidates=None):
@@ -100,11 +101,12 @@ def plan(source, settings, *, candidates=None):
     return decide(source.graph, constants, blobs, min_saving=settings.min_saving)
 
 
-def write(source, settings):
+def write(model, files, settings):
     """Write a model whose plan was carried out by `apply`.
 
     Args:
-        source: Source; its model is changed, and a large one gives its buffers away.
+        model: `schema.ModelT`, which is changed; a large one gives its buffers away.
+        files: list of the files to be appended, as Source has them.
         settings: Settings.
 
     Returns:
@@ -114,7 +116,6 @@ def write(source, settings):
         CompressionError: if the bytes, read again, are another model: everything but the bytes
             of constants is compared.
     """
-    model = source.graph.model
     cleanup.drop_unused_codes(model)
     if settings.strip_names:
         cleanup.strip_names(model)
@@ -130,4 +131,4 @@ def write(source, settings):
             "the file must say what was to be written; this is a fault of keras_dc. "
             f"Received: {'; '.join(found[:5])}"
         )
-    return append_files(content, associated_files(source.content))
+    return append_files(content, files)

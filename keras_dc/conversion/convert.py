@@ -116,7 +116,7 @@ def convert(
     if return_report:
         report = report_of(source.graph, plan, source.left, {}, layers=layers)
     apply(source.graph, plan)
-    compressed = lossless.write(source, code_settings)
+    compressed = lossless.write(source.graph.model, source.files, code_settings)
     if verify:
         verification.verify(
             original,

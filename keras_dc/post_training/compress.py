@@ -5,6 +5,7 @@ from keras_dc.compression.apply import apply
 from keras_dc.compression.report import report_of
 from keras_dc.post_training.prune_and_cluster import prune_and_cluster
 from keras_dc.support import atomic_files
+from keras_dc.tflite import model_file
 
 
 def compress(
@@ -73,8 +74,9 @@ def compress(
     # Rows tell of the model as it came.
     report = report_of(source.graph, plan, source.left, changes) if return_report else None
     apply(source.graph, plan)
-    del plan  # and so the second reference to each blob
-    compressed = lossless.write(source, settings)
+    model, files = model_file.detached(source.graph.model), source.files
+    del source, plan  # and so the file that was read, and the second reference to each blob
+    compressed = lossless.write(model, files, settings)
     if filepath is not None:
         atomic_files.write_atomically(filepath, compressed)
     return (compressed, report) if return_report else compressed

@@ -1,5 +1,6 @@
 """Read, check and write a TFLite flatbuffer; its schema comes with ai-edge-litert."""
 
+import copy
 import os
 
 import numpy as np
@@ -13,6 +14,7 @@ SCHEMA_VERSION = 3
 MAX_FLATBUFFER_BYTES = 2**31 - 1
 _HEAD_BYTES = 8
 _MOST_BYTES_OF_A_GRAPH = 2**27
+_MOST_COPIED_BYTES = 2**20
 
 
 def parse(content):
@@ -117,6 +119,26 @@ def _check_range(kind, indices, least, count):
                 f"the TFLite model is damaged: it has {count} of the kind {kind}. "
                 f"Received: index {index}"
             )
+
+
+def detached(model):
+    """A copy of a model that lets go of the file that it was parsed from.
+
+    Args:
+        model: `schema.ModelT`.
+
+    Returns:
+        `schema.ModelT`. Buffers of more than 1 MiB are the same arrays; as long as one of them
+        is a view of the file, its bytes stay.
+    """
+    graph = copy.copy(model)
+    graph.buffers = []
+    graph = copy.deepcopy(graph)
+    for buffer in model.buffers:
+        is_small = buffer.data is not None and len(buffer.data) <= _MOST_COPIED_BYTES
+        data = np.array(buffer.data) if is_small else buffer.data
+        graph.buffers.append(schema.BufferT(data=data))
+    return graph
 
 
 def serialize(model, *, unaligned_buffers=()):

@@ -6,6 +6,7 @@ import numpy as np
 from keras_dc.training.pruning import PrunedLayer
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.graphs import Graph
+from keras_dc.wrapping.layer_tree import source_of
 from keras_dc.wrapping.weights import find_kernels, host_array
 
 
@@ -31,14 +32,16 @@ def rescale_dropout(model):
         raise ValueError(f"`model` has no Dropout layer. Received: model={model}")
 
     def rescaled(layer):
-        if layer.name in rates:
-            layer.rate = rates[layer.name]
+        original = source_of(layer)
+        if original in rates:
+            layer.rate = rates[original]
         return layer
 
     return replace_layers(model, rescaled)
 
 
 def _new_rates(model):
+    """The new rate of each dropout layer of `model`: dict."""
     graph = Graph(model, "rescale_dropout")
     rates = {}
     for call in graph.calls:
@@ -46,7 +49,7 @@ def _new_rates(model):
         if isinstance(layer, (keras.Sequential, keras.Function)):
             rates |= _new_rates(layer)
         elif isinstance(layer, keras.layers.Dropout):
-            rates[layer.name] = layer.rate * np.sqrt(_kept_before(call, graph))
+            rates[layer] = layer.rate * np.sqrt(_kept_before(call, graph))
     return rates
 
 

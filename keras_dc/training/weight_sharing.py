@@ -22,6 +22,7 @@ from keras_dc.wrapping.gradients import lookup, rounded_to_float16
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import layer_names, selected_layers, selected_name
 from keras_dc.wrapping.layer_tree import layers_of_class, layers_within
+from keras_dc.wrapping.train_steps import is_training
 from keras_dc.wrapping.weights import find_biases, host_array
 
 _OPTIONS = (
@@ -252,7 +253,8 @@ class SharedLayer(DrivenLayer):
 
     def check_call(self, training):
         super().check_call(training)
-        if training and any(variable.trainable for variable in self.replaced_for_good()):
+        are_trainable = any(variable.trainable for variable in self.replaced_for_good())
+        if are_trainable and is_training(training):
             raise RuntimeError(
                 f"Weights behind the codebooks of layer {self.name!r} are trainable, but they "
                 "must not learn: set `trainable` of the model or of the layer itself, not of "

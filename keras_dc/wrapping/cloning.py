@@ -23,6 +23,7 @@ from keras_dc.wrapping.layer_tree import (
     check_model,
     children_of,
     layers_within,
+    models_around,
     remember_source,
 )
 from keras_dc.wrapping.live_objects import copy_by_config
@@ -129,6 +130,9 @@ class _Replacement:
         if isinstance(model, (keras.Sequential, keras.Function)):
             return self._clone(model)
         self._change(model, in_place=True)
+        if self.changes:
+            for around in models_around(model):
+                self.changes.forget_compiled_functions(around)
         return model
 
     def _clone(self, model):

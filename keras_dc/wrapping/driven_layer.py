@@ -16,6 +16,7 @@ from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.step_counter import StepCounter
 from keras_dc.wrapping.train_function import guard_train_function
+from keras_dc.wrapping.train_steps import is_training
 from keras_dc.wrapping.weights import host_array
 
 # In a loop of one's own on JAX: after so many steps the weights of the model must have moved.
@@ -66,10 +67,12 @@ class DrivenLayer(KernelWrapper):
         return (last, True) if last >= 0 else (-1 - last, False)
 
     def check_call(self, training):
-        if training and self.needs_driver:
-            driver = self._live_driver()
-            if driver is None or not driver.has_begun:
-                self.raise_undriven()
+        if not self.needs_driver:
+            return
+        driver = self._live_driver()
+        has_begun = driver is not None and driver.has_begun
+        if not has_begun and is_training(training):
+            self.raise_undriven()
 
     def check_step(self):
         """Raise if the callback has not begun the step of `fit` that comes now."""
@@ -94,7 +97,7 @@ class DrivenLayer(KernelWrapper):
             f"Layer {self.name!r} is trained, but no callback updates its state. Use "
             f"`fit(..., callbacks=[{name}])`; in a loop of your own, call the "
             "callback's `set_model(model)` before it and `on_train_batch_begin(0)` "
-            "before each step. Received: training=True"
+            "before each step. Received: a call of a training step"
         )
 
 

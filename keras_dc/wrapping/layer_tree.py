@@ -1,5 +1,6 @@
 """The layers of a model: which there are, and which lie inside which."""
 
+import gc
 import itertools
 import weakref
 
@@ -50,6 +51,19 @@ def layers_within(layer):
     It may also be a model of Keras 2.
     """
     return list(layer._flatten_layers())
+
+
+def models_around(model):
+    """The models that are alive and hold `model`, at any depth: list."""
+    around = []
+    for found in gc.get_objects():
+        # Not `isinstance`, which asks proxies for their class.
+        if not issubclass(type(found), keras.Model) or found is model:
+            continue
+        # Without layers it is being made.
+        if getattr(found, "_layers", None) and any(part is model for part in layers_within(found)):
+            around.append(found)
+    return around
 
 
 def replaceable_layers(model):

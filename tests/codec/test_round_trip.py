@@ -1,6 +1,7 @@
 """What is encoded decodes to the same bits, here and in the decoder written from FORMAT.md."""
 
 import concurrent.futures
+import gc
 import json
 import os
 import pathlib
@@ -99,6 +100,30 @@ def test_threads_encode_and_decode_at_once():
 def test_encode_refuses_what_it_cannot_code(values):
     with pytest.raises(errors.CodecError, match="Received: dtype="):
         codec.encode(values)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (5,), (70, 90)])
+def test_a_blob_can_be_left_where_the_library_wrote_it(shape):
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    view = codec.encode(values, copy=False)
+    assert isinstance(view, memoryview)
+    assert view.readonly
+    assert view == codec.encode(values)
+    # Its memory is free only when nothing looks at it.
+    part = view[4:]
+    del view
+    gc.collect()
+    assert part == codec.encode(values)[4:]
+    np.testing.assert_array_equal(codec.decode(codec.encode(values, copy=False)), values)
+
+
+def test_values_with_a_zero_here_and_there_come_back():
+    """Of so many values gaps are not tried, and classes neither."""
+    values = np.random.default_rng(0).normal(size=(2900, 2900)).astype(np.float32)
+    values[:, 7] = values[11] = 0.0
+    blob = codec.encode(values)
+    assert codec.inspect(blob).gap_bits == 0
+    np.testing.assert_array_equal(codec.decode(blob), values)
 
 
 def test_the_library_path_exists():

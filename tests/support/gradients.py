@@ -1,17 +1,22 @@
-"""The gradient of a loss by a variable, on the backend that Keras runs on."""
+"""Gradients of a loss by variables, on the backend that Keras runs on."""
 
 import keras
 
 
 def gradient(loss, variable):
-    """The derivative of `loss()`.
+    """The derivative of `loss()` by one variable, as `gradients` gives it."""
+    return gradients(loss, [variable])[0]
+
+
+def gradients(loss, variables):
+    """The derivatives of `loss()`, from one run of it.
 
     Args:
         loss: callable without arguments that gives a float scalar tensor.
-        variable: `keras.Variable`.
+        variables: list of `keras.Variable`.
 
     Returns:
-        float array shaped like `variable`.
+        A list with a float array per variable, shaped like it.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -19,16 +24,19 @@ def gradient(loss, variable):
 
         with tf.GradientTape() as tape:
             value = loss()
+        found = tape.gradient(value, [variable.value for variable in variables])
         # Of an embedding it is sparse.
-        return tf.convert_to_tensor(tape.gradient(value, variable.value)).numpy()
+        return [tf.convert_to_tensor(of_variable).numpy() for of_variable in found]
     if backend == "jax":
         import jax
 
-        def of_value(value):
-            with keras.StatelessScope(state_mapping=[(variable, value)]):
+        def of_values(values):
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
                 return loss()
 
-        return keras.ops.convert_to_numpy(jax.grad(of_value)(variable.value))
-    variable.value.grad = None
+        found = jax.grad(of_values)([variable.value for variable in variables])
+        return [keras.ops.convert_to_numpy(of_variable) for of_variable in found]
+    for variable in variables:
+        variable.value.grad = None
     loss().backward()
-    return keras.ops.convert_to_numpy(variable.value.grad)
+    return [keras.ops.convert_to_numpy(variable.value.grad) for variable in variables]

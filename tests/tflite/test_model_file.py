@@ -210,3 +210,24 @@ def test_a_quantization_of_zeros_survives(quantization):
     assert parsed.subgraphs[0].tensors[0].quantization is not None
     expanded = model_file.parse(dc.expand(dc.compress(original)))
     assert diff.differences(graph.model, expanded) == []
+
+
+def arrays_of(value):
+    """All arrays in a model."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    parts = value if isinstance(value, list) else getattr(value, "__dict__", {}).values()
+    return [array for part in parts for array in arrays_of(part)]
+
+
+@pytest.mark.parametrize("make", [conv_net, mlp, quantized, two_subgraphs])
+def test_a_detached_model_lets_go_of_its_file(make, monkeypatch):
+    content = make().serialize()
+    file, model = np.frombuffer(content, np.uint8), model_file.parse(content)
+    detached = model_file.detached(model)
+    assert diff.differences(model, detached, names=True) == []
+    assert any(np.shares_memory(array, file) for array in arrays_of(model))
+    assert not any(np.shares_memory(array, file) for array in arrays_of(detached))
+    monkeypatch.setattr(model_file, "_MOST_COPIED_BYTES", 0)
+    for old, new in zip(model.buffers, model_file.detached(model).buffers, strict=True):
+        assert new.data is old.data

@@ -67,3 +67,17 @@ def test_the_copy_drops_at_its_new_rate():
 def test_models_without_dropout_are_refused():
     with pytest.raises(ValueError, match="has no Dropout layer"):
         dc.training.rescale_dropout(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))
+
+
+def test_layers_of_one_name_have_a_rate_each():
+    def part(kept, name):
+        model = keras.Sequential(
+            [keras.Input((4,)), layers.Dense(4), layers.Dropout(0.8, name="dropout")], name=name
+        )
+        with_zeros(model.layers[0], kept)
+        return model
+
+    rescaled = dc.training.rescale_dropout(
+        keras.Sequential([keras.Input((4,)), part(4, "one"), part(1, "two")])
+    )
+    assert rates(rescaled) == pytest.approx([0.8 * 0.5, 0.8 * 0.25])

@@ -78,9 +78,6 @@ def test_compiled_functions_are_dropped(make):
     np.testing.assert_allclose(model.predict(X, verbose=0), array(model(X)), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "jax", reason="layers inside a user's call are not told to train"
-)
 def test_an_undriven_fit_of_a_used_model_is_refused():
     model = dc.prune(trained(Net()), dc.PolynomialDecay(0.0, 0.9, 0, 40))
     model.compile("adam", "mse")
@@ -95,6 +92,54 @@ def test_a_compiled_model_inside_is_compiled_anew():
     dc.prune(model, 0.5)
     with pytest.raises(ValueError, match=r"`compile\(\)`"):
         model.inner.fit(X, Y, verbose=0)
+
+
+class Holder(keras.Model):
+    """Holds a model in a container."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.parts = [inner, layers.Dense(2)]
+
+    def call(self, inputs):
+        return self.parts[1](self.parts[0](inputs))
+
+
+def graph_around(inner):
+    inputs = keras.Input((6,))
+    return keras.Model(inputs, inner(inputs))
+
+
+@pytest.mark.parametrize("around", [Holder, graph_around, lambda net: Holder(graph_around(net))])
+def test_models_around_a_changed_one_are_compiled_anew(around):
+    inner, other = Net(), trained(Net())
+    inner(X)
+    model = trained(around(inner))
+    shared = dc.share_weights(inner, 2)
+    with pytest.raises(ValueError, match=r"`compile\(\)`"):
+        model.fit(X, Y, verbose=0)
+    np.testing.assert_allclose(model.predict(X, verbose=0), array(model(X)), rtol=1e-5, atol=1e-6)
+    model.compile("adam", "mse")
+    codebook = layers_of_class(shared, SharedLayer)[0].codebooks[0]
+    before = array(codebook)
+    model.fit(X, Y, verbose=0)
+    assert np.abs(array(codebook) - before).max() > 0
+    other.fit(X, Y, verbose=0)
+
+
+def test_models_around_one_that_is_stripped_for_a_while_stay_compiled():
+    inner = Net()
+    inner(X)
+    dc.prune(inner, dc.ConstantSparsity(0.5, 0))
+    model = Holder(inner)
+    model(X)
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0, callbacks=[dc.PruningCallback()])
+    function = model.train_function
+    with stripped_for_a_while(inner):
+        assert model.train_function is None
+    assert model.train_function is function
+    model.fit(X, Y, verbose=0, callbacks=[dc.PruningCallback()])
 
 
 def test_strip_of_a_plain_model_leaves_it_compiled():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support.gradients import gradient
+from support.gradients import gradients
 
 import keras_dc as dc
 from keras_dc.training.pruning import PrunedLayer
@@ -122,8 +122,8 @@ def codebooks_of(model):
     return [array(book) for layer in found for book in layer.codebooks]
 
 
-def loss_gradient(model, x, variable):
-    return gradient(lambda: ops.sum(ops.square(model(x, training=False))), variable)
+def loss_gradients(model, x, variables):
+    return gradients(lambda: ops.sum(ops.square(model(x, training=False))), variables)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -133,18 +133,18 @@ def test_pruned_forward_gradient_and_strip(kind):
     found = layers_of_class(pruned, PrunedLayer)
     masks = [mask for layer in found for mask in layer.current_masks()]
     kernels = [kernel.variable for layer in found for kernel in layer.kernels]
-    gradients = [loss_gradient(pruned, x, kernel) for kernel in kernels]
+    of_masked = loss_gradients(pruned, x, kernels)
 
     plain = dc.strip(pruned)
     assert not layers_of_class(plain, PrunedLayer)
     np.testing.assert_allclose(array(plain(x, training=False)), outputs, rtol=1e-6, atol=1e-6)
     plain_kernels = [kernel.variable for kernel in find_kernels(plain)]
     assert len(plain_kernels) == len(masks)
-    for kernel, mask, masked in zip(plain_kernels, masks, gradients):
+    of_plain = loss_gradients(plain, x, plain_kernels)
+    for kernel, mask, masked, expected in zip(plain_kernels, masks, of_masked, of_plain):
         assert np.count_nonzero(array(kernel)) == mask.sum() == round(mask.size / 2)
         np.testing.assert_array_equal(array(kernel) != 0, mask > 0)
-        expected = loss_gradient(plain, x, kernel) * mask
-        np.testing.assert_allclose(masked, expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(masked, expected * mask, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -155,7 +155,7 @@ def test_shared_forward_gradient_and_strip(kind):
     found = layers_of_class(shared, SharedLayer)
     names = [weight.name for layer in found for weight in layer.shared]
     indices = [array(index) for layer in found for index in layer.indices]
-    gradients = [loss_gradient(shared, x, book) for layer in found for book in layer.codebooks]
+    of_codebooks = loss_gradients(shared, x, [book for layer in found for book in layer.codebooks])
     weights = [weight.variable for layer in found for weight in layer.shared]
 
     plain = dc.strip(shared)
@@ -163,12 +163,13 @@ def test_shared_forward_gradient_and_strip(kind):
     np.testing.assert_allclose(array(plain(x, training=False)), outputs, rtol=1e-6, atol=1e-6)
     by_path = {variable.path: variable for variable in plain.trainable_variables}
     assert any("bias" in name for name in names) == (kind != "embedding")
-    for weight, index, of_codebook in zip(weights, indices, gradients):
-        stripped = weight if kind == "subclassed" else by_path[weight.path]
+    if kind != "subclassed":
+        weights = [by_path[weight.path] for weight in weights]
+    of_weights = loss_gradients(plain, x, weights)
+    for stripped, index, of_codebook, of_weight in zip(weights, indices, of_codebooks, of_weights):
         values = np.unique(array(stripped))
         assert np.count_nonzero(values) <= len(of_codebook)
         np.testing.assert_array_equal(array(stripped) == 0, index == 0)
-        of_weight = loss_gradient(plain, x, stripped)
         sums = [of_weight[index == i + 1].sum() for i in range(len(of_codebook))]
         np.testing.assert_allclose(of_codebook, sums, rtol=1e-3, atol=1e-3)
 

@@ -57,7 +57,10 @@ int ValueStreams(const Draft& draft) {
 
 Storage ChooseStorage(const Draft& draft, int32_t dtype) {
   Storage storage;
-  if (draft.scale_axis == KDC_NO_SCALE) {
+  if (draft.values != nullptr) {
+    storage.values = PackValuesAt(draft.values, draft.num_entries, dtype,
+                                  &storage.half_float);
+  } else if (draft.scale_axis == KDC_NO_SCALE) {
     storage.values = PackValues(draft.patterns, dtype, &storage.half_float);
   } else if (AllFloats(draft.codebook) && AllFloats(draft.scales)) {
     storage.values = PackValues(FloatPatterns(draft.codebook), KDC_FLOAT32,

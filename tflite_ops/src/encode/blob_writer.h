@@ -18,6 +18,8 @@ struct Draft {
   // Bits of the centroids if there is a codebook, otherwise of each value.
   bool has_codebook = false;
   std::vector<uint32_t> patterns;
+  // Where this is not null, the values lie here and `patterns` is empty.
+  const uint8_t* values = nullptr;
   std::vector<uint8_t> indices;
   CodeLengths index_lengths;
   // With gaps, only kept weights are entries; otherwise all weights are.

@@ -20,6 +20,20 @@ namespace {
 // fewer bits than the values do: values without a codebook are not tried.
 constexpr size_t kMostEntriesWithoutCodebook = 1 << 16;
 
+// Of more values than this, with a zero at less than one place in so many, gaps
+// are not tried: they could save little, and take several times the memory.
+constexpr size_t kMostValuesToTry = 1 << 23;
+constexpr size_t kFewestPlacesForAZero = 64;
+
+// Whether the kept weights and their positions may take less than all values
+// do. Without zeros they take no less.
+bool AreGapsTried(const KeptCount& count, size_t num_weights) {
+  if (count.has_palette) return true;
+  const size_t num_zeros = num_weights - count.num_kept;
+  return num_zeros > 0 && (num_weights <= kMostValuesToTry ||
+                           num_zeros > num_weights / kFewestPlacesForAZero);
+}
+
 // Size in bits of a codebook, its code table and its index streams.
 uint64_t CodebookBits(const std::vector<uint32_t>& patterns,
                       const std::vector<uint64_t>& counts, int32_t dtype,
@@ -123,9 +137,18 @@ kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
                   [](uint8_t b) { return b >= 8 && b < 0xf8; })) {
     return KDC_INVALID_ARGUMENT;
   }
-  const Palette palette = FindPalette(values, num_weights, item_size);
-  uint64_t gap_bits = 0;
   const MatrixShape matrix = AsMatrix(shape, rank, num_weights);
+  const KeptCount count = CountKept(values, num_weights, item_size);
+  if (!AreGapsTried(count, num_weights)) {
+    uint64_t value_bits = 0;
+    *blob =
+        WriteBlob(DraftValues(bytes, num_weights, dtype, matrix, &value_bits),
+                  dtype, shape, rank);
+    return KDC_OK;
+  }
+  const Palette palette =
+      FindPalette(values, num_weights, item_size, count.num_kept);
+  uint64_t gap_bits = 0;
   Draft draft = DraftWithGaps(palette, bytes, dtype, matrix, &gap_bits);
   PlainCode plain = PlanWithoutGaps(palette, num_weights, dtype);
   if (plain.possible && plain.size_bits <= gap_bits) {

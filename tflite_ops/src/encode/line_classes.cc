@@ -27,7 +27,7 @@ Table CostsOf(const PackedNumbers& numbers, size_t line_bytes,
   Table table(numbers.item_size * kPlaneAlphabet, kUnseenCount);
   for (size_t line = 0; line < classes.size(); ++line) {
     if (classes[line] != line_class) continue;
-    const uint8_t* bytes = &numbers.bytes[line * line_bytes];
+    const uint8_t* bytes = numbers.data() + line * line_bytes;
     for (size_t i = 0; i < line_bytes; ++i) {
       ++table[TablePlace(numbers.item_size, i, bytes[i])];
     }
@@ -47,11 +47,11 @@ Table CostsOf(const PackedNumbers& numbers, size_t line_bytes,
 std::vector<uint8_t> ClassesByMagnitude(const PackedNumbers& numbers,
                                         size_t line_bytes) {
   constexpr uint8_t kMagnitudeMask = 0x7f;
-  std::vector<uint64_t> sums(numbers.bytes.size() / line_bytes);
+  std::vector<uint64_t> sums(numbers.size() / line_bytes);
   for (size_t line = 0; line < sums.size(); ++line) {
     size_t i = line * line_bytes + numbers.item_size - 1;
     for (; i < (line + 1) * line_bytes; i += numbers.item_size) {
-      sums[line] += numbers.bytes[i] & kMagnitudeMask;
+      sums[line] += numbers.data()[i] & kMagnitudeMask;
     }
   }
   const auto ends = std::minmax_element(sums.begin(), sums.end());
@@ -72,7 +72,7 @@ std::vector<uint8_t> FindLineClasses(const PackedNumbers& numbers,
                             CostsOf(numbers, line_bytes, classes, 1)};
     const std::vector<uint8_t> before = classes;
     for (size_t line = 0; line < classes.size(); ++line) {
-      const uint8_t* bytes = &numbers.bytes[line * line_bytes];
+      const uint8_t* bytes = numbers.data() + line * line_bytes;
       double difference = 0;
       for (size_t i = 0; i < line_bytes; ++i) {
         const size_t place = TablePlace(numbers.item_size, i, bytes[i]);
@@ -96,7 +96,7 @@ std::array<PackedNumbers, 2> SplitByClass(const PackedNumbers& numbers,
   const size_t line_bytes = line_length * numbers.item_size;
   for (PackedNumbers& part : parts) part.item_size = numbers.item_size;
   for (size_t line = 0; line < classes.size(); ++line) {
-    const uint8_t* bytes = &numbers.bytes[line * line_bytes];
+    const uint8_t* bytes = numbers.data() + line * line_bytes;
     std::vector<uint8_t>& part = parts[classes[line]].bytes;
     part.insert(part.end(), bytes, bytes + line_bytes);
   }

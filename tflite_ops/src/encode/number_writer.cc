@@ -23,7 +23,7 @@ void AppendBytes(uint64_t number, size_t count, std::vector<uint8_t>* bytes) {
 // Plane 0 holds the highest bytes.
 std::vector<uint8_t> PlaneOf(const PackedNumbers& numbers, size_t plane) {
   std::vector<uint8_t> bytes(numbers.count());
-  const uint8_t* from = &numbers.bytes[numbers.item_size - 1 - plane];
+  const uint8_t* from = numbers.data() + numbers.item_size - 1 - plane;
   for (size_t i = 0; i < bytes.size(); ++i) {
     bytes[i] = from[numbers.item_size * i];
   }
@@ -33,8 +33,9 @@ std::vector<uint8_t> PlaneOf(const PackedNumbers& numbers, size_t plane) {
 std::vector<uint64_t> HistogramOf(const PackedNumbers& numbers, size_t plane) {
   std::vector<uint64_t> histogram(kPlaneAlphabet, 0);
   size_t place = numbers.item_size - 1 - plane;
-  for (; place < numbers.bytes.size(); place += numbers.item_size) {
-    ++histogram[numbers.bytes[place]];
+  const uint8_t* bytes = numbers.data();
+  for (; place < numbers.size(); place += numbers.item_size) {
+    ++histogram[bytes[place]];
   }
   return histogram;
 }
@@ -81,6 +82,29 @@ PackedNumbers PackValues(const std::vector<uint32_t>& patterns, int32_t dtype,
                      : PackPatterns(patterns, ItemSize(dtype));
 }
 
+PackedNumbers PackValuesAt(const uint8_t* values, size_t num_values,
+                           int32_t dtype, bool* half_float) {
+  const size_t item_size = ItemSize(dtype);
+  *half_float = false;
+  if (dtype == KDC_FLOAT32) {
+    PackedNumbers halves;
+    halves.item_size = sizeof(uint16_t);
+    uint16_t half = 0;
+    size_t i = 0;
+    while (i < num_values && FloatBitsToHalf(LoadU32(values + 4 * i), &half)) {
+      AppendBytes(half, sizeof(half), &halves.bytes);
+      ++i;
+    }
+    *half_float = i == num_values;
+    if (*half_float) return halves;
+  }
+  PackedNumbers packed;
+  packed.item_size = item_size;
+  packed.borrowed = values;
+  packed.borrowed_size = item_size * num_values;
+  return packed;
+}
+
 PackedNumbers PackDoubles(const std::vector<double>& numbers) {
   PackedNumbers packed;
   packed.item_size = sizeof(double);
@@ -94,8 +118,8 @@ PackedNumbers PackDoubles(const std::vector<double>& numbers) {
 
 PlanePlan PlanPlanes(const PackedNumbers& numbers, int num_streams) {
   PlanePlan plan;
-  plan.size_bytes = numbers.bytes.size();
-  if (numbers.bytes.empty()) return plan;
+  plan.size_bytes = numbers.size();
+  if (numbers.size() == 0) return plan;
   plan.lengths.resize(numbers.item_size);
   uint64_t saved = 0;
   for (size_t plane = 0; plane < numbers.item_size; ++plane) {
@@ -118,8 +142,11 @@ PlanePlan PlanPlanes(const PackedNumbers& numbers, int num_streams) {
 
 void WriteNumbers(const PackedNumbers& numbers, const PlanePlan& plan,
                   int num_streams, std::vector<uint8_t>* blob) {
+  // The streams' lengths, and what follows the numbers.
+  constexpr size_t kSlackBytes = 1 << 12;
+  blob->reserve(blob->size() + plan.size_bytes + kSlackBytes);
   if (plan.coded == 0) {
-    blob->insert(blob->end(), numbers.bytes.begin(), numbers.bytes.end());
+    blob->insert(blob->end(), numbers.data(), numbers.data() + numbers.size());
     return;
   }
   blob->push_back(plan.coded);

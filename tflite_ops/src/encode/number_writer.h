@@ -11,12 +11,18 @@
 
 namespace keras_dc {
 
-// Numbers of `item_size` bytes each, little-endian, one behind the other.
+// Numbers of `item_size` bytes each, little-endian, one behind the other. They
+// are its own, or lie in memory that outlives it.
 struct PackedNumbers {
   std::vector<uint8_t> bytes;
   size_t item_size = 1;
+  // Where this is not null, it takes the place of `bytes`.
+  const uint8_t* borrowed = nullptr;
+  size_t borrowed_size = 0;
 
-  size_t count() const { return bytes.size() / item_size; }
+  const uint8_t* data() const { return borrowed ? borrowed : bytes.data(); }
+  size_t size() const { return borrowed ? borrowed_size : bytes.size(); }
+  size_t count() const { return size() / item_size; }
 };
 
 PackedNumbers PackPatterns(const std::vector<uint32_t>& patterns,
@@ -26,6 +32,11 @@ PackedNumbers PackPatterns(const std::vector<uint32_t>& patterns,
 // them are exact in float16.
 PackedNumbers PackValues(const std::vector<uint32_t>& patterns, int32_t dtype,
                          bool* half_float);
+
+// The same of values that lie one behind the other; where no byte changes they
+// are not copied, and must outlive what is returned.
+PackedNumbers PackValuesAt(const uint8_t* values, size_t num_values,
+                           int32_t dtype, bool* half_float);
 
 PackedNumbers PackDoubles(const std::vector<double>& numbers);
 

@@ -46,6 +46,20 @@ class PatternTable {
 };
 
 template <typename Pattern>
+KeptCount Count(const uint8_t* values, size_t num_weights) {
+  KeptCount count;
+  PatternTable table;
+  for (size_t i = 0; i < num_weights; ++i) {
+    Pattern pattern;
+    std::memcpy(&pattern, values + i * sizeof(Pattern), sizeof(Pattern));
+    if (pattern == 0) continue;
+    ++count.num_kept;
+    if (count.has_palette) count.has_palette = table.IndexOf(pattern) >= 0;
+  }
+  return count;
+}
+
+template <typename Pattern>
 void Collect(const uint8_t* values, size_t num_weights, Palette* palette) {
   PatternTable table;
   bool has_indices = true;
@@ -90,8 +104,22 @@ void SortByFrequency(Palette* palette) {
   for (uint8_t& index : palette->indices) index = renamed[index];
 }
 
-Palette FindPalette(const void* values, size_t num_weights, size_t item_size) {
+KeptCount CountKept(const void* values, size_t num_weights, size_t item_size) {
+  const auto* bytes = static_cast<const uint8_t*>(values);
+  switch (item_size) {
+    case 1:
+      return Count<uint8_t>(bytes, num_weights);
+    case 2:
+      return Count<uint16_t>(bytes, num_weights);
+    default:
+      return Count<uint32_t>(bytes, num_weights);
+  }
+}
+
+Palette FindPalette(const void* values, size_t num_weights, size_t item_size,
+                    size_t num_kept) {
   Palette palette;
+  palette.positions.reserve(num_kept);
   const auto* bytes = static_cast<const uint8_t*>(values);
   switch (item_size) {
     case 1:

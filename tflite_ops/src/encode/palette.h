@@ -25,8 +25,17 @@ struct Palette {
 // Equal counts are sorted by pattern, so that a tensor has one blob only.
 void SortByFrequency(Palette* palette);
 
+// How many weights are kept, and whether a Palette would have their patterns.
+struct KeptCount {
+  size_t num_kept = 0;
+  bool has_palette = true;
+};
+
 // `values` holds `num_weights` elements of `item_size` bytes: 1, 2 or 4.
-Palette FindPalette(const void* values, size_t num_weights, size_t item_size);
+KeptCount CountKept(const void* values, size_t num_weights, size_t item_size);
+// Takes 5 bytes for each of the `num_kept` weights.
+Palette FindPalette(const void* values, size_t num_weights, size_t item_size,
+                    size_t num_kept);
 
 }  // namespace keras_dc
 

@@ -71,7 +71,9 @@ kdc_status EncodeScaled(const void* values, int32_t dtype, const int64_t* shape,
   }
   const size_t item_size = ItemSize(dtype);
   const MatrixShape matrix = AsMatrix(shape, rank, num_weights);
-  Palette palette = FindPalette(values, num_weights, item_size);
+  Palette palette =
+      FindPalette(values, num_weights, item_size,
+                  CountKept(values, num_weights, item_size).num_kept);
   if (!NameByCentroid(static_cast<const uint8_t*>(values), item_size,
                       CandidatesByChannel(codebook, scales, dtype),
                       codebook.size(), scale_axis == KDC_FIRST_AXIS, matrix,

@@ -16,7 +16,8 @@ uint64_t ValueBits(const std::vector<uint32_t>& patterns, int32_t dtype);
 uint64_t CentroidBits(const std::vector<uint32_t>& patterns, int32_t dtype);
 
 // The smallest draft without gaps: values as they are or by byte planes, with
-// one line class or two, by rows or by columns.
+// one line class or two, by rows or by columns. It may read `values` for as
+// long as it lives.
 Draft DraftValues(const uint8_t* values, size_t num_weights, int32_t dtype,
                   const MatrixShape& matrix, uint64_t* size_bits);
 
