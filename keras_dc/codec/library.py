@@ -35,6 +35,7 @@ class BlobInfoStruct(ctypes.Structure):
         ("value_planes", ctypes.c_int32),
         ("line_classes", ctypes.c_int32),
         ("scale_planes", ctypes.c_int32),
+        ("zero_point", ctypes.c_int32),
     ]
 
 
@@ -104,8 +105,9 @@ def library():
         "kdc_bytes_size": (size, pointer),
         "kdc_free_bytes": (None, pointer),
         "kdc_encode": (int32, *tensor, bytes_out),
+        "kdc_encode_with_zero_point": (int32, *tensor, int32, bytes_out),
         "kdc_encode_scaled": (int32, *tensor, pointer, int32, pointer, int32, bytes_out),
-        "kdc_recode": (int32, pointer, size, bytes_out),
+        "kdc_recode": (int32, pointer, size, int32, bytes_out),
         "kdc_open": (int32, pointer, size, blob_out),
         "kdc_close": (None, pointer),
         "kdc_get_info": (int32, pointer, info_out),

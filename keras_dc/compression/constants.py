@@ -36,6 +36,7 @@ class Constant:
         dtype: the codec's name of the element type.
         channel_axis: the axis along which the values are quantized, None if they are not.
         channel_scales: float array of the quantization scales along it.
+        zero_point: int, the int8 value that stands for 0.
         sparse_form: SparseForm if the tensor is stored sparsely, else None; `values` are
             dense either way.
         factorings: tuple of `(axis, Factors)`, the ways to see the values as a codebook
@@ -55,6 +56,7 @@ class Constant:
     dtype: str
     channel_axis: int | None = None
     channel_scales: np.ndarray | None = None
+    zero_point: int = 0
     sparse_form: dense_and_sparse.SparseForm | None = None
     factorings: tuple | None = None
     negative_zeros: tuple | None = None
@@ -173,6 +175,7 @@ def _as_constant(graph, index, tensors):
         dtype=dtype.name,
         channel_axis=axis,
         channel_scales=scales,
+        zero_point=_zero_point(first, values, dtype.name),
         sparse_form=form,
     )
 
@@ -247,6 +250,18 @@ def pack(values, dtype):
     nibbles = values.ravel().view(np.uint8) & 0xF
     nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
     return nibbles[0::2] | nibbles[1::2] << 4
+
+
+def _zero_point(tensor, values, dtype):
+    """The value that counts as zero: the zero point of a tensor that has many of it."""
+    points = None if tensor.quantization is None else tensor.quantization.zeroPoint
+    if dtype != "int8" or points is None or len(points) == 0 or len(set(points)) > 1:
+        return 0
+    point = int(points[0])
+    if not -128 <= point <= 127:
+        return 0
+    is_pruned = np.count_nonzero(values == point) > np.count_nonzero(values == 0)
+    return point if is_pruned else 0
 
 
 def _quantized_channels(tensor, rank):

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import functools
 import os
 import threading
 from typing import NamedTuple
@@ -14,6 +13,11 @@ from keras_dc.compression.factoring import channel_scales
 
 _MOST_WEIGHTS_TO_REGROUP = 2**22
 _MOST_BYTES_AT_ONCE = 2**25
+# The smallest constants, up to so many weights in all, take the mask model of the arithmetic
+# coder and are taken however little it saves: a second to decode on a phone.
+_MOST_SMALL_WEIGHTS = 2**24
+# The arithmetic coder must save this part of any other constant.
+_LEAST_SAVING = 1 / 64
 # 256 centroids and the zero, of either sign.
 _MOST_DISTINCT = 258
 
@@ -36,29 +40,43 @@ def encode_all(constants, *, coder, candidates=None):
     Returns:
         list of Blob, the smallest of each constant.
     """
-    encode = functools.partial(_encoded, coder=coder, candidates=candidates)
+    constants = list(constants)
+    are_small = _are_small(constants)
     # Coding takes some memory beside the values: large ones are coded alone.
     one_at_a_time = threading.Lock()
 
-    def encode_in_turn(constant):
+    def encode_in_turn(constant, is_small):
         is_large = constant.values.nbytes > _MOST_BYTES_AT_ONCE
         with one_at_a_time if is_large else contextlib.nullcontext():
-            return encode(constant)
+            blob = _smallest_blob(constant, candidates=candidates)
+            return blob if coder == "huffman" else _recoded(blob, is_small)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(encode_in_turn, constants))
+        return list(pool.map(encode_in_turn, constants, are_small))
 
 
-def _encoded(constant, *, coder, candidates):
-    blob = _smallest_blob(constant, candidates=candidates)
-    if coder != "arithmetic":
+def _are_small(constants):
+    """Whether each constant may be slow to decode: the smallest ones, up to a budget."""
+    sizes = np.array([constant.values.size for constant in constants], np.int64)
+    order = np.argsort(sizes, kind="stable")
+    small = np.empty(len(sizes), bool)
+    small[order] = np.cumsum(sizes[order]) <= _MOST_SMALL_WEIGHTS
+    return small.tolist()
+
+
+def _recoded(blob, is_small):
+    """The blob of the arithmetic coder, if it is smaller by as much as it is slower."""
+    content = codec.recode(blob.content, mask_model=is_small)
+    least = 0 if is_small else _LEAST_SAVING * len(blob.content)
+    if len(blob.content) - len(content) <= least:
         return blob
-    content = codec.recode(blob.content)
-    return blob if content is blob.content else Blob(content, codec.inspect(content))
+    return Blob(content, codec.inspect(content))
 
 
 def _smallest_blob(constant, *, candidates):
-    content = codec.encode(constant.values, dtype=constant.dtype, copy=False)
+    content = codec.encode(
+        constant.values, dtype=constant.dtype, zero_point=constant.zero_point, copy=False
+    )
     plain = Blob(content, codec.inspect(content))
     ways = constant.factorings
     if ways is None and candidates is not None and constant.dtype == "float32":

@@ -35,8 +35,8 @@ def compress(
             already comes back as it is.
         filepath: where to write the compressed model, too. The file is written whole or not
             at all; it may be the one that was read.
-        coder: "huffman", or "arithmetic" for files that are some 5 % smaller where masks
-            were trained, and that take some 10 ms per million weights to load.
+        coder: "huffman", or "arithmetic" for files that are 5 to 20 % smaller where weights
+            were trained, and that take some 5 to 50 ms more per million weights to load.
         strip_names: drop the names of inner tensors and of subgraphs, and the notes of
             TensorFlow's converter about itself. Names of inputs, outputs and signatures
             stay, and so does all other metadata.

@@ -109,21 +109,34 @@ inline std::vector<float> OtherHalves(std::vector<float> values) {
   return values;
 }
 
+// No zeros, and each value is like the one before.
+inline std::vector<float> Staircase(size_t size) {
+  std::vector<float> values(size);
+  for (size_t i = 0; i < size; ++i) {
+    values[i] = 0.5f + 0.25f * static_cast<float>(i / 7 % 60);
+  }
+  return values;
+}
+
 inline BlobKind KindOf(const std::string& name,
                        const std::vector<int64_t>& shape,
                        const std::vector<uint8_t>& blob) {
   BlobKind kind{name, shape, blob, {}};
   kind.values.resize(static_cast<size_t>(InfoOf(blob).num_weights));
-  if (DecodeDense(Parsed(blob), kind.values.data(),
+  if (DecodeDense(Parsed(blob), 1, kind.values.data(),
                   kind.values.size() * sizeof(float)) != KDC_OK) {
     std::abort();
   }
   return kind;
 }
 
-inline std::vector<uint8_t> Recoded(const std::vector<uint8_t>& blob) {
+// By the arithmetic coder, with positions by a mask or by gaps.
+inline std::vector<uint8_t> Recoded(const std::vector<uint8_t>& blob,
+                                    bool has_mask_model = true) {
   std::vector<uint8_t> recoded;
-  if (Recode(blob.data(), blob.size(), &recoded) != KDC_OK) std::abort();
+  if (Recode(blob.data(), blob.size(), has_mask_model, &recoded) != KDC_OK) {
+    std::abort();
+  }
   return recoded;
 }
 
@@ -196,6 +209,17 @@ inline std::vector<BlobKind> AllBlobKinds(const std::vector<int64_t>& shape) {
              Recoded(EncodeFloats(
                  OtherHalves(UnlikeRows(num_rows, size / num_rows)), shape))),
       KindOf("arithmetic scaled", shape, Recoded(scaled)),
+      KindOf("arithmetic gaps", shape, Recoded(rows, false)),
+      KindOf("arithmetic column gaps", shape, Recoded(columns, false)),
+      KindOf("arithmetic value gaps", shape,
+             Recoded(
+                 EncodeFloats(
+                     OtherHalves(UnlikeRows(num_rows, size / num_rows)), shape),
+                 false)),
+      KindOf("arithmetic dense", shape,
+             Recoded(EncodeFloats(Staircase(size), shape))),
+      KindOf("arithmetic dense values", shape,
+             Recoded(EncodeFloats(SparseValues(size, 1, 0), shape))),
   };
 }
 

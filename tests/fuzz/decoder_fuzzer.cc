@@ -1,17 +1,20 @@
 // Takes any bytes as a blob. The decoder refuses them, or its dense and sparse
-// forms and its blocks agree, and the tensor survives encoding and decoding.
+// forms, its lines and its blocks agree, and the tensor survives encoding and
+// decoding.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "common/format.h"
 #include "decode/blob_reader.h"
 #include "decode/decoder.h"
-#include "decode/streaming/arithmetic_reader.h"
+#include "decode/entry_reader.h"
 #include "decode/streaming/line_blocks.h"
+#include "decode/streaming/line_source.h"
 #include "keras_dc/codec.h"
 #include "sealed_blob.h"
 
@@ -19,7 +22,7 @@ namespace {
 
 // Larger tensors only take time; so does encoding each of them anew.
 constexpr int64_t kMaxFuzzedWeights = 1 << 12;
-constexpr int64_t kMaxArithmeticWeights = 1 << 8;
+constexpr int64_t kMaxArithmeticWeights = 1 << 10;
 constexpr uint8_t kEncodedOneIn = 64;
 
 void Require(bool condition) {
@@ -87,25 +90,55 @@ void RequireBlocksAgree(const keras_dc::ParsedBlob& blob, size_t block_entries,
   Require(filled == dense);
 }
 
-// The same for a blob of the arithmetic coder, which is read in order.
-void RequireReaderAgrees(const keras_dc::ParsedBlob& blob, size_t num_entries,
+// The same for ranges of lines, on one thread and on several.
+void RequireSourceAgrees(const keras_dc::ParsedBlob& blob, size_t num_entries,
                          bool is_valid, const std::vector<uint8_t>& dense) {
   const size_t item_size = keras_dc::ItemSize(blob.info.dtype);
   const auto num_columns = static_cast<size_t>(blob.matrix().columns);
   const bool by_rows = blob.is_by_rows();
   std::vector<uint8_t> filled(dense.size(), 0);
-  keras_dc::ArithmeticReader reader(blob);
-  keras_dc::SparseRows lines;
-  kdc_status status = reader.Open();
-  while (status == KDC_OK && !reader.is_done()) {
-    const size_t first = reader.line();
-    status = reader.Next(num_entries, &lines);
-    if (status != KDC_OK) break;
-    Fill(lines, first, by_rows ? num_columns : 1, by_rows ? 1 : num_columns,
-         item_size, &filled);
+  keras_dc::LineSource source;
+  keras_dc::ThreadPool pool;
+  std::mutex mutex;
+  kdc_status status = source.Open(blob, num_entries);
+  if (status == KDC_OK) {
+    status = source.ForEach(
+        &pool, num_entries % 16 == 0 ? 2 : 1,
+        [&](const keras_dc::SparseRows& lines, size_t first, size_t) {
+          const std::lock_guard<std::mutex> lock(mutex);
+          Fill(lines, first, by_rows ? num_columns : 1,
+               by_rows ? 1 : num_columns, item_size, &filled);
+          return KDC_OK;
+        });
   }
   Require((status == KDC_OK) == is_valid);
   Require(!is_valid || filled == dense);
+}
+
+// Requires that the streams of the arithmetic coder, each read a line at a
+// time, have the declared lines and entries inside of the tensor, or that one
+// is refused.
+void RequireEntriesAreInside(const keras_dc::ParsedBlob& blob, bool is_valid) {
+  bool are_read = true;
+  for (size_t i = 0; i < blob.entry_streams.size(); ++i) {
+    keras_dc::EntryReader reader(blob, i);
+    std::vector<uint8_t> items;
+    while (!reader.is_done()) {
+      if (reader.Next() != KDC_OK) {
+        are_read = false;
+        break;
+      }
+      for (const uint32_t offset : reader.offsets()) {
+        Require(offset < blob.line_length());
+      }
+      items.resize(reader.item_size() * reader.offsets().size());
+      reader.WriteItems(items.data());
+      for (const uint8_t item : items) {
+        Require(blob.info.num_centroids == 0 || item < blob.info.num_centroids);
+      }
+    }
+  }
+  Require(are_read == is_valid);
 }
 
 }  // namespace
@@ -126,13 +159,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   keras_dc::ParsedBlob blob;
   Require(keras_dc::ReadBlob(bytes.data(), bytes.size(), &blob) == KDC_OK);
   keras_dc::SparseRows sparse;
-  const kdc_status sparse_status = keras_dc::DecodeSparse(blob, &sparse);
+  const kdc_status sparse_status =
+      keras_dc::DecodeSparse(blob, bytes.back() % 2 + 1, &sparse);
   // The dense form of an empty tensor does not look at the streams.
   if (info.num_weights > 0) Require(status == sparse_status);
   if (info.num_weights > 0) {
-    const auto require =
-        info.coder == KDC_ARITHMETIC ? RequireReaderAgrees : RequireBlocksAgree;
-    require(blob, bytes.back() % 64 + 1, status == KDC_OK, dense);
+    const bool is_valid = status == KDC_OK;
+    RequireSourceAgrees(blob, bytes.back() % 64 + 1, is_valid, dense);
+    if (info.coder == KDC_ARITHMETIC) {
+      RequireEntriesAreInside(blob, is_valid);
+    } else {
+      RequireBlocksAgree(blob, bytes.back() % 64 + 1, is_valid, dense);
+    }
   }
   if (status != KDC_OK || sparse_status != KDC_OK) return 0;
   RequireEqual(sparse, dense, item_size);
@@ -146,6 +184,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   kdc_free_bytes(made);
   std::vector<uint8_t> back(dense.size());
   Require(kdc_decode(Open(again).get(), back.data(), back.size()) == KDC_OK);
+  Require(back == dense);
+
+  // And by the arithmetic coder.
+  kdc_bytes* recoded = nullptr;
+  Require(kdc_recode(again.data(), again.size(),
+                     bytes.back() / kEncodedOneIn % 2, &recoded) == KDC_OK);
+  const uint8_t* recoded_data = kdc_bytes_data(recoded);
+  const std::vector<uint8_t> smaller(recoded_data,
+                                     recoded_data + kdc_bytes_size(recoded));
+  kdc_free_bytes(recoded);
+  Require(smaller.size() <= again.size());
+  std::fill(back.begin(), back.end(), uint8_t{0});
+  Require(kdc_decode(Open(smaller).get(), back.data(), back.size()) == KDC_OK);
   Require(back == dense);
   return 0;
 }

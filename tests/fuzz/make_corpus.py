@@ -9,7 +9,7 @@ import argparse
 import pathlib
 
 import numpy as np
-from support import sparse_models, tensors, tiny_models
+from support import blobs, sparse_models, tensors, tiny_models
 
 import keras_dc as dc
 from keras_dc import codec
@@ -32,9 +32,7 @@ def decoder_seeds():
         blob = codec.encode(tensor)
         if len(blob) <= SMALL_BYTES:
             yield name, blob
-            recoded = codec.recode(blob)
-            if recoded != blob:
-                yield f"arithmetic_{name}", recoded
+    yield from arithmetic_seeds()
     for axis, dtype in [(0, np.float32), (-1, np.float32), (0, np.int8)]:
         tensor, parts = tensors.scaled((6, 3, 3, 5), axis=axis, dtype=dtype)
         yield f"scaled_{axis}_{dtype.__name__}", codec.encode_scaled(tensor, **parts)
@@ -44,6 +42,26 @@ def decoder_seeds():
     yield "planes_dead_columns", codec.encode(np.ascontiguousarray(dead.T))
     mask = tensors.sparse((20, 20), density=0.3, num_centroids=1)
     yield "planes_with_gaps", codec.encode(mask * tensors.noise((20, 20)))
+
+
+def arithmetic_seeds():
+    """`(name, blob)`: small blobs of each kind that the arithmetic coder makes."""
+    small = {
+        "mask": tensors.trained_mask(20, 7),
+        "columns": np.ascontiguousarray(tensors.trained_mask(20, 7).T),
+        "dense": tensors.smooth((12, 40), num_values=32),
+        "int8": tensors.smooth((12, 48), num_values=200, dtype=np.int8, period=12),
+        "values": tensors.noise((10, 100)) * np.float32(0.01) + 1,
+        "sparse_values": tensors.trained_mask(20, 7) * tensors.noise((20, 49)),
+    }
+    for name, tensor in {**tensors.ODD_TENSORS, **small}.items():
+        for mask_model in (True, False):
+            blob = codec.encode(tensor)
+            recoded = codec.recode(blob, mask_model=mask_model)
+            if recoded != blob and len(recoded) <= SMALL_BYTES:
+                yield f"arithmetic_{name}_{int(mask_model)}", recoded
+    for name, (_, blob) in blobs.ARITHMETIC_EXAMPLES.items():
+        yield f"arithmetic_{name}", blob
 
 
 def op_seeds():

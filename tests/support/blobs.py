@@ -77,3 +77,23 @@ _BODY = (
     + bytes(4)
 )
 PLANES_EXAMPLE_BLOB = sealed(_BODY)
+
+# By the arithmetic coder. The order of 1.5 in float32 is BFC00000, its bytes the highest first
+# 3F C0 00 00; that of 1.0 in float16 is BC00. Bytes of streams were found by trying.
+ARITHMETIC_EXAMPLES = {
+    "all_zero": (np.zeros((5, 7), np.float32), "4B444301 00 80 02 05 07 00 00 00"),
+    "empty": (np.zeros((0, 3), np.float32), "4B444301 00 80 02 00 03 00 00 00"),
+    "scalar": (np.array(1.5, np.float32), "4B444301 00 80 00 01 00 00 3FC00000"),
+    "two_streams_of_gaps": (
+        np.array([[1, 1, 1, 1], [0, 1, 1, 1]], np.float32),
+        "4B444301 00 87 02 02 04 07 00 00 00 00 00BC 04 01 AC 7A",
+    ),
+    "two_streams_of_a_mask": (
+        np.array([[1, 1, 1, 1], [1, 1, 0, 1]], np.float32),
+        "4B444301 00 87 02 02 04 07 01 00 00 00 00BC 04 00 06",
+    ),
+}
+ARITHMETIC_EXAMPLES = {
+    name: (tensor, sealed(bytes.fromhex(body.replace(" ", ""))))
+    for name, (tensor, body) in ARITHMETIC_EXAMPLES.items()
+}

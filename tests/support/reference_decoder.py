@@ -29,6 +29,7 @@ class Bits:
         count = 0
         while self.take(1) != stop:
             count += 1
+            assert count < 512
         return count
 
 
@@ -72,34 +73,37 @@ def decode(blob):
     for i in range(len(shape)):
         shape[i] = reader.varint()
     size = int(np.prod(shape, dtype=np.int64))
-    kept, fillers, period = size, 0, 0
+    kept, fillers = size, 0
     if is_arithmetic:
-        kept, period = reader.varint(), reader.varint()
+        kept, model, period = reader.varint(), reader.byte(), reader.varint()
     elif gap_bits:
         kept, fillers = reader.varint(), reader.varint()
     centroids = reader.byte() + 1 if has_codebook else 0
 
     precise = ITEM_SIZES[dtype] if scale_axis is None else 8 if wide else 4
     item_size = 2 if as_float16 else precise
-    if rank & 64:
+    planes = [plane for plane in range(item_size) if is_arithmetic and model >> 4 + plane & 1]
+    if is_arithmetic and has_codebook:
+        is_float = scale_axis is not None or dtype < 3
+        stored = read_ascending(reader, centroids, item_size, is_float)
+    elif is_arithmetic:
+        stored = read_other_planes(reader, kept, item_size, planes)
+    elif rank & 64:
         assert len(shape) > 1
         num_lines = size // shape[0] if by_columns else shape[0]
         stored = read_classed(reader, num_lines, size // num_lines, item_size, value_streams)
     else:
         stored = read_numbers(reader, centroids or kept, item_size, value_streams)
-    if scale_axis is None:
-        values = as_values(stored, dtype, as_float16)
-    else:
+    if scale_axis is not None:
         scales = read_numbers(reader, shape[scale_axis], precise, rank >> 5 & 1)
-        values = scaled_values(stored, scales, dtype, as_float16, wide)
     if is_arithmetic:
-        negative = [stored[item_size * (i + 1) - 1] >> 7 for i in range(centroids)]
-        kinds = [True if kept and centroids > 1 else None, True if kept else None]
-        streams = read_streams(reader, 1, kinds)
-        line = size // shape[0] if len(shape) > 1 and size else size
-        line = shape[0] if by_columns and len(shape) > 1 else line
-        places = reference_arithmetic.positions(streams[1], line, size, kept, period)
-        indices = reference_arithmetic.indices(streams[0], negative, places, line, period)
+        lines = lines_of(shape, size, by_columns)
+        streams, shares = read_arithmetic_streams(reader, num_streams, size, kept)
+        options = {"mask": model & 1, "period": period, "centroids": centroids, "planes": planes}
+        entries = list(reference_arithmetic.entries(streams, shares, *lines, **options))
+        places, indices = [place for place, _ in entries], [found for _, found in entries]
+        for number, plane in enumerate(planes):
+            stored[item_size - 1 - plane :: item_size] = bytes(found[number] for found in indices)
     else:
         index_lengths = read_table(reader, centroids) if centroids > 1 and kept else None
         gap_lengths = read_table(reader, 1 << gap_bits) if gap_bits and kept + fillers else None
@@ -109,6 +113,10 @@ def decode(blob):
         places = positions(gaps, (1 << gap_bits) - 1) if gap_bits else range(size)
     if not has_codebook:
         indices = range(kept)
+    if scale_axis is None:
+        values = as_values(stored, dtype, as_float16)
+    else:
+        values = scaled_values(stored, scales, dtype, as_float16, wide)
 
     tensor = np.zeros(size, DTYPES[dtype])
     for place, index in zip(places, indices, strict=True):
@@ -137,6 +145,56 @@ def read_numbers(reader, count, item_size, num_streams):
             symbols = reader.take(count)
         numbers[item_size - 1 - plane :: item_size] = bytes(symbols)
     return bytes(numbers)
+
+
+def lines_of(shape, size, by_columns):
+    """Section 9: how many lines there are, and their length."""
+    rows = shape[0] if len(shape) > 1 else 1
+    columns = int(np.prod(shape[1:])) if len(shape) > 1 else size
+    return (columns, rows) if by_columns else (rows, columns)
+
+
+def read_ascending(reader, count, item_size, is_float):
+    """Section 9: the bytes of a codebook of ascending numbers."""
+    exponent, width = reader.byte(), 8 * item_size
+    assert exponent < width
+    bits = Bits(reader.data[reader.position :])
+    order, numbers = bits.take(width), []
+    for number in range(count):
+        if number:
+            length = bits.count_until(1)
+            quotient = (1 << length) + bits.take(length)
+            order += 1 + (quotient - 1 << exponent) + bits.take(exponent)
+        assert order < 1 << width
+        is_negative = not order >> width - 1
+        flipped = (1 << width) - 1 if is_float and is_negative else 1 << width - 1
+        numbers.append(order ^ flipped)
+    length = (bits.position + 7) // 8
+    reader.take(length)
+    assert (bits.number & (1 << 8 * length) - 1) >> bits.position == 0
+    return b"".join(number.to_bytes(item_size, "little") for number in numbers)
+
+
+def read_other_planes(reader, count, item_size, coded):
+    """Section 9: the bytes of values of which the coded planes are still zero."""
+    numbers = bytearray(item_size * count)
+    for plane in range(item_size):
+        if plane not in coded:
+            numbers[item_size - 1 - plane :: item_size] = reader.take(count)
+    return numbers
+
+
+def read_arithmetic_streams(reader, num_streams, size, kept):
+    """Section 9: the streams, and the kept weights of each, or None if all are kept."""
+    shares = None
+    if kept < size:
+        shares = [reader.varint() for _ in range(num_streams - 1)]
+        shares.append(kept - sum(shares))
+    sizes = [reader.varint() for _ in range(num_streams - 1)]
+    sizes.append(len(reader.data) - reader.position - sum(sizes))
+    streams = [reader.take(size) for size in sizes]
+    assert reader.position == len(reader.data)
+    return streams, shares
 
 
 def read_classed(reader, num_lines, line_length, item_size, num_streams):

@@ -25,7 +25,12 @@ def trained_mask(rows=120, side=14, seed=0):
     return np.where(mask, values, 0).astype(np.float32).reshape(rows, -1)
 
 
-def scaled(shape, *, axis, dtype=np.float32, precision=np.float32, seed=4):
+def over_trained_mask(values):
+    """The values, `(120, 196)`, where a trained mask keeps them; elsewhere zeros."""
+    return np.where(trained_mask() != 0, values, values.dtype.type(0))
+
+
+def scaled(shape, *, axis, dtype=np.float32, precision=np.float32, density=0.2, seed=4):
     """Codebook values times a scale per channel, and the other arguments of `encode_scaled`."""
     rng = np.random.default_rng(seed)
     codebook = rng.normal(size=15).astype(precision)
@@ -36,7 +41,7 @@ def scaled(shape, *, axis, dtype=np.float32, precision=np.float32, seed=4):
     products = codebook[rng.integers(0, 15, shape)].astype(float) * scales.reshape(along)
     if dtype == np.int8:
         products = np.rint(products)
-    values = np.where(rng.random(shape) < 0.2, products, 0).astype(dtype)
+    values = np.where(rng.random(shape) < density, products, 0).astype(dtype)
     return values, {"codebook": codebook, "scales": scales, "axis": axis}
 
 
@@ -135,3 +140,57 @@ PLANE_TENSORS = {
     "dead_rows_of_float32": half_dead((37, 64)).astype(np.float32).reshape(37, 4, 4, 4),
 }
 SCALED_ROWS = scaled_rows(300)
+
+
+def smooth(shape, *, num_values, dtype=np.float32, period=0, seed=0):
+    """A tensor without zeros, of values like those before them, in the row or by a period."""
+    rng = np.random.default_rng(seed)
+    rows, columns = shape[0], int(np.prod(shape[1:]))
+    wave = np.cumsum(rng.normal(size=(rows, period or columns)), axis=1) * 2
+    wave = np.tile(wave, columns // wave.shape[1] + 1)[:, :columns] + rng.normal(
+        size=(rows, columns)
+    )
+    low, high = wave.min(), wave.max()
+    indices = np.minimum((wave - low) / (high - low) * num_values, num_values - 1).astype(int)
+    if dtype == np.float32:
+        return (0.25 + 0.5 * indices).astype(np.float32).reshape(shape)
+    return (indices - num_values // 2).astype(dtype).reshape(shape)
+
+
+# Tensors that the arithmetic coder codes, as `recode` does with positions by a mask and by gaps.
+ARITHMETIC_TENSORS = {
+    "trained": trained_mask(),
+    "trained_columns": np.ascontiguousarray(trained_mask(60).T),
+    "one_centroid": np.abs(np.sign(trained_mask())),
+    "empty_columns": ODD_TENSORS["empty_columns"],
+    "one_kept": ODD_TENSORS["one_kept"],
+    "vector": sparse((3000,), density=0.1, num_centroids=9),
+    "negative_zero_and_nans": over_trained_mask(
+        np.array([0x80000000, 0x7FC00000, 0x7F800001, 0xFFC00003, 0x7F800000, 1], np.uint32).view(
+            np.float32
+        )[np.arange(120 * 196).reshape(120, 196) % 13 % 6]
+    ),
+}
+# Without zeros, or without a codebook.
+VALUE_TENSORS = {
+    "dense_32_values": smooth((30, 8, 8), num_values=32),
+    "dense_int8_with_a_period": smooth((40, 96), num_values=250, dtype=np.int8, period=24),
+    "dense_int4": smooth((40, 60), num_values=15, dtype=np.int8),
+    "float32": noise((40, 100)) * np.float32(0.01) + 1,
+    "sparse_float32": over_trained_mask(noise((120, 196))),
+    "float16": over_trained_mask((1 + noise((120, 196)) / 64).astype(np.float16)),
+    "bfloat16": over_trained_mask((noise((120, 196)).view(np.uint32) >> 16).astype(np.uint16)),
+    "float16_in_float32": over_trained_mask(
+        (1 + noise((120, 196)) / 64).astype(np.float16).astype(np.float32)
+    ),
+    "random_bits": over_trained_mask(
+        np.random.default_rng(4).integers(0, 2**32, (120, 196), np.uint32).view(np.float32)
+    ),
+}
+VALUE_DTYPES = {"dense_int4": "int4", "bfloat16": "bfloat16"}
+
+
+def scaled_trained(**options):
+    """As `scaled`, over a trained mask."""
+    values, parts = scaled((120, 196), density=1, **options)
+    return over_trained_mask(values), parts

@@ -61,7 +61,7 @@ TEST(Codec, AnEncoderThatRefusesGivesNothing) {
   EXPECT_EQ(kdc_encode_scaled(values, KDC_FLOAT32, shape, 1, nullptr, 0,
                               nullptr, KDC_FIRST_AXIS, &blob),
             KDC_INVALID_ARGUMENT);
-  EXPECT_EQ(kdc_recode(bytes.data(), bytes.size() - 1, &blob),
+  EXPECT_EQ(kdc_recode(bytes.data(), bytes.size() - 1, 1, &blob),
             KDC_BAD_CHECKSUM);
   EXPECT_EQ(blob, nullptr);
   EXPECT_EQ(kdc_bytes_data(nullptr), nullptr);

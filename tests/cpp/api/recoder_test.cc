@@ -13,13 +13,10 @@ TEST(Recode, CountsNoPeriodBeyondTheLongest) {
   std::vector<float> weights(3000);
   weights[0] = weights[1023] = weights[1024] = weights[1025] = 1.0f;
   const std::vector<uint8_t> blob = EncodeFloats(weights, {1, 3000});
-  std::vector<uint8_t> recoded;
-  ASSERT_EQ(Recode(blob.data(), blob.size(), &recoded), KDC_OK);
-  std::vector<float> decoded(weights.size());
-  ASSERT_EQ(DecodeDense(Parsed(recoded), decoded.data(),
-                        decoded.size() * sizeof(float)),
-            KDC_OK);
-  EXPECT_EQ(decoded, weights);
+  for (const bool has_mask_model : {false, true}) {
+    const std::vector<uint8_t> recoded = Recoded(blob, has_mask_model);
+    EXPECT_EQ(KindOf("", {1, 3000}, recoded).values, weights);
+  }
 }
 
 }  // namespace

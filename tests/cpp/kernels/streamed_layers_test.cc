@@ -39,7 +39,7 @@ void ExpectClose(const std::vector<float>& values,
 
 SparseRows Decoded(const BlobKind& kind) {
   SparseRows sparse;
-  EXPECT_EQ(DecodeSparse(Parsed(kind.blob), &sparse), KDC_OK);
+  EXPECT_EQ(DecodeSparse(Parsed(kind.blob), 1, &sparse), KDC_OK);
   return sparse;
 }
 

@@ -89,9 +89,15 @@ void kdc_free_bytes(kdc_bytes* bytes) { delete bytes; }
 
 int32_t kdc_encode(const void* values, int32_t dtype, const int64_t* shape,
                    int32_t rank, kdc_bytes** blob) {
+  return kdc_encode_with_zero_point(values, dtype, shape, rank, 0, blob);
+}
+
+int32_t kdc_encode_with_zero_point(const void* values, int32_t dtype,
+                                   const int64_t* shape, int32_t rank,
+                                   int32_t zero_point, kdc_bytes** blob) {
   return WriteOut(
       [&](std::vector<uint8_t>* bytes) {
-        return keras_dc::Encode(values, dtype, shape, rank, bytes);
+        return keras_dc::Encode(values, dtype, shape, rank, zero_point, bytes);
       },
       blob);
 }
@@ -118,10 +124,11 @@ int32_t kdc_encode_scaled(const void* values, int32_t dtype,
       blob);
 }
 
-int32_t kdc_recode(const uint8_t* bytes, size_t size, kdc_bytes** recoded) {
+int32_t kdc_recode(const uint8_t* bytes, size_t size, int32_t has_mask_model,
+                   kdc_bytes** recoded) {
   return WriteOut(
       [&](std::vector<uint8_t>* written) {
-        return keras_dc::Recode(bytes, size, written);
+        return keras_dc::Recode(bytes, size, has_mask_model != 0, written);
       },
       recoded);
 }
@@ -147,8 +154,9 @@ int32_t kdc_get_info(const kdc_blob* blob, kdc_blob_info* info) {
 
 int32_t kdc_decode(const kdc_blob* blob, void* values, size_t values_size) {
   if (blob == nullptr) return KDC_INVALID_ARGUMENT;
-  return NoThrow(
-      [&] { return keras_dc::DecodeDense(blob->parsed, values, values_size); });
+  return NoThrow([&] {
+    return keras_dc::DecodeDense(blob->parsed, 1, values, values_size);
+  });
 }
 
 int32_t kdc_decode_entries(const kdc_blob* blob, uint32_t* row_begin,

@@ -1,7 +1,7 @@
 #include "api/recoder.h"
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 #include <utility>
 
 #include "common/format.h"
@@ -9,120 +9,116 @@
 #include "decode/blob_reader.h"
 #include "decode/decoder.h"
 #include "decode/stored_values.h"
-#include "encode/blob_writer.h"
 #include "encode/draft.h"
+#include "encode/entry_forms.h"
+#include "encode/entry_writer.h"
+#include "encode/periods.h"
 
 namespace keras_dc {
 namespace {
 
-// For a larger tensor only a scan by rows without a period is tried: each trial
-// takes about 30 ns a weight.
-constexpr uint64_t kMostWeightsToTry = 1 << 22;
-constexpr size_t kMaxPeriod = 1024;
-constexpr size_t kNumPeriodsToTry = 3;
+// More values without a codebook stay as they are: little is gained, and it
+// takes some 50 bytes of memory for each.
+constexpr size_t kMostValues = 1 << 22;
+// Scans and periods are compared over as many weights.
+constexpr size_t kSampleWeights = 1 << 18;
+// For a larger tensor the blob's own scan is taken.
+constexpr size_t kMostWeightsToTry = 1 << 22;
+// What they must save, as parts of the size.
+constexpr size_t kColumnCost = 256;
+constexpr size_t kPeriodCost = 1024;
 
-// Periods to try: the most frequent distances between two kept weights of a
-// line, and 0 for none. Distances below kNear have contexts of their own.
-std::vector<uint64_t> CandidatePeriods(const std::vector<uint8_t>& mask,
-                                       uint64_t line_length) {
-  constexpr size_t kNear = 3;
-  std::vector<uint64_t> pairs(kMaxPeriod, 0);
-  std::vector<size_t> kept;
-  for (size_t i = 0; i < mask.size(); ++i) {
-    if (i % line_length == 0) kept.clear();
-    if (mask[i] == 0) continue;
-    const auto near = std::lower_bound(kept.begin(), kept.end(),
-                                       i < kMaxPeriod ? 0 : i - kMaxPeriod + 1);
-    for (auto other = near; other != kept.end(); ++other) ++pairs[i - *other];
-    kept.push_back(i);
+// The blob's entries; for a scaled one the centroids stay in the draft.
+kdc_status ReadEntries(const ParsedBlob& blob, Entries* entries,
+                       EntryDraft* draft) {
+  const kdc_blob_info& info = blob.info;
+  SparseRows rows;
+  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, 1, &rows));
+  entries->num_rows = static_cast<size_t>(rows.num_rows);
+  entries->num_columns = static_cast<size_t>(rows.num_columns);
+  entries->row_begin = std::move(rows.row_begin);
+  entries->columns.assign(rows.columns.begin(), rows.columns.end());
+  entries->indices.assign(rows.indices.begin(), rows.indices.end());
+  draft->dtype = info.dtype;
+  draft->zero_point = info.zero_point;
+  draft->shape.assign(info.shape, info.shape + info.rank);
+  draft->scale_axis = static_cast<kdc_scale_axis>(info.scale_axis);
+  if (draft->scale_axis != KDC_NO_SCALE) {
+    draft->wide = info.wide != 0;
+    draft->half_float = blob.half_float;
+    draft->numbers.item_size = blob.stored_values.item_size;
+    draft->numbers.bytes.resize(blob.stored_values.num_bytes());
+    KDC_RETURN_IF_ERROR(
+        UnpackNumbers(blob.stored_values, draft->numbers.bytes.data()));
+    draft->scales.item_size = blob.stored_scales.item_size;
+    draft->scales.bytes.resize(blob.stored_scales.num_bytes());
+    return UnpackNumbers(blob.stored_scales, draft->scales.bytes.data());
   }
-  std::vector<uint64_t> order(kMaxPeriod - kNear);
-  std::iota(order.begin(), order.end(), uint64_t{kNear});
-  std::partial_sort(order.begin(), order.begin() + kNumPeriodsToTry,
-                    order.end(), [&](uint64_t a, uint64_t b) {
-                      return pairs[a] != pairs[b] ? pairs[a] > pairs[b] : a < b;
-                    });
-  order.resize(kNumPeriodsToTry);
-  order.push_back(0);
-  return order;
+  const std::vector<uint8_t>& values =
+      info.num_centroids != 0 ? rows.codebook : rows.values;
+  const size_t item_size = ItemSize(info.dtype);
+  for (size_t i = 0; i < values.size() / item_size; ++i) {
+    entries->patterns.push_back(PatternAt(values.data(), item_size, i));
+  }
+  return KDC_OK;
 }
 
-// The draft for a scan by rows or by columns. `common` has the entries in the
-// order of `rows`.
-Draft ScanDraft(const SparseRows& rows, bool column_major,
-                const Draft& common) {
-  Draft draft = common;
-  const auto num_rows = static_cast<size_t>(rows.num_rows);
-  const auto num_columns = static_cast<size_t>(rows.num_columns);
-  draft.column_major = column_major;
-  draft.line_length = column_major ? num_rows : num_columns;
-  draft.mask.assign(num_rows * num_columns, 0);
-  std::vector<std::pair<size_t, size_t>> places;
-  for (size_t row = 0; row < num_rows; ++row) {
-    for (size_t i = rows.row_begin[row]; i < rows.row_begin[row + 1]; ++i) {
-      const size_t column = rows.columns[i];
-      const size_t place =
-          column_major ? column * num_rows + row : row * num_columns + column;
-      draft.mask[place] = 1;
-      places.emplace_back(place, i);
+// The draft that takes the fewest bytes.
+EntryDraft BestDraft(const Entries& entries, const EntryDraft& common,
+                     bool own_scan) {
+  const bool try_all = entries.num_weights() <= kMostWeightsToTry;
+  EntryDraft best;
+  size_t least = std::numeric_limits<size_t>::max();
+  const auto consider = [&](EntryDraft draft) {
+    // Whole forms are compared: not all of a form lies in its streams.
+    const size_t size = entries.num_weights() <= kSampleWeights
+                            ? WriteEntryBlob(draft).size()
+                            : SampleBytes(draft, kSampleWeights);
+    // A scan by columns, and a period, take time to decode.
+    const size_t cost = size + (draft.column_major ? size / kColumnCost : 0) +
+                        (draft.period != 0 ? size / kPeriodCost : 0);
+    if (cost >= least) return;
+    least = cost;
+    best = std::move(draft);
+  };
+  for (const Entries& form : EntryForms(entries, common, try_all)) {
+    for (const bool column_major : {false, true}) {
+      const bool is_matrix = form.num_rows > 1 && form.num_columns > 1;
+      if (try_all ? column_major && !is_matrix : column_major != own_scan) {
+        continue;
+      }
+      EntryDraft draft = DraftEntries(form, column_major, common);
+      if (try_all) {
+        for (const uint64_t period : CandidatePeriods(draft)) {
+          draft.period = period;
+          consider(draft);
+        }
+        draft.period = 0;
+      }
+      consider(std::move(draft));
     }
   }
-  std::sort(places.begin(), places.end());
-  for (size_t i = 0; i < places.size(); ++i) {
-    const size_t entry = places[i].second;
-    if (draft.has_codebook) {
-      draft.indices[i] = common.indices[entry];
-    } else {
-      draft.patterns[i] = common.patterns[entry];
-    }
-  }
-  return draft;
+  return best;
 }
 
 }  // namespace
 
-kdc_status Recode(const uint8_t* bytes, size_t size,
+kdc_status Recode(const uint8_t* bytes, size_t size, bool has_mask_model,
                   std::vector<uint8_t>* recoded) {
   ParsedBlob blob;
   KDC_RETURN_IF_ERROR(ReadBlob(bytes, size, &blob));
   recoded->assign(bytes, bytes + size);
-  if (blob.is_arithmetic() || blob.info.gap_bits == 0) return KDC_OK;
-  SparseRows rows;
-  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, &rows));
-
-  Draft common;
-  common.is_arithmetic = true;
-  common.num_entries = blob.num_entries();
-  common.has_codebook = blob.info.num_centroids != 0;
-  common.indices.assign(rows.indices.begin(), rows.indices.end());
-  common.scale_axis = static_cast<kdc_scale_axis>(blob.info.scale_axis);
-  if (blob.info.scale_axis != KDC_NO_SCALE) {
-    KDC_RETURN_IF_ERROR(StoredScales(blob, &common.codebook, &common.scales));
-  } else {
-    const std::vector<uint8_t>& values =
-        common.has_codebook ? rows.codebook : rows.values;
-    const size_t item_size = ItemSize(blob.info.dtype);
-    for (size_t i = 0; i < values.size() / item_size; ++i) {
-      common.patterns.push_back(PatternAt(values.data(), item_size, i));
-    }
+  if (blob.is_arithmetic() || blob.info.num_weights == 0 ||
+      (blob.info.num_centroids == 0 && blob.num_entries() > kMostValues)) {
+    return KDC_OK;
   }
-  const auto num_weights = static_cast<uint64_t>(blob.info.num_weights);
-  const bool try_all = num_weights <= kMostWeightsToTry;
-  const bool is_matrix = rows.num_rows > 1 && rows.num_columns > 1;
-  for (const bool column_major : {false, true}) {
-    if (column_major && !(try_all && is_matrix)) break;
-    Draft draft = ScanDraft(rows, column_major, common);
-    std::vector<uint64_t> periods = {0};
-    if (try_all && draft.line_length > 0) {
-      periods = CandidatePeriods(draft.mask, draft.line_length);
-    }
-    for (const uint64_t period : periods) {
-      draft.period = period;
-      std::vector<uint8_t> candidate =
-          WriteBlob(draft, blob.info.dtype, blob.info.shape, blob.info.rank);
-      if (candidate.size() < recoded->size()) recoded->swap(candidate);
-    }
-  }
+  Entries entries;
+  EntryDraft common;
+  common.has_mask_model = has_mask_model;
+  KDC_RETURN_IF_ERROR(ReadEntries(blob, &entries, &common));
+  std::vector<uint8_t> candidate =
+      WriteEntryBlob(BestDraft(entries, common, !blob.is_by_rows()));
+  if (candidate.size() < recoded->size()) recoded->swap(candidate);
   return KDC_OK;
 }
 

@@ -11,7 +11,7 @@
 namespace keras_dc {
 
 // See kdc_recode. May throw std::bad_alloc.
-kdc_status Recode(const uint8_t* bytes, size_t size,
+kdc_status Recode(const uint8_t* bytes, size_t size, bool has_mask_model,
                   std::vector<uint8_t>* recoded);
 
 }  // namespace keras_dc

@@ -1,155 +1,47 @@
-// The probability models of the arithmetic coder (FORMAT.md, 9). They compute
-// with integers only: encoder and decoder must agree to the last bit on every
-// machine.
+// What the models of the arithmetic coder are made of (FORMAT.md, 9.2 and 9.3):
+// probabilities that learn, and their mixture. All of it computes with
+// integers: encoder and decoder must agree to the last bit on every machine.
 #ifndef KERAS_DC_SRC_COMMON_ADAPTIVE_MODEL_H_
 #define KERAS_DC_SRC_COMMON_ADAPTIVE_MODEL_H_
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
-
-#include "common/format.h"
 
 namespace keras_dc {
 
 // Probabilities are those of a 1 bit, in units of 1/65536.
 inline constexpr int32_t kProbabilityOne = 1 << 16;
 inline constexpr int32_t kLeastProbability = 32;
+inline constexpr int32_t kMaxLogit = 2047;
 
-// FORMAT.md, 9.2: the logistic function of logits/256, and its inverse.
-int32_t Squash(int32_t logit);
-int32_t Stretch(int32_t probability);
+// FORMAT.md, 9.2: the logistic function of logits/256, and its inverse. The
+// table has 65536 / (1 + exp(-x)) at x = -8, -7.5, ..., 8, rounded.
+inline constexpr std::array<int32_t, 33> kSquash = {
+    22,    36,    60,    98,    162,   267,   439,   720,   1179,
+    1921,  3108,  4971,  7812,  11955, 17625, 24743, 32768, 40793,
+    47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816, 65097,
+    65269, 65374, 65438, 65476, 65500, 65514};
+inline constexpr int kSquashStepBits = 7;
 
-// A probability that follows the bits that it has seen, fast at first.
-class AdaptiveBit {
- public:
-  AdaptiveBit() = default;
-  explicit AdaptiveBit(int32_t probability) : probability_(probability) {}
+inline int32_t Squash(int32_t logit) {
+  const int32_t bounded = logit < -kMaxLogit  ? -kMaxLogit
+                          : logit > kMaxLogit ? kMaxLogit
+                                              : logit;
+  const int32_t shifted = bounded + kMaxLogit + 1;
+  const auto cell = static_cast<size_t>(shifted >> kSquashStepBits);
+  const int32_t part = shifted & ((1 << kSquashStepBits) - 1);
+  return kSquash[cell] +
+         (((kSquash[cell + 1] - kSquash[cell]) * part) >> kSquashStepBits);
+}
 
-  int32_t probability() const { return probability_; }
-  void Update(int bit, int max_count);
+inline constexpr int kStretchBits = 4;
+using StretchTable = std::array<int16_t, (kProbabilityOne >> kStretchBits)>;
+extern const StretchTable kStretch;
 
- private:
-  int32_t probability_ = kProbabilityOne / 2;
-  int32_t count_ = 0;
-};
-
-// Combines the predictions of several adaptive bits: logistic mixing.
-class Mixture {
- public:
-  static constexpr size_t kMaxInputs = 6;
-
-  explicit Mixture(int32_t initial_weight) { weights_.fill(initial_weight); }
-
-  void Begin() { num_inputs_ = 0; }
-  void Add(AdaptiveBit* input, int max_count) {
-    inputs_[num_inputs_] = input;
-    max_counts_[num_inputs_++] = max_count;
-  }
-  // The probability of a 1, predicted from the added inputs.
-  int32_t Predict();
-  // Adapts the weights and the inputs to the bit that came.
-  void Update(int bit);
-
- private:
-  size_t num_inputs_ = 0;
-  std::array<AdaptiveBit*, kMaxInputs> inputs_{};
-  std::array<int, kMaxInputs> max_counts_{};
-  std::array<int32_t, kMaxInputs> weights_{};
-  std::array<int32_t, kMaxInputs> logits_{};
-  int32_t prediction_ = 0;
-};
-
-// Predicts whether the next weight of a scan is kept: from how many were kept
-// in its line, from how many at its offset in earlier lines, and from its
-// neighbours.
-class MaskModel {
- public:
-  // A line has `line_length` weights; `num_kept` of `num_weights` weights are
-  // kept. Kept weights of a line repeat after `period` weights; 0 if they do
-  // not.
-  MaskModel(uint64_t line_length, uint64_t num_weights, uint64_t num_kept,
-            uint64_t period);
-
-  // The probability that the next weight is kept.
-  int32_t Predict();
-
-  // Learns whether it is, and moves on to the following weight.
-  void Update(int is_kept);
-
- private:
-  static constexpr size_t kNumContexts = 256;
-
-  // 1 if the weight `back` places before the current one in its line is kept,
-  // else 0.
-  uint32_t Before(uint64_t back) const;
-  // The number of weights kept so far at the offset `distance` from the current
-  // one.
-  uint32_t KeptAt(int64_t distance) const;
-  uint32_t Neighbours() const;
-  // Levels (FORMAT.md, 9.4) of the density of the line, of the offset and of
-  // the offsets around it, and of the distance to the last kept weight.
-  uint32_t LineLevel() const;
-  uint32_t OffsetLevel() const;
-  uint32_t AroundLevel() const;
-  uint32_t GapLevel() const;
-
-  uint64_t line_length_;
-  uint64_t period_;
-  uint64_t offset_ = 0;     // of the current weight in its line
-  uint32_t line_kept_ = 0;  // weights kept so far in the line
-  uint64_t gap_ = 0;        // zeros since the last kept weight in the line
-  AdaptiveBit initial_;
-  AdaptiveBit line_;
-  std::vector<AdaptiveBit> offsets_;
-  std::vector<AdaptiveBit> neighbours_;
-  std::vector<AdaptiveBit> densities_;
-  std::vector<AdaptiveBit> surroundings_;
-  std::vector<AdaptiveBit> gaps_;
-  std::vector<uint16_t> offset_kept_;  // weights kept so far at each offset
-  std::vector<uint8_t> current_, previous_, before_previous_;
-  Mixture mixture_;
-};
-
-// Predicts cluster indices bit by bit, the highest bit first: from the bits
-// before it, and from the signs of kept neighbours.
-class IndexModel {
- public:
-  // `is_negative` tells the sign of each centroid.
-  IndexModel(std::vector<uint8_t> is_negative, uint64_t line_length,
-             uint64_t period);
-
-  int num_bits() const { return num_bits_; }
-
-  // Moves to the kept weight at `offset` of line `line`.
-  void Begin(uint64_t line, uint64_t offset);
-  // The probability that the next bit of its index is 1.
-  int32_t Predict();
-  // Learns the bit.
-  void Update(int bit);
-  // The index, after all its bits. A damaged blob may give one that no centroid
-  // has.
-  size_t index() const { return prefix_ - (size_t{1} << num_bits_); }
-  // Ends the weight. To be called if its index is that of a centroid.
-  void End();
-
- private:
-  // Of the weight `back` places before in the line: 0 if it is pruned, 1 if it
-  // is positive, 2 if it is negative.
-  size_t SignBefore(uint64_t back) const;
-
-  std::vector<uint8_t> is_negative_;
-  uint64_t period_;
-  int num_bits_ = 0;
-  uint64_t line_ = 0, offset_ = 0;
-  size_t near_ = 0, far_ = 0, prefix_ = 1;
-  // At each offset: 1 more than the line of the last kept weight, and its sign.
-  std::vector<uint64_t> line_at_;
-  std::vector<uint8_t> sign_at_;
-  std::vector<AdaptiveBit> plain_, by_near_, by_far_, by_both_;
-  Mixture mixture_;
-};
+inline int32_t Stretch(int32_t probability) {
+  return kStretch[static_cast<size_t>(probability) >> kStretchBits];
+}
 
 // Moves a probability away from 0 and 1, so that both parts of a range have
 // room.
@@ -158,6 +50,117 @@ inline int32_t Bounded(int32_t probability) {
   const int32_t most = kProbabilityOne - kLeastProbability;
   return probability > most ? most : probability;
 }
+
+// FORMAT.md, 9.3: by count, what part of the difference a probability moves,
+// and how far its logit is trusted; both in units of 1/65536.
+struct CountTables {
+  static constexpr size_t kSize = 1024;
+  std::array<int32_t, kSize> rate{};
+  std::array<int32_t, kSize> trust{};
+};
+constexpr CountTables MakeCountTables() {
+  CountTables tables;
+  for (size_t n = 0; n < CountTables::kSize; ++n) {
+    tables.rate[n] = static_cast<int32_t>(655360 / (10 * n + 16));
+    tables.trust[n] =
+        static_cast<int32_t>(65536 * (10 * n + 4) / (10 * n + 15));
+  }
+  return tables;
+}
+inline constexpr CountTables kCountTables = MakeCountTables();
+
+// A probability that follows the bits that it has seen, fast at first. The
+// probability has 22 bits, the count of bits seen has 10.
+class AdaptiveBit {
+ public:
+  AdaptiveBit() : AdaptiveBit(kProbabilityOne / 2) {}
+  explicit AdaptiveBit(int32_t probability, uint32_t count = 0)
+      : state_(static_cast<uint32_t>(probability) << 16 | count) {}
+
+  int32_t probability() const { return static_cast<int32_t>(state_ >> 16); }
+  uint32_t count() const { return state_ & kCountMask; }
+
+  // Begins as another bit that has been seen, of which little is trusted.
+  void StartAs(const AdaptiveBit& other) {
+    const uint32_t n = other.count();
+    state_ = (other.state_ & ~kCountMask) | (n < kTrusted ? n : kTrusted);
+  }
+
+  void Update(int bit) {
+    const uint32_t n = count();
+    const auto probability = static_cast<int32_t>(state_ >> kCountBits);
+    const int32_t target = bit != 0 ? kLargest : 0;
+    const int64_t step =
+        static_cast<int64_t>(target - probability) * kCountTables.rate[n];
+    const int32_t moved = probability + static_cast<int32_t>(step >> 16);
+    state_ = static_cast<uint32_t>(moved) << kCountBits |
+             (n < kCountMask ? n + 1 : n);
+  }
+
+  // Codes a bit, and learns it.
+  template <typename Coder>
+  int Code(Coder* coder, int bit) {
+    const int coded = coder->Code(bit, Bounded(probability()));
+    Update(coded);
+    return coded;
+  }
+
+ private:
+  static constexpr int kCountBits = 10;
+  static constexpr uint32_t kCountMask = (1u << kCountBits) - 1;
+  static constexpr uint32_t kTrusted = 2;
+  static constexpr int32_t kLargest = (1 << 22) - 1;
+
+  uint32_t state_;
+};
+
+// Combines the predictions of two adaptive bits: logistic mixing.
+class Mixture {
+ public:
+  // Codes a bit; the weights and the inputs learn it.
+  template <typename Coder>
+  int Code(Coder* coder, int bit, AdaptiveBit* first, AdaptiveBit* second) {
+    const int32_t a = Logit(*first);
+    const int32_t b = Logit(*second);
+    const int64_t mixed =
+        (int64_t{weights_[0]} * a + int64_t{weights_[1]} * b) >> kWeightBits;
+    const int32_t predicted =
+        Bounded(Squash(static_cast<int32_t>(mixed < -kMaxLogit  ? -kMaxLogit
+                                            : mixed > kMaxLogit ? kMaxLogit
+                                                                : mixed)));
+    if (coder->CodeSeldom(bit != 0, predicted)) {
+      Learn(1, kProbabilityOne - predicted, {a, b}, {first, second});
+      return 1;
+    }
+    Learn(0, -predicted, {a, b}, {first, second});
+    return 0;
+  }
+
+ private:
+  static constexpr int kWeightBits = 16;
+  static constexpr int kLearningBits = 17;
+
+  void Learn(int bit, int32_t error, std::array<int32_t, 2> logits,
+             std::array<AdaptiveBit*, 2> inputs) {
+    for (size_t i = 0; i < 2; ++i) {
+      weights_[i] += Step(logits[i], error);
+      inputs[i]->Update(bit);
+    }
+  }
+
+  // As far as it is trusted.
+  static int32_t Logit(const AdaptiveBit& input) {
+    return (Stretch(input.probability()) * kCountTables.trust[input.count()]) >>
+           16;
+  }
+
+  static int32_t Step(int32_t logit, int32_t error) {
+    return (logit * error + (1 << (kLearningBits - 1))) >> kLearningBits;
+  }
+
+  std::array<int32_t, 2> weights_ = {1 << (kWeightBits - 1),
+                                     1 << (kWeightBits - 1)};
+};
 
 }  // namespace keras_dc
 

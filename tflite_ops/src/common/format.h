@@ -37,6 +37,11 @@ inline constexpr uint8_t kRankMask = 0x0f;
 inline constexpr uint8_t kValuePlanesBit = 0x10;
 inline constexpr uint8_t kScalePlanesBit = 0x20;
 inline constexpr uint8_t kLineClassesBit = 0x40;
+inline constexpr uint8_t kZeroPointBit = 0x80;
+
+// FORMAT.md, 3: the model byte of the arithmetic coder.
+inline constexpr uint8_t kMaskModelBit = 0x01;
+inline constexpr int kCodedPlanesShift = 4;
 
 // FORMAT.md, 4: symbols of a byte plane.
 inline constexpr size_t kPlaneAlphabet = 256;
@@ -107,6 +112,19 @@ inline uint32_t ScaledPattern(double centroid, double scale, int dtype) {
   uint32_t pattern;
   std::memcpy(&pattern, &value, sizeof(pattern));
   return pattern;
+}
+
+// FORMAT.md, 4: an order of the bits of numbers of `size` bytes in which floats
+// ascend by value if `is_float`, and integers if not; and the way back.
+inline uint64_t OrderOfBits(uint64_t bits, size_t size, bool is_float) {
+  const uint64_t sign = uint64_t{1} << (8 * size - 1);
+  const uint64_t all = sign | (sign - 1);
+  return is_float && (bits & sign) != 0 ? ~bits & all : bits ^ sign;
+}
+inline uint64_t BitsOfOrder(uint64_t order, size_t size, bool is_float) {
+  const uint64_t sign = uint64_t{1} << (8 * size - 1);
+  const uint64_t all = sign | (sign - 1);
+  return is_float && (order & sign) == 0 ? ~order & all : order ^ sign;
 }
 
 // FORMAT.md, 6: symbols [begin, end) of `count` belong to stream `stream`.

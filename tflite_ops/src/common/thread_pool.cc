@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/no_throw.h"
+
 namespace keras_dc {
 namespace {
 
@@ -99,6 +101,23 @@ void ThreadPool::ParallelFor(size_t num_items, size_t num_threads,
   SpinUntil([this] { return num_working_.load() == 0; });
   lock.lock();
   finished_.wait(lock, [this] { return num_working_ == 0; });
+}
+
+kdc_status ForEachOrFail(
+    ThreadPool* pool, size_t num_items, size_t num_threads,
+    const std::function<kdc_status(size_t item, size_t worker)>& task) {
+  std::atomic<int> failure{KDC_OK};
+  const auto run = [&](size_t item, size_t worker) {
+    if (failure.load(std::memory_order_relaxed) != KDC_OK) return;
+    const kdc_status status = NoThrow([&] { return task(item, worker); });
+    if (status != KDC_OK) failure.store(status, std::memory_order_relaxed);
+  };
+  if (num_threads <= 1) {
+    for (size_t item = 0; item < num_items; ++item) run(item, 0);
+  } else {
+    pool->ParallelFor(num_items, num_threads, run);
+  }
+  return static_cast<kdc_status>(failure.load());
 }
 
 }  // namespace keras_dc

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "keras_dc/codec.h"
+
 namespace keras_dc {
 
 class ThreadPool {
@@ -52,6 +54,12 @@ class ThreadPool {
   size_t num_items_ = 0;
   std::atomic<size_t> next_item_{0};
 };
+
+// Calls `task(item, worker)` for the items [0, num_items) until a call returns
+// an error or throws std::bad_alloc. Returns that error.
+kdc_status ForEachOrFail(
+    ThreadPool* pool, size_t num_items, size_t num_threads,
+    const std::function<kdc_status(size_t item, size_t worker)>& task);
 
 }  // namespace keras_dc
 

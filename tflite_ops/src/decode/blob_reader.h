@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/entry_coder.h"
 #include "common/format.h"
 #include "common/huffman.h"
 #include "decode/number_reader.h"
@@ -14,6 +15,15 @@
 #include "keras_dc/codec.h"
 
 namespace keras_dc {
+
+// A stream of the arithmetic coder: the entries of some lines.
+struct EntryStream {
+  ByteRange bytes;
+  uint64_t first_line = 0;
+  uint64_t num_lines = 0;
+  uint64_t first_entry = 0;
+  uint64_t num_entries = 0;
+};
 
 // The parts of a blob. Byte ranges point into the blob, which must outlive
 // them.
@@ -26,9 +36,13 @@ struct ParsedBlob {
   StoredNumbers second_values;  // with line classes: the values of class 1
   CodeLengths index_lengths;    // empty if indices take no stream
   CodeLengths gap_lengths;      // empty if there are no gap symbols
-  uint64_t period = 0;          // arithmetic coder: period of the mask
   std::vector<ByteRange> index_streams;
   std::vector<ByteRange> gap_streams;
+  // The arithmetic coder.
+  EntryLayout entries;   // of all streams together
+  ByteRange raw_planes;  // byte planes that are not coded, the highest first
+  uint8_t coded_planes = 0;  // bit 0 is the plane of the highest bytes
+  std::vector<EntryStream> entry_streams;
 
   // The tensor as a matrix (FORMAT.md, 2).
   MatrixShape matrix() const {
@@ -49,10 +63,8 @@ struct ParsedBlob {
   bool has_indices() const {
     return info.num_centroids > 1 && info.num_kept > 0;
   }
-  // Whether there are gap streams or a mask stream.
   bool has_positions() const {
-    return is_arithmetic() ? info.num_kept > 0
-                           : info.gap_bits != 0 && num_gap_symbols() > 0;
+    return info.gap_bits != 0 && num_gap_symbols() > 0;
   }
   size_t num_gap_symbols() const {
     return static_cast<size_t>(info.num_kept + info.num_fillers);

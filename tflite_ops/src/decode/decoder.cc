@@ -7,6 +7,7 @@
 #include "common/bit_stream.h"
 #include "common/format.h"
 #include "common/return_if_error.h"
+#include "decode/entry_reader.h"
 #include "decode/position_decoder.h"
 #include "decode/stored_values.h"
 #include "decode/symbol_decoder.h"
@@ -14,38 +15,11 @@
 namespace keras_dc {
 namespace {
 
-// FORMAT.md, 9.5: indices of the arithmetic coder.
-kdc_status DecodeArithmeticIndices(const ParsedBlob& blob, uint8_t* indices) {
-  const uint64_t line_length = blob.line_length();
-  std::vector<uint8_t> is_negative;
-  KDC_RETURN_IF_ERROR(NegativeCentroids(blob, &is_negative));
-  IndexModel model(std::move(is_negative), line_length, blob.period);
-  const ByteRange stream = blob.index_streams[0];
-  RangeDecoder decoder(stream.bytes, stream.size);
-  const auto num_centroids = static_cast<size_t>(blob.info.num_centroids);
-  bool is_valid = true;
-  const kdc_status status =
-      WalkPositions(blob, line_length, [&](uint64_t line, uint64_t offset) {
-        if (!is_valid) return;
-        model.Begin(line, offset);
-        for (int bit = 0; bit < model.num_bits(); ++bit) {
-          model.Update(decoder.Decode(model.Predict()));
-        }
-        is_valid = model.index() < num_centroids;
-        if (!is_valid) return;
-        *indices++ = static_cast<uint8_t>(model.index());
-        model.End();
-      });
-  KDC_RETURN_IF_ERROR(status);
-  return is_valid && decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
-}
-
 kdc_status DecodeIndices(const ParsedBlob& blob, uint8_t* indices) {
   if (!blob.has_indices()) {
     for (size_t i = 0; i < blob.num_entries(); ++i) indices[i] = 0;
     return KDC_OK;
   }
-  if (blob.is_arithmetic()) return DecodeArithmeticIndices(blob, indices);
   return DecodeSymbols(blob.index_lengths, blob.index_streams,
                        blob.num_entries(), indices);
 }
@@ -63,8 +37,29 @@ void Permute(const std::vector<uint32_t>& target, size_t item_size,
   items->swap(moved);
 }
 
-// From a scan by columns to the rows' starts and columns. The entries' indices
-// and values are put in the order of the rows.
+// From entries of a scan by columns, each at its row and column, to the rows'
+// starts and columns. The entries' indices and values are put in the order of
+// the rows.
+void SortByRow(const ParsedBlob& blob, const std::vector<uint32_t>& rows,
+               const std::vector<uint32_t>& columns, SparseRows* sparse) {
+  const auto num_rows = static_cast<size_t>(blob.line_length());
+  // Counting sort by row. It is stable, so columns ascend within a row.
+  for (const uint32_t row : rows) ++sparse->row_begin[row + 1];
+  for (size_t row = 0; row < num_rows; ++row) {
+    sparse->row_begin[row + 1] += sparse->row_begin[row];
+  }
+  std::vector<uint32_t> next(sparse->row_begin.begin(),
+                             sparse->row_begin.end() - 1);
+  std::vector<uint32_t> target(rows.size());
+  sparse->columns.resize(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    target[i] = next[rows[i]]++;
+    sparse->columns[target[i]] = columns[i];
+  }
+  Permute(target, 1, &sparse->indices);
+  Permute(target, ItemSize(blob.info.dtype), &sparse->values);
+}
+
 kdc_status DecodeColumnMajor(const ParsedBlob& blob, SparseRows* sparse) {
   const auto num_rows = static_cast<size_t>(blob.line_length());
   const size_t num_entries = blob.num_entries();
@@ -77,21 +72,33 @@ kdc_status DecodeColumnMajor(const ParsedBlob& blob, SparseRows* sparse) {
         columns.push_back(static_cast<uint32_t>(line));
       });
   KDC_RETURN_IF_ERROR(status);
-  // Counting sort by row. It is stable, so columns ascend within a row.
-  for (const uint32_t row : rows) ++sparse->row_begin[row + 1];
-  for (size_t row = 0; row < num_rows; ++row) {
-    sparse->row_begin[row + 1] += sparse->row_begin[row];
+  SortByRow(blob, rows, columns, sparse);
+  return KDC_OK;
+}
+
+// The positions, and the indices or the values, of an arithmetic blob.
+kdc_status DecodeArithmetic(const ParsedBlob& blob, size_t num_threads,
+                            SparseRows* sparse) {
+  EntryLines lines;
+  KDC_RETURN_IF_ERROR(DecodeLines(blob, num_threads, &lines));
+  if (blob.info.num_centroids != 0) {
+    sparse->indices.assign(lines.items.begin(), lines.items.end());
+  } else {
+    sparse->values = std::move(lines.items);
+    AsItems(blob, &sparse->values);
   }
-  std::vector<uint32_t> next(sparse->row_begin.begin(),
-                             sparse->row_begin.end() - 1);
-  std::vector<uint32_t> target(num_entries);
-  sparse->columns.resize(num_entries);
-  for (size_t i = 0; i < num_entries; ++i) {
-    target[i] = next[rows[i]]++;
-    sparse->columns[target[i]] = columns[i];
+  if (blob.is_by_rows()) {
+    sparse->row_begin = std::move(lines.line_begin);
+    sparse->columns.assign(lines.offsets.begin(), lines.offsets.end());
+    return KDC_OK;
   }
-  Permute(target, 1, &sparse->indices);
-  Permute(target, ItemSize(blob.info.dtype), &sparse->values);
+  std::vector<uint32_t> columns(lines.offsets.size());
+  for (size_t line = 0; line + 1 < lines.line_begin.size(); ++line) {
+    std::fill(columns.begin() + lines.line_begin[line],
+              columns.begin() + lines.line_begin[line + 1],
+              static_cast<uint32_t>(line));
+  }
+  SortByRow(blob, lines.offsets, columns, sparse);
   return KDC_OK;
 }
 
@@ -114,12 +121,19 @@ kdc_status Scatter(const ParsedBlob& blob, const std::vector<uint8_t>& stored,
   });
 }
 
+void CopyTo(const EntryBuffers& buffers, const SparseRows& sparse) {
+  std::copy(sparse.row_begin.begin(), sparse.row_begin.end(),
+            buffers.row_begin);
+  std::copy(sparse.columns.begin(), sparse.columns.end(), buffers.columns);
+  std::copy(sparse.indices.begin(), sparse.indices.end(), buffers.indices);
+}
+
 // A scaled tensor is decoded by way of the sparse form, where channels are
 // known.
-kdc_status DecodeScaledDense(const ParsedBlob& blob, size_t item_size,
-                             uint8_t* values) {
+kdc_status DecodeScaledDense(const ParsedBlob& blob, size_t num_threads,
+                             size_t item_size, uint8_t* values) {
   SparseRows sparse;
-  KDC_RETURN_IF_ERROR(DecodeSparse(blob, &sparse));
+  KDC_RETURN_IF_ERROR(DecodeSparse(blob, num_threads, &sparse));
   const auto num_columns = static_cast<size_t>(sparse.num_columns);
   for (size_t row = 0; row < static_cast<size_t>(sparse.num_rows); ++row) {
     const size_t end = sparse.row_begin[row + 1];
@@ -132,40 +146,9 @@ kdc_status DecodeScaledDense(const ParsedBlob& blob, size_t item_size,
   return KDC_OK;
 }
 
-}  // namespace
-
-kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* sparse) {
-  *sparse = SparseRows();
-  const MatrixShape matrix = blob.matrix();
-  sparse->dtype = static_cast<kdc_dtype>(blob.info.dtype);
-  sparse->num_rows = static_cast<int64_t>(matrix.rows);
-  sparse->num_columns = static_cast<int64_t>(matrix.columns);
-  sparse->row_begin.assign(matrix.rows + 1, 0);
-  if (blob.info.num_centroids == 0) {
-    KDC_RETURN_IF_ERROR(StoredItems(blob, &sparse->values));
-  } else {
-    if (blob.info.scale_axis == KDC_NO_SCALE) {
-      KDC_RETURN_IF_ERROR(StoredItems(blob, &sparse->codebook));
-    }
-    sparse->indices.resize(blob.num_entries());
-    KDC_RETURN_IF_ERROR(DecodeIndices(blob, sparse->indices.data()));
-  }
-  if (!blob.is_by_rows()) return DecodeColumnMajor(blob, sparse);
-  sparse->columns.resize(blob.num_entries());
-  return DecodeRowMajor(blob, sparse->row_begin.data(), sparse->columns.data());
-}
-
-kdc_status DecodeSparse(const ParsedBlob& blob, SparseRows* sparse) {
-  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, sparse));
-  if (blob.info.scale_axis == KDC_NO_SCALE) return KDC_OK;
-  LineValues values;
-  KDC_RETURN_IF_ERROR(UnpackLineValues(blob, &values));
-  ApplyScales(blob, values, false, 0, sparse);
-  return KDC_OK;
-}
-
-kdc_status DecodeDense(const ParsedBlob& blob, void* values,
-                       size_t values_size) {
+// Weights less the zero point.
+kdc_status DecodeFromZero(const ParsedBlob& blob, size_t num_threads,
+                          void* values, size_t values_size) {
   const size_t item_size = ItemSize(blob.info.dtype);
   const size_t num_weights = static_cast<size_t>(blob.info.num_weights);
   if (num_weights == 0 && values_size == 0) return KDC_OK;
@@ -177,13 +160,18 @@ kdc_status DecodeDense(const ParsedBlob& blob, void* values,
   auto* out = static_cast<uint8_t*>(values);
   std::memset(out, 0, values_size);
   if (blob.info.scale_axis != KDC_NO_SCALE) {
-    return DecodeScaledDense(blob, item_size, out);
-  }
-  if (blob.info.num_centroids == 0 && blob.info.gap_bits == 0 &&
-      !blob.is_arithmetic()) {
-    return DenseItems(blob, out);
+    return DecodeScaledDense(blob, num_threads, item_size, out);
   }
   std::vector<uint8_t> stored;
+  if (blob.is_arithmetic()) {
+    if (blob.info.num_centroids != 0) {
+      KDC_RETURN_IF_ERROR(StoredItems(blob, &stored));
+    }
+    return DecodeLinesDense(blob, num_threads, stored, out);
+  }
+  if (blob.info.num_centroids == 0 && blob.info.gap_bits == 0) {
+    return DenseItems(blob, out);
+  }
   KDC_RETURN_IF_ERROR(StoredItems(blob, &stored));
   std::vector<uint8_t> indices;
   if (blob.info.num_centroids != 0) {
@@ -202,6 +190,52 @@ kdc_status DecodeDense(const ParsedBlob& blob, void* values,
   }
 }
 
+}  // namespace
+
+kdc_status DecodeUnscaled(const ParsedBlob& blob, size_t num_threads,
+                          SparseRows* sparse) {
+  *sparse = SparseRows();
+  const MatrixShape matrix = blob.matrix();
+  sparse->dtype = static_cast<kdc_dtype>(blob.info.dtype);
+  sparse->num_rows = static_cast<int64_t>(matrix.rows);
+  sparse->num_columns = static_cast<int64_t>(matrix.columns);
+  sparse->row_begin.assign(matrix.rows + 1, 0);
+  if (blob.info.num_centroids != 0 && blob.info.scale_axis == KDC_NO_SCALE) {
+    KDC_RETURN_IF_ERROR(StoredItems(blob, &sparse->codebook));
+  }
+  if (blob.is_arithmetic()) return DecodeArithmetic(blob, num_threads, sparse);
+  if (blob.info.num_centroids == 0) {
+    KDC_RETURN_IF_ERROR(StoredItems(blob, &sparse->values));
+  } else {
+    sparse->indices.resize(blob.num_entries());
+    KDC_RETURN_IF_ERROR(DecodeIndices(blob, sparse->indices.data()));
+  }
+  if (!blob.is_by_rows()) return DecodeColumnMajor(blob, sparse);
+  sparse->columns.resize(blob.num_entries());
+  return DecodeRowMajor(blob, sparse->row_begin.data(), sparse->columns.data());
+}
+
+kdc_status DecodeSparse(const ParsedBlob& blob, size_t num_threads,
+                        SparseRows* sparse) {
+  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, num_threads, sparse));
+  if (blob.info.scale_axis == KDC_NO_SCALE) return KDC_OK;
+  LineValues values;
+  KDC_RETURN_IF_ERROR(UnpackLineValues(blob, &values));
+  ApplyScales(blob, values, false, 0, sparse);
+  return KDC_OK;
+}
+
+kdc_status DecodeDense(const ParsedBlob& blob, size_t num_threads, void* values,
+                       size_t values_size) {
+  KDC_RETURN_IF_ERROR(DecodeFromZero(blob, num_threads, values, values_size));
+  if (blob.info.zero_point == 0) return KDC_OK;
+  auto* bytes = static_cast<uint8_t*>(values);
+  for (size_t i = 0; i < values_size; ++i) {
+    bytes[i] = static_cast<uint8_t>(bytes[i] + blob.info.zero_point);
+  }
+  return KDC_OK;
+}
+
 kdc_status DecodeEntries(const ParsedBlob& blob, const EntryBuffers& buffers) {
   if (blob.info.num_centroids == 0) return KDC_INVALID_ARGUMENT;
   const size_t num_entries = blob.num_entries();
@@ -209,6 +243,12 @@ kdc_status DecodeEntries(const ParsedBlob& blob, const EntryBuffers& buffers) {
   if (buffers.row_begin_size != num_rows + 1 ||
       buffers.num_entries != num_entries) {
     return KDC_WRONG_BUFFER_SIZE;
+  }
+  if (blob.is_arithmetic()) {
+    SparseRows sparse;
+    KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, 1, &sparse));
+    CopyTo(buffers, sparse);
+    return KDC_OK;
   }
   KDC_RETURN_IF_ERROR(DecodeIndices(blob, buffers.indices));
   if (blob.is_by_rows()) {
@@ -218,10 +258,7 @@ kdc_status DecodeEntries(const ParsedBlob& blob, const EntryBuffers& buffers) {
   sparse.row_begin.assign(num_rows + 1, 0);
   sparse.indices.assign(buffers.indices, buffers.indices + num_entries);
   KDC_RETURN_IF_ERROR(DecodeColumnMajor(blob, &sparse));
-  std::copy(sparse.row_begin.begin(), sparse.row_begin.end(),
-            buffers.row_begin);
-  std::copy(sparse.columns.begin(), sparse.columns.end(), buffers.columns);
-  std::copy(sparse.indices.begin(), sparse.indices.end(), buffers.indices);
+  CopyTo(buffers, sparse);
   return KDC_OK;
 }
 

@@ -13,14 +13,17 @@
 namespace keras_dc {
 
 // All functions decode a blob that ReadBlob has read, and check its streams.
-// What they write is unspecified unless they return KDC_OK. All may throw
+// What they write is unspecified unless they return KDC_OK. Streams of the
+// arithmetic coder are decoded on up to `num_threads` threads. All may throw
 // std::bad_alloc.
 
-// Decodes to the sparse form.
-kdc_status DecodeSparse(const ParsedBlob& blob, SparseRows* sparse);
+// Decodes to the sparse form; int8 weights are less the zero point.
+kdc_status DecodeSparse(const ParsedBlob& blob, size_t num_threads,
+                        SparseRows* sparse);
 
 // As DecodeSparse, but a scaled tensor keeps its indices and has no codebook.
-kdc_status DecodeUnscaled(const ParsedBlob& blob, SparseRows* sparse);
+kdc_status DecodeUnscaled(const ParsedBlob& blob, size_t num_threads,
+                          SparseRows* sparse);
 
 // The caller's memory for entries: a row start for each row and one more, and a
 // column and a cluster index for each entry.
@@ -37,7 +40,7 @@ struct EntryBuffers {
 kdc_status DecodeEntries(const ParsedBlob& blob, const EntryBuffers& buffers);
 
 // Decodes to `values_size` bytes of dense values, C order.
-kdc_status DecodeDense(const ParsedBlob& blob, void* values,
+kdc_status DecodeDense(const ParsedBlob& blob, size_t num_threads, void* values,
                        size_t values_size);
 
 }  // namespace keras_dc

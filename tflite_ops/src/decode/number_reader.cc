@@ -29,6 +29,26 @@ kdc_status ReadPlane(ByteReader* reader, bool is_coded, int num_streams,
   return KDC_OK;
 }
 
+// Up to 64 bits, the lowest first.
+uint64_t ReadBits(BitReader* bits, int count) {
+  if (count <= 32) return bits->Read(count);
+  const uint64_t low = bits->Read(32);
+  return low | static_cast<uint64_t>(bits->Read(count - 32)) << 32;
+}
+
+// FORMAT.md, 4: an exponential Golomb code of `order`. False if the number has
+// more than `num_bits` bits.
+bool ReadExpGolomb(BitReader* bits, int order, int num_bits, uint64_t* number) {
+  int size = 0;
+  while (bits->Read(1) == 0) {
+    if (++size > 63 || size + order > num_bits || bits->overrun()) return false;
+  }
+  const uint64_t high = (uint64_t{1} << size | ReadBits(bits, size)) - 1;
+  if (order > 0 && high >> (64 - order) != 0) return false;
+  *number = high << order | ReadBits(bits, order);
+  return true;
+}
+
 // The item size is fixed, so that compilers can write whole numbers.
 template <size_t kItemSize>
 void Interleave(const std::vector<const uint8_t*>& planes, size_t count,
@@ -69,8 +89,44 @@ kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
   return KDC_OK;
 }
 
+kdc_status ReadAscending(ByteReader* reader, bool is_float,
+                         StoredNumbers* numbers) {
+  const int order = reader->ReadByte();
+  if (reader->truncated()) return KDC_TRUNCATED;
+  const size_t size = numbers->item_size;
+  const int num_bits = static_cast<int>(8 * size);
+  if (order >= num_bits) return KDC_BAD_HEADER;
+  BitReader bits(reader->current(), reader->remaining());
+  numbers->unpacked.reserve(numbers->num_bytes());
+  uint64_t number = ReadBits(&bits, num_bits);
+  for (size_t i = 0; i < numbers->count; ++i) {
+    if (i > 0) {
+      uint64_t difference = 0;
+      if (!ReadExpGolomb(&bits, order, num_bits, &difference)) {
+        return bits.overrun() ? KDC_TRUNCATED : KDC_BAD_HEADER;
+      }
+      const uint64_t most = ~uint64_t{0} >> (64 - num_bits);
+      if (difference >= most - number) return KDC_BAD_HEADER;
+      number += difference + 1;
+    }
+    const uint64_t item = BitsOfOrder(number, size, is_float);
+    for (size_t j = 0; j < size; ++j) {
+      numbers->unpacked.push_back(static_cast<uint8_t>(item >> (8 * j)));
+    }
+  }
+  if (bits.overrun()) return KDC_TRUNCATED;
+  const int left = static_cast<int>(8 * bits.bytes_used() - bits.position());
+  if (bits.Peek(left) != 0) return KDC_BAD_HEADER;
+  reader->ReadBytes(bits.bytes_used());
+  return KDC_OK;
+}
+
 kdc_status UnpackNumbers(const StoredNumbers& numbers, uint8_t* bytes) {
   if (numbers.count == 0) return KDC_OK;
+  if (!numbers.unpacked.empty()) {
+    std::memcpy(bytes, numbers.unpacked.data(), numbers.num_bytes());
+    return KDC_OK;
+  }
   if (numbers.planes.empty()) {
     std::memcpy(bytes, numbers.packed.bytes, numbers.num_bytes());
     return KDC_OK;

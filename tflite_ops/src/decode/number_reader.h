@@ -24,6 +24,7 @@ struct StoredNumbers {
   size_t count = 0;
   size_t item_size = 1;
   ByteRange packed;               // the numbers, if there are no planes
+  std::vector<uint8_t> unpacked;  // the numbers, if they are stored in order
   std::vector<BytePlane> planes;  // the highest bytes first
 
   size_t num_bytes() const { return count * item_size; }
@@ -33,6 +34,11 @@ struct StoredNumbers {
 // planes, each coded plane has `num_streams` streams.
 kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
                        StoredNumbers* numbers);
+
+// Reads numbers that are stored in ascending order, as the differences between
+// them. `is_float` tells which order that is.
+kdc_status ReadAscending(ByteReader* reader, bool is_float,
+                         StoredNumbers* numbers);
 
 // Writes the numbers, num_bytes() bytes in all, one behind the other.
 kdc_status UnpackNumbers(const StoredNumbers& numbers, uint8_t* bytes);

@@ -57,45 +57,4 @@ kdc_status PlaneParts::Decode(const StoredNumbers& numbers,
   return KDC_OK;
 }
 
-PlaneReader::PlaneReader(const StoredNumbers& numbers)
-    : numbers_(numbers),
-      tables_(MakePlaneTables(numbers)),
-      lanes_(numbers.planes.size()) {
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (!tables_[i]) continue;
-    AddLanes(numbers.planes[i].streams, numbers.count, 0, numbers.count, 0,
-             nullptr, &lanes_[i]);
-  }
-}
-
-kdc_status PlaneReader::Next(size_t count, std::vector<uint8_t>* bytes) {
-  std::vector<std::vector<uint8_t>> decoded(lanes_.size());
-  std::vector<const uint8_t*> planes;
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (!tables_[i]) {
-      planes.push_back(numbers_.planes[i].streams[0].bytes + num_read_);
-      continue;
-    }
-    decoded[i].resize(count);
-    lanes_[i][0].out = decoded[i].data();
-    lanes_[i][0].out_end = decoded[i].data() + count;
-    KDC_RETURN_IF_ERROR(tables_[i]->Run(&lanes_[i]));
-    planes.push_back(decoded[i].data());
-  }
-  num_read_ += count;
-  bytes->resize(count * numbers_.item_size);
-  JoinPlanes(planes, count, bytes->data());
-  return KDC_OK;
-}
-
-bool PlaneReader::AtCleanEnd() const {
-  for (const std::vector<SymbolLane>& lanes : lanes_) {
-    if (lanes.empty()) continue;
-    BitReader reader(lanes[0].bytes, lanes[0].size);
-    reader.Seek(lanes[0].bit);
-    if (!reader.AtCleanEnd()) return false;
-  }
-  return true;
-}
-
 }  // namespace keras_dc

@@ -40,24 +40,6 @@ class PlaneParts {
   std::vector<std::vector<size_t>> bits_;
 };
 
-// Decodes one part after the other. Each plane has one stream.
-class PlaneReader {
- public:
-  // `numbers` must outlive this.
-  explicit PlaneReader(const StoredNumbers& numbers);
-
-  kdc_status Next(size_t count, std::vector<uint8_t>* bytes);
-
-  // True if all streams end just here.
-  bool AtCleanEnd() const;
-
- private:
-  const StoredNumbers& numbers_;
-  PlaneTables tables_;
-  std::vector<std::vector<SymbolLane>> lanes_;  // one of each plane
-  size_t num_read_ = 0;
-};
-
 }  // namespace keras_dc
 
 #endif  // KERAS_DC_SRC_DECODE_PLANE_PARTS_H_

@@ -107,17 +107,6 @@ kdc_status DecodeRowMajor(const ParsedBlob& blob, uint32_t* row_begin,
                           uint32_t* columns) {
   const MatrixShape matrix = blob.matrix();
   row_begin[0] = 0;
-  if (blob.is_arithmetic()) {
-    uint64_t row = 0;
-    uint32_t entry = 0;
-    const kdc_status status = WalkPositions(
-        blob, matrix.columns, [&](uint64_t line, uint64_t offset) {
-          while (row < line) row_begin[++row] = entry;
-          columns[entry++] = static_cast<uint32_t>(offset);
-        });
-    while (row < matrix.rows) row_begin[++row] = entry;
-    return status;
-  }
   if (blob.info.gap_bits == 0) {
     ListAllColumns(matrix, row_begin, columns);
     return KDC_OK;

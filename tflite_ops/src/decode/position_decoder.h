@@ -1,13 +1,12 @@
-// Decodes the positions of the entries, from gaps (FORMAT.md, 4) or a mask (9).
+// Decodes the positions of the entries, from gaps (FORMAT.md, 4): those of a
+// Huffman-coded blob.
 #ifndef KERAS_DC_SRC_DECODE_POSITION_DECODER_H_
 #define KERAS_DC_SRC_DECODE_POSITION_DECODER_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "common/adaptive_model.h"
 #include "common/format.h"
-#include "common/range_coder.h"
 #include "common/return_if_error.h"
 #include "common/scratch_vector.h"
 #include "decode/blob_reader.h"
@@ -27,32 +26,6 @@ kdc_status DecodeGaps(const ParsedBlob& blob, Gaps* gaps);
 kdc_status DecodeRowMajor(const ParsedBlob& blob, uint32_t* row_begin,
                           uint32_t* columns);
 
-// WalkPositions for the arithmetic coder (FORMAT.md, 9).
-template <typename Visit>
-kdc_status WalkMask(const ParsedBlob& blob, uint64_t line_length, Visit visit) {
-  const auto num_kept = static_cast<uint64_t>(blob.info.num_kept);
-  const auto num_weights = static_cast<uint64_t>(blob.info.num_weights);
-  if (num_kept == 0) return KDC_OK;
-  MaskModel model(line_length, num_weights, num_kept, blob.period);
-  const ByteRange stream = blob.gap_streams[0];
-  RangeDecoder decoder(stream.bytes, stream.size);
-  uint64_t line = 0, offset = 0, visited = 0;
-  for (uint64_t i = 0; i < num_weights && visited < num_kept; ++i) {
-    const int is_kept = decoder.Decode(model.Predict());
-    model.Update(is_kept);
-    if (is_kept != 0) {
-      visit(line, offset);
-      ++visited;
-    }
-    if (++offset == line_length) {
-      offset = 0;
-      ++line;
-    }
-  }
-  if (visited != num_kept) return KDC_BAD_POSITION;
-  return decoder.AtCleanEnd() ? KDC_OK : KDC_BAD_STREAM;
-}
-
 // Calls `visit(line, offset)` for each entry in scan order. A line is a row, or
 // a column in a scan by columns, of `line_length` weights; `offset` is the
 // entry's place in it.
@@ -60,9 +33,6 @@ template <typename Visit>
 kdc_status WalkPositions(const ParsedBlob& blob, uint64_t line_length,
                          Visit visit) {
   uint64_t line = 0, offset = 0;
-  if (blob.is_arithmetic()) {
-    return WalkMask(blob, line_length, visit);
-  }
   if (blob.info.gap_bits == 0) {
     for (size_t i = 0; i < blob.num_entries(); ++i) {
       visit(line, offset);

@@ -187,16 +187,4 @@ void FillValues(const ParsedBlob& blob, const LineValues& values,
   }
 }
 
-kdc_status NegativeCentroids(const ParsedBlob& blob,
-                             std::vector<uint8_t>* is_negative) {
-  const StoredNumbers& stored = blob.stored_values;
-  std::vector<uint8_t> bytes(stored.num_bytes());
-  KDC_RETURN_IF_ERROR(UnpackNumbers(stored, bytes.data()));
-  is_negative->resize(stored.count);
-  for (size_t i = 0; i < stored.count; ++i) {
-    (*is_negative)[i] = bytes[stored.item_size * (i + 1) - 1] >> 7;
-  }
-  return KDC_OK;
-}
-
 }  // namespace keras_dc

@@ -50,10 +50,6 @@ void ApplyScales(const ParsedBlob& blob, const LineValues& values,
 void FillValues(const ParsedBlob& blob, const LineValues& values,
                 size_t first_line, size_t first_entry, SparseRows* lines);
 
-// Whether each centroid is negative: its highest bit.
-kdc_status NegativeCentroids(const ParsedBlob& blob,
-                             std::vector<uint8_t>* is_negative);
-
 }  // namespace keras_dc
 
 #endif  // KERAS_DC_SRC_DECODE_STORED_VALUES_H_

@@ -6,11 +6,9 @@
 #include <cstring>
 #include <utility>
 
-#include "common/adaptive_model.h"
 #include "common/bit_stream.h"
 #include "common/crc32.h"
 #include "common/format.h"
-#include "common/range_coder.h"
 #include "encode/line_classes.h"
 #include "encode/number_writer.h"
 #include "encode/symbol_encoder.h"
@@ -47,12 +45,8 @@ std::vector<uint32_t> FloatPatterns(const std::vector<double>& numbers) {
   return patterns;
 }
 
-int LogStreamsOf(const Draft& draft) {
-  return draft.is_arithmetic ? 0 : LogStreams(draft.num_entries);
-}
-
 int ValueStreams(const Draft& draft) {
-  return draft.has_codebook ? 1 : 1 << LogStreamsOf(draft);
+  return draft.has_codebook ? 1 : 1 << LogStreams(draft.num_entries);
 }
 
 Storage ChooseStorage(const Draft& draft, int32_t dtype) {
@@ -87,83 +81,26 @@ Storage ChooseStorage(const Draft& draft, int32_t dtype) {
   return storage;
 }
 
-// FORMAT.md, 9: the mask and the indices of the arithmetic coder.
-std::vector<uint8_t> EncodeMask(const Draft& draft) {
-  std::vector<uint8_t> stream;
-  RangeEncoder encoder(&stream);
-  MaskModel model(draft.line_length, draft.mask.size(), draft.num_entries,
-                  draft.period);
-  size_t kept = 0;
-  for (size_t i = 0; i < draft.mask.size() && kept < draft.num_entries; ++i) {
-    encoder.Encode(draft.mask[i], model.Predict());
-    model.Update(draft.mask[i]);
-    kept += draft.mask[i];
-  }
-  encoder.Finish();
-  return stream;
-}
-
-// The sign of each centroid, by its highest bit.
-std::vector<uint8_t> NegativeCentroids(const Draft& draft, int32_t dtype) {
-  std::vector<uint8_t> is_negative;
-  for (const double centroid : draft.codebook) {
-    is_negative.push_back(std::signbit(centroid) ? 1 : 0);
-  }
-  const size_t highest_bit = 8 * ItemSize(dtype) - 1;
-  for (const uint32_t pattern : draft.patterns) {
-    is_negative.push_back(static_cast<uint8_t>((pattern >> highest_bit) & 1));
-  }
-  return is_negative;
-}
-
-std::vector<uint8_t> EncodeArithmeticIndices(const Draft& draft,
-                                             int32_t dtype) {
-  std::vector<uint8_t> stream;
-  RangeEncoder encoder(&stream);
-  IndexModel model(NegativeCentroids(draft, dtype), draft.line_length,
-                   draft.period);
-  size_t entry = 0;
-  for (size_t i = 0; i < draft.mask.size(); ++i) {
-    if (draft.mask[i] == 0) continue;
-    const uint8_t index = draft.indices[entry++];
-    model.Begin(i / draft.line_length, i % draft.line_length);
-    for (int place = model.num_bits() - 1; place >= 0; --place) {
-      const int bit = (index >> place) & 1;
-      encoder.Encode(bit, model.Predict());
-      model.Update(bit);
-    }
-    model.End();
-  }
-  encoder.Finish();
-  return stream;
-}
-
 // FORMAT.md, 3: everything up to the codebook.
 void WriteHeader(const Draft& draft, const Storage& storage, int log_streams,
                  int32_t dtype, const int64_t* shape, int32_t rank,
                  std::vector<uint8_t>* blob) {
-  blob->assign(kMagic, kMagic + sizeof(kMagic));
-  blob->push_back(kVersion);
   const int gap_bits = draft.has_gaps ? draft.gaps.gap_bits : 0;
-  blob->push_back(
+  BlobHeader header;
+  header.layout =
       static_cast<uint8_t>(dtype | (draft.column_major ? kColumnMajorBit : 0) |
-                           gap_bits << kGapBitsShift));
-  blob->push_back(static_cast<uint8_t>(
+                           gap_bits << kGapBitsShift);
+  header.coding = static_cast<uint8_t>(
       (draft.has_codebook ? kCodebookBit : 0) |
       (storage.half_float ? kHalfFloatBit : 0) | log_streams << kStreamsShift |
-      draft.scale_axis << kScaleAxisShift | (storage.wide ? kWideBit : 0) |
-      (draft.is_arithmetic ? kArithmeticBit : 0)));
-  blob->push_back(static_cast<uint8_t>(
+      draft.scale_axis << kScaleAxisShift | (storage.wide ? kWideBit : 0));
+  header.rank = static_cast<uint8_t>(
       rank | (storage.value_planes.coded != 0 ? kValuePlanesBit : 0) |
       (storage.scale_planes.coded != 0 ? kScalePlanesBit : 0) |
-      (draft.line_classes.empty() ? 0 : kLineClassesBit)));
-  for (int i = 0; i < rank; ++i) {
-    WriteVarint(static_cast<uint64_t>(shape[i]), blob);
-  }
-  if (draft.is_arithmetic) {
-    WriteVarint(draft.num_entries, blob);
-    WriteVarint(draft.period, blob);
-  } else if (draft.has_gaps) {
+      (draft.line_classes.empty() ? 0 : kLineClassesBit));
+  header.zero_point = draft.zero_point;
+  WriteBlobHeader(header, shape, blob);
+  if (draft.has_gaps) {
     WriteVarint(draft.num_entries, blob);
     WriteVarint(draft.gaps.num_fillers, blob);
   }
@@ -188,10 +125,42 @@ void WriteValues(const Draft& draft, const Storage& storage,
 
 }  // namespace
 
+void WriteBlobHeader(const BlobHeader& header, const int64_t* shape,
+                     std::vector<uint8_t>* blob) {
+  blob->assign(kMagic, kMagic + sizeof(kMagic));
+  blob->push_back(kVersion);
+  blob->push_back(header.layout);
+  blob->push_back(header.coding);
+  blob->push_back(static_cast<uint8_t>(
+      header.rank | (header.zero_point != 0 ? kZeroPointBit : 0)));
+  for (int i = 0; i < (header.rank & kRankMask); ++i) {
+    WriteVarint(static_cast<uint64_t>(shape[i]), blob);
+  }
+  if (header.zero_point != 0) {
+    blob->push_back(static_cast<uint8_t>(header.zero_point));
+  }
+}
+
+void AppendStreams(const std::vector<std::vector<uint8_t>>& streams,
+                   std::vector<uint8_t>* blob) {
+  for (size_t i = 0; i + 1 < streams.size(); ++i) {
+    WriteVarint(streams[i].size(), blob);
+  }
+  for (const std::vector<uint8_t>& stream : streams) {
+    blob->insert(blob->end(), stream.begin(), stream.end());
+  }
+}
+
+void AppendChecksum(std::vector<uint8_t>* blob) {
+  const uint32_t checksum = Crc32(blob->data(), blob->size());
+  blob->resize(blob->size() + kChecksumBytes);
+  StoreU32(checksum, &(*blob)[blob->size() - kChecksumBytes]);
+}
+
 std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                                const int64_t* shape, int32_t rank) {
   const Storage storage = ChooseStorage(draft, dtype);
-  const int log_streams = LogStreamsOf(draft);
+  const int log_streams = LogStreams(draft.num_entries);
   const int num_streams = 1 << log_streams;
   std::vector<uint8_t> blob;
   WriteHeader(draft, storage, log_streams, dtype, shape, rank, &blob);
@@ -200,28 +169,16 @@ std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
   std::vector<std::vector<uint8_t>> streams;
   const bool has_indices =
       draft.has_codebook && storage.values.count() > 1 && draft.num_entries > 0;
-  if (draft.is_arithmetic) {
-    if (has_indices) {
-      streams.push_back(EncodeArithmeticIndices(draft, dtype));
-    }
-    if (draft.num_entries > 0) streams.push_back(EncodeMask(draft));
-  } else if (has_indices) {
+  if (has_indices) {
     WriteCodeLengths(draft.index_lengths, &blob);
     EncodeStreams(draft.indices, draft.index_lengths, num_streams, &streams);
   }
-  if (!draft.is_arithmetic && draft.has_gaps && draft.num_entries > 0) {
+  if (draft.has_gaps && draft.num_entries > 0) {
     WriteCodeLengths(draft.gaps.lengths, &blob);
     EncodeStreams(draft.gap_symbols, draft.gaps.lengths, num_streams, &streams);
   }
-  for (size_t i = 0; i + 1 < streams.size(); ++i) {
-    WriteVarint(streams[i].size(), &blob);
-  }
-  for (const std::vector<uint8_t>& stream : streams) {
-    blob.insert(blob.end(), stream.begin(), stream.end());
-  }
-  const uint32_t checksum = Crc32(blob.data(), blob.size());
-  blob.resize(blob.size() + kChecksumBytes);
-  StoreU32(checksum, &blob[blob.size() - kChecksumBytes]);
+  AppendStreams(streams, &blob);
+  AppendChecksum(&blob);
   return blob;
 }
 

@@ -30,19 +30,35 @@ struct Draft {
   // Without gaps and codebook: the class of each line, 0 or 1; empty if there
   // is one class.
   std::vector<uint8_t> line_classes;
-  // With the arithmetic coder the mask takes the place of the gaps: whether
-  // each weight is kept.
-  bool is_arithmetic = false;
-  std::vector<uint8_t> mask;
-  uint64_t line_length = 0;
-  uint64_t period = 0;
+  // int8: what was taken from all weights.
+  int32_t zero_point = 0;
   // With scales, `codebook` takes the place of `patterns`.
   kdc_scale_axis scale_axis = KDC_NO_SCALE;
   std::vector<double> codebook;
   std::vector<double> scales;
 };
 
-// Writes FORMAT.md, 3 to 7.
+// The first bytes of a blob behind its version (FORMAT.md, 3).
+struct BlobHeader {
+  uint8_t layout = 0;
+  uint8_t coding = 0;
+  uint8_t rank = 0;  // the number of dimensions, and flags
+  int32_t zero_point = 0;
+};
+
+// Writes everything up to the zero point. `shape` has as many dimensions as the
+// rank says.
+void WriteBlobHeader(const BlobHeader& header, const int64_t* shape,
+                     std::vector<uint8_t>* blob);
+
+// Writes the byte counts of all streams but the last, and the streams.
+void AppendStreams(const std::vector<std::vector<uint8_t>>& streams,
+                   std::vector<uint8_t>* blob);
+
+// Ends the blob.
+void AppendChecksum(std::vector<uint8_t>* blob);
+
+// Writes a Huffman-coded blob.
 std::vector<uint8_t> WriteBlob(const Draft& draft, int32_t dtype,
                                const int64_t* shape, int32_t rank);
 

@@ -124,7 +124,8 @@ Draft DraftWithoutGaps(const Palette& palette, PlainCode plain,
 }  // namespace
 
 kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
-                  int32_t rank, std::vector<uint8_t>* blob) {
+                  int32_t rank, int32_t zero_point,
+                  std::vector<uint8_t>* blob) {
   const size_t item_size = ItemSize(dtype);
   if (item_size == 0) return KDC_INVALID_ARGUMENT;
   uint64_t num_weights = 0;
@@ -132,22 +133,33 @@ kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
   if (values == nullptr && num_weights > 0) return KDC_INVALID_ARGUMENT;
 
   const auto* bytes = static_cast<const uint8_t*>(values);
+  std::vector<uint8_t> from_zero;
+  if (zero_point != 0) {
+    if (dtype != KDC_INT8 || zero_point < -128 || zero_point > 127) {
+      return KDC_INVALID_ARGUMENT;
+    }
+    from_zero.assign(bytes, bytes + num_weights);
+    for (uint8_t& byte : from_zero) {
+      byte = static_cast<uint8_t>(byte - zero_point);
+    }
+    bytes = from_zero.data();
+  }
   if (dtype == KDC_INT4 &&
       std::any_of(bytes, bytes + num_weights,
                   [](uint8_t b) { return b >= 8 && b < 0xf8; })) {
     return KDC_INVALID_ARGUMENT;
   }
   const MatrixShape matrix = AsMatrix(shape, rank, num_weights);
-  const KeptCount count = CountKept(values, num_weights, item_size);
+  const KeptCount count = CountKept(bytes, num_weights, item_size);
   if (!AreGapsTried(count, num_weights)) {
     uint64_t value_bits = 0;
-    *blob =
-        WriteBlob(DraftValues(bytes, num_weights, dtype, matrix, &value_bits),
-                  dtype, shape, rank);
+    Draft draft = DraftValues(bytes, num_weights, dtype, matrix, &value_bits);
+    draft.zero_point = zero_point;
+    *blob = WriteBlob(draft, dtype, shape, rank);
     return KDC_OK;
   }
   const Palette palette =
-      FindPalette(values, num_weights, item_size, count.num_kept);
+      FindPalette(bytes, num_weights, item_size, count.num_kept);
   uint64_t gap_bits = 0;
   Draft draft = DraftWithGaps(palette, bytes, dtype, matrix, &gap_bits);
   PlainCode plain = PlanWithoutGaps(palette, num_weights, dtype);
@@ -165,6 +177,7 @@ kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
         DraftValues(bytes, num_weights, dtype, matrix, &value_bits);
     if (value_bits <= gap_bits) draft = std::move(values_draft);
   }
+  draft.zero_point = zero_point;
   *blob = WriteBlob(draft, dtype, shape, rank);
   return KDC_OK;
 }

@@ -14,7 +14,7 @@ namespace keras_dc {
 // layouts that FORMAT.md allows: with gaps of 1 to 8 bits or without, by rows
 // or by columns, with a codebook or without. May throw std::bad_alloc.
 kdc_status Encode(const void* values, int32_t dtype, const int64_t* shape,
-                  int32_t rank, std::vector<uint8_t>* blob);
+                  int32_t rank, int32_t zero_point, std::vector<uint8_t>* blob);
 
 }  // namespace keras_dc
 

@@ -34,7 +34,7 @@ Error Decode(const Blob& blob, int64_t units, const std::string& weights,
     }
     values->resize(static_cast<size_t>(units));
     status =
-        DecodeDense(parsed, values->data(), values->size() * sizeof(float));
+        DecodeDense(parsed, 1, values->data(), values->size() * sizeof(float));
   }
   return status == KDC_OK ? "" : "bias: " + BlobError(status);
 }

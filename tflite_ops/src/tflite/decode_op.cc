@@ -3,6 +3,7 @@
 // The output becomes a constant (kTfLiteMmapRo) in our memory. Who looks at the
 // graph afterwards, above all XNNPACK, sees the model as it was before it was
 // compressed, and computes the same bits at the same speed.
+#include <algorithm>
 #include <utility>
 
 #include "common/format.h"
@@ -63,7 +64,7 @@ class DecodeOp : public Op {
     ParsedBlob parsed;
     KDC_RETURN_IF_ERROR(BlobError(ReadBlob(blob.data, blob.size, &parsed)));
     KDC_RETURN_IF_ERROR(CheckOutput(*output, parsed.info));
-    KDC_RETURN_IF_ERROR(Decode(KeyOf(blob), parsed));
+    KDC_RETURN_IF_ERROR(Decode(*context, KeyOf(blob), parsed));
     blob_ = blob;
     output->allocation_type = kTfLiteMmapRo;
     // The runtime takes non-const pointers to constants, too.
@@ -113,7 +114,8 @@ class DecodeOp : public Op {
 
   // To be called after CheckOutput: the output's shape bounds what is
   // allocated.
-  Error Decode(const BlobKey& key, const ParsedBlob& parsed) {
+  Error Decode(const TfLiteContext& context, const BlobKey& key,
+               const ParsedBlob& parsed) {
     const auto count = static_cast<size_t>(parsed.info.num_weights);
     const size_t size_bytes = count * ItemSize(parsed.info.dtype);
     const size_t stored_bytes =
@@ -125,8 +127,10 @@ class DecodeOp : public Op {
         });
     if (ready == nullptr) {
       auto weights = std::make_shared<DenseWeights>(size_bytes);
-      KDC_RETURN_IF_ERROR(BlobError(
-          DecodeDense(parsed, weights->data(), weights->size_bytes())));
+      const auto num_threads =
+          static_cast<size_t>(std::max(context.recommended_num_threads, 1));
+      KDC_RETURN_IF_ERROR(BlobError(DecodeDense(
+          parsed, num_threads, weights->data(), weights->size_bytes())));
       if (parsed.info.dtype == KDC_INT4) {
         weights->Shrink(PackInt4(weights->data(), weights->size_bytes()));
       }

@@ -205,7 +205,8 @@ class WeightOp : public Op {
       parsed = &read;
     }
     SparseRows rows;
-    KDC_RETURN_IF_ERROR(BlobError(DecodeSparse(*parsed, &rows)));
+    KDC_RETURN_IF_ERROR(
+        BlobError(DecodeSparse(*parsed, plan_.num_threads, &rows)));
     auto packed = std::make_shared<Packed>();
     packed->info = info_;
     KDC_RETURN_IF_ERROR(

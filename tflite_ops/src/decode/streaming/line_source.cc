@@ -1,12 +1,11 @@
 #include "decode/streaming/line_source.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
-#include "common/no_throw.h"
 #include "common/return_if_error.h"
-#include "decode/streaming/arithmetic_reader.h"
+#include "decode/entry_reader.h"
+#include "decode/stored_values.h"
 
 namespace keras_dc {
 namespace {
@@ -16,23 +15,6 @@ constexpr size_t kBlocksPerRange = 8;
 constexpr size_t kMinBlockEntries = 512;
 
 }  // namespace
-
-kdc_status ForEachOrFail(
-    ThreadPool* pool, size_t num_items, size_t num_threads,
-    const std::function<kdc_status(size_t item, size_t worker)>& task) {
-  std::atomic<int> failure{KDC_OK};
-  const auto run = [&](size_t item, size_t worker) {
-    if (failure.load(std::memory_order_relaxed) != KDC_OK) return;
-    const kdc_status status = NoThrow([&] { return task(item, worker); });
-    if (status != KDC_OK) failure.store(status, std::memory_order_relaxed);
-  };
-  if (num_threads <= 1) {
-    for (size_t item = 0; item < num_items; ++item) run(item, 0);
-  } else {
-    pool->ParallelFor(num_items, num_threads, run);
-  }
-  return static_cast<kdc_status>(failure.load());
-}
 
 kdc_status LineSource::Open(ParsedBlob parsed, size_t range_entries) {
   range_entries_ = range_entries;
@@ -62,8 +44,10 @@ kdc_status LineSource::Open(ParsedBlob parsed, size_t range_entries) {
 kdc_status LineSource::ForEach(ThreadPool* pool, size_t num_threads,
                                const Visit& visit) const {
   if (is_in_order()) {
-    return ForEachOrFail(nullptr, 1, 1,
-                         [&](size_t, size_t) { return ReadInOrder(visit); });
+    return ForEachOrFail(pool, blob().entry_streams.size(), num_threads,
+                         [&](size_t stream, size_t worker) {
+                           return ReadStream(stream, worker, visit);
+                         });
   }
   struct Worker {
     LineBlocks::Scratch scratch;
@@ -82,14 +66,31 @@ kdc_status LineSource::ForEach(ThreadPool* pool, size_t num_threads,
       });
 }
 
-kdc_status LineSource::ReadInOrder(const Visit& visit) const {
-  ArithmeticReader reader(blob());
-  KDC_RETURN_IF_ERROR(reader.Open());
+kdc_status LineSource::ReadStream(size_t stream, size_t worker,
+                                  const Visit& visit) const {
+  EntryReader reader(blob(), stream);
+  const bool has_codebook = blob().info.num_centroids != 0;
+  LineValues values;
+  KDC_RETURN_IF_ERROR(UnpackLineValues(blob(), &values));
+  EntryLines read;
   SparseRows lines;
+  lines.dtype = static_cast<kdc_dtype>(blob().info.dtype);
+  lines.num_columns = static_cast<int64_t>(blob().line_length());
   while (!reader.is_done()) {
     const size_t first_line = reader.line();
-    KDC_RETURN_IF_ERROR(reader.Next(range_entries_, &lines));
-    KDC_RETURN_IF_ERROR(visit(lines, first_line, 0));
+    const size_t first_entry = reader.entry();
+    KDC_RETURN_IF_ERROR(reader.NextLines(range_entries_, &read));
+    lines.num_rows = static_cast<int64_t>(reader.line() - first_line);
+    lines.row_begin.swap(read.line_begin);
+    lines.columns.assign(read.offsets.begin(), read.offsets.end());
+    if (has_codebook) {
+      lines.indices.assign(read.items.begin(), read.items.end());
+      FillValues(blob(), values, first_line, first_entry, &lines);
+    } else {
+      lines.values.swap(read.items);
+      AsItems(blob(), &lines.values);
+    }
+    KDC_RETURN_IF_ERROR(visit(lines, first_line, worker));
   }
   return KDC_OK;
 }

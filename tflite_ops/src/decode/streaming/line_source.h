@@ -29,7 +29,7 @@ class LineSource {
   kdc_status Open(ParsedBlob blob, size_t range_entries);
 
   bool is_by_rows() const { return blob().is_by_rows(); }
-  // Whether lines can only be read in their order, on one thread: the
+  // Whether the lines of a stream can only be read in their order: the
   // arithmetic coder.
   bool is_in_order() const { return blob().is_arithmetic(); }
   const ParsedBlob& blob() const { return blocks_.blob(); }
@@ -50,19 +50,14 @@ class LineSource {
     size_t end = 0;
   };
 
-  kdc_status ReadInOrder(const Visit& visit) const;
+  // Reads a stream of the arithmetic coder.
+  kdc_status ReadStream(size_t stream, size_t worker, const Visit& visit) const;
 
   LineBlocks blocks_;
   size_t range_entries_ = 1;
   std::vector<Range> ranges_;
   size_t max_lines_ = 0;
 };
-
-// Calls `task(item, worker)` for the items [0, num_items) until a call returns
-// an error or throws std::bad_alloc. Returns that error.
-kdc_status ForEachOrFail(
-    ThreadPool* pool, size_t num_items, size_t num_threads,
-    const std::function<kdc_status(size_t item, size_t worker)>& task);
 
 }  // namespace keras_dc
 
