@@ -68,7 +68,7 @@ class BlobInfo:
     scale_planes: bool
 
 
-def _check(status):
+def check(status):
     if status != 0:
         message = library.library().kdc_status_message(status).decode()
         raise CodecError(f"{message}. Received: status {status}")
@@ -163,7 +163,7 @@ def recode(blob):
         CodecError: if the blob is malformed.
     """
     blob = bytes(blob)
-    return _written_by(library.library().kdc_recode, blob, len(blob))
+    return written_by(library.library().kdc_recode, blob, len(blob))
 
 
 def _native(values):
@@ -174,13 +174,13 @@ def _native(values):
 
 def _call_encoder(function, values, dtype, *parameters):
     shape = (ctypes.c_int64 * max(values.ndim, 1))(*values.shape)
-    return _written_by(function, values.ctypes.data, dtype.code, shape, values.ndim, *parameters)
+    return written_by(function, values.ctypes.data, dtype.code, shape, values.ndim, *parameters)
 
 
-def _written_by(function, *arguments):
+def written_by(function, *arguments):
     """The bytes that a function of the C library makes."""
     written = ctypes.c_void_p()
-    _check(function(*arguments, ctypes.byref(written)))
+    check(function(*arguments, ctypes.byref(written)))
     try:
         size = library.library().kdc_bytes_size(written)
         return ctypes.string_at(library.library().kdc_bytes_data(written), size)
@@ -193,7 +193,7 @@ def _opened(blob):
     """The C library's handle of a blob whose header and tables are in order."""
     blob = bytes(blob)
     handle = ctypes.c_void_p()
-    _check(library.library().kdc_open(blob, len(blob), ctypes.byref(handle)))
+    check(library.library().kdc_open(blob, len(blob), ctypes.byref(handle)))
     try:
         yield handle
     finally:
@@ -202,7 +202,7 @@ def _opened(blob):
 
 def _info(handle):
     struct = library.BlobInfoStruct()
-    _check(library.library().kdc_get_info(handle, ctypes.byref(struct)))
+    check(library.library().kdc_get_info(handle, ctypes.byref(struct)))
     fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
     fields["dtype"] = dtypes.BY_CODE[struct.dtype].name
     fields["shape"] = tuple(struct.shape[: struct.rank])
@@ -259,7 +259,7 @@ def decode_with_info(blob):
     with _opened(blob) as handle:
         info = _info(handle)
         values = np.empty(info.shape, dtypes.BY_NAME[info.dtype].storage)
-        _check(library.library().kdc_decode(handle, values.ctypes.data, values.nbytes))
+        check(library.library().kdc_decode(handle, values.ctypes.data, values.nbytes))
     return info, values
 
 
@@ -299,7 +299,7 @@ def decode_entries(blob, *, out=None):
     with _opened(blob) as handle:
         out = out or _empty_entries(_info(handle))
         _check_entries(out.row_begin, out.columns, out.indices)
-        _check(
+        check(
             library.library().kdc_decode_entries(
                 handle,
                 out.row_begin.ctypes.data,

@@ -1,0 +1,190 @@
+"""What each part of a file is packed as: by the byte model, or as a blob."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_dc import codec
+from keras_dc.codec import packs
+from keras_dc.codec.packs import Part
+from keras_dc.errors import CodecError
+from keras_dc.packing import constants
+from keras_dc.packing.constants import ITEM_BITS
+
+BYTE_KIND_OF = {
+    "float32": "words",
+    "float16": "pairs",
+    "bfloat16": "pairs",
+    "int8": "int8",
+    "int4": "int8",
+}
+# The byte model takes a microsecond a byte: a file of any size unpacks in a second more than
+# its weights take.
+_MOST_MODELLED_BYTES = 1_200_000
+# Smaller constants are not tried as blobs, whose heads take more than they save.
+_LEAST_BLOB_BYTES = 96
+# A blob unpacks far faster, so the byte model must save more than this on a large constant.
+_LARGE_BYTES = 1 << 15
+_LEAST_SAVING = 0.01
+_CHUNK_BYTES = 1 << 22
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A run of a file, the ways to pack it, and the bytes that they take besides the byte model.
+
+    Attributes:
+        modelled: Part by the byte model; None if that would take too long.
+        coded: Part as a blob or stored, None if there is no such way.
+        coded_bytes: what `coded` takes.
+    """
+
+    modelled: Part | None
+    coded: Part | None = None
+    coded_bytes: int = 0
+
+
+def plain_parts(content):
+    """The smallest way found to pack a `.tflite` file, or any other.
+
+    Args:
+        content: bytes.
+
+    Returns:
+        list of Part.
+    """
+    return choose(content, candidates(content, 0, len(content), constants.find(content)))
+
+
+def candidates(content, begin, end, found, *, budget=_MOST_MODELLED_BYTES):
+    """Candidates for the bytes from `begin` to `end` of a file.
+
+    Args:
+        content: bytes of the file.
+        begin: int.
+        end: int.
+        found: list of FileConstant that lie between them.
+        budget: int, the most bytes for the byte model.
+
+    Returns:
+        list of Candidate.
+    """
+    runs, at = [], begin
+    for constant in found:
+        if constant.begin > at:
+            runs.append((at, constant.begin, None))
+        runs.append((constant.begin, constant.end, constant))
+        at = constant.end
+    if at < end:
+        runs.append((at, end, None))
+    # Small runs gain the most from the byte model, so they come first.
+    modelled = set()
+    for run in sorted(runs, key=lambda run: (run[2] is not None, run[1] - run[0])):
+        budget -= run[1] - run[0]
+        if budget < 0:
+            break
+        modelled.add(run[0])
+    made = []
+    for first, last, constant in runs:
+        if constant is None:
+            made += _bytes_candidates(content, first, last, first in modelled)
+        else:
+            made.append(_constant_candidate(content, constant, first in modelled))
+    return made
+
+
+def choose(content, given, *, base=None):
+    """Choose among candidates: each is packed both ways, and the smaller one stays.
+
+    Args:
+        content: bytes of the whole file.
+        given: list of Candidate, for all of its bytes.
+        base: bytes of the file that a patch is for, or None.
+
+    Returns:
+        list of Part.
+    """
+    first = [each.modelled or each.coded for each in given]
+    if all(each.coded is None or each.modelled is None for each in given):
+        return first
+    _, sizes = packs.pack(content, first, base=base)
+    chosen = []
+    for each, part, size in zip(given, first, sizes):
+        if part is each.modelled and each.coded is not None:
+            least = size if part.size < _LARGE_BYTES else size + _LEAST_SAVING * part.size
+            if each.coded_bytes <= least:
+                part = each.coded
+        chosen.append(part)
+    return chosen
+
+
+def smallest_blob(values, dtype):
+    """The smallest blob of an array; None if the codec cannot hold it."""
+    try:
+        blob = codec.encode(values, dtype=dtype)
+    except CodecError:
+        return None
+    return min(blob, codec.recode(blob), key=len)
+
+
+def blob_part(blob, size, **options):
+    """A Part that a blob decodes to, and the bytes that it takes.
+
+    Args:
+        blob: bytes.
+        size: int, bytes of the part.
+        **options: of Part.
+
+    Returns:
+        tuple `(Part, int)`.
+    """
+    # Magic and checksum are not stored; the segment's head takes some three bytes.
+    return Part("tensor", size, blob=blob, **options), len(blob) - 8 + 3
+
+
+def values_of(content, constant):
+    """The values of a constant as the codec takes them: array of the constant's shape."""
+    data = np.frombuffer(content, np.uint8, constant.size, constant.begin)
+    if constant.dtype == "int4":
+        pairs = data.view(np.int8)
+        both = np.stack([(pairs << 4).astype(np.int8) >> 4, pairs >> 4], axis=-1)
+        count = int(np.prod(constant.shape, dtype=np.int64))
+        return both.ravel()[:count].reshape(constant.shape)
+    storage = {"float32": np.float32, "float16": np.float16, "bfloat16": np.uint16, "int8": np.int8}
+    return data.view(storage[constant.dtype]).reshape(constant.shape)
+
+
+def modelled_part(constant, **options):
+    """A constant by the byte model: Part."""
+    kind = BYTE_KIND_OF[constant.dtype]
+    rows = 0 if constant.is_blob else constant.row_bytes
+    return Part("bytes", constant.size, kind, rows, **options)
+
+
+def _constant_candidate(content, constant, is_modelled):
+    modelled = modelled_part(constant) if is_modelled else None
+    if constant.is_blob:
+        part = Part("stored", constant.size)
+        return Candidate(modelled, part, constant.size)
+    if is_modelled and constant.size < _LEAST_BLOB_BYTES:
+        return Candidate(modelled)
+    blob = smallest_blob(values_of(content, constant), constant.dtype)
+    if blob is None or len(blob) - 8 >= constant.size:
+        return Candidate(modelled, Part("stored", constant.size), constant.size)
+    return Candidate(modelled, *blob_part(blob, constant.size))
+
+
+def _bytes_candidates(content, begin, end, is_modelled):
+    """A run of other bytes; where the byte model would take too long, by pieces."""
+    if is_modelled:
+        return [Candidate(Part("bytes", end - begin))]
+    made = []
+    for first in range(begin, end, _CHUNK_BYTES):
+        size = min(_CHUNK_BYTES, end - first)
+        values = np.frombuffer(content, np.int8, size, first)
+        blob = smallest_blob(values, "int8")
+        if blob is None or len(blob) - 8 >= size:
+            made.append(Candidate(None, Part("stored", size), size))
+        else:
+            made.append(Candidate(None, *blob_part(blob, size)))
+    return made
