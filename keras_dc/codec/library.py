@@ -51,6 +51,7 @@ class PartStruct(ctypes.Structure):
         ("source", ctypes.c_int32),
         ("is_huffman", ctypes.c_int32),
         ("is_by_index", ctypes.c_int32),
+        ("is_summed", ctypes.c_int32),
         ("blob", ctypes.c_char_p),
         ("blob_size", ctypes.c_size_t),
         ("base_is_blob", ctypes.c_int32),

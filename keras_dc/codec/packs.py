@@ -31,6 +31,7 @@ class Part:
             "base", a tensor of the base and what differs.
         is_huffman: of a tensor: whether the part is a Huffman-coded blob.
         is_by_index: whether the blob holds cluster indices, one more each.
+        is_summed: whether the part's values, unsigned, are the sums of the blob's up to each.
         blob: bytes of the blob, None with the source "base".
         base_blob_size: size of the blob in the base; None if a dense tensor is there.
         dtype: name of the element type of that dense tensor.
@@ -45,6 +46,7 @@ class Part:
     source: str = "blob"
     is_huffman: bool = False
     is_by_index: bool = False
+    is_summed: bool = False
     blob: bytes | None = None
     base_blob_size: int | None = None
     dtype: str = "float32"
@@ -61,6 +63,7 @@ class Part:
             source=_SOURCES.index(self.source),
             is_huffman=self.is_huffman,
             is_by_index=self.is_by_index,
+            is_summed=self.is_summed,
             blob=self.blob,
             blob_size=0 if self.blob is None else len(self.blob),
             base_is_blob=self.base_blob_size is not None,

@@ -41,6 +41,7 @@ class FileConstant:
         dtype: the codec's name of an element type of the right size.
         shape: tuple of ints; of a blob its size alone.
         is_blob: whether they are a blob of keras_dc.
+        is_ascending: whether they are positions, which mostly ascend.
     """
 
     begin: int
@@ -48,6 +49,7 @@ class FileConstant:
     dtype: str
     shape: tuple[int, ...]
     is_blob: bool = False
+    is_ascending: bool = False
 
     @property
     def end(self):
@@ -118,4 +120,6 @@ def _sparse_indices(graph, first_byte):
                 if isinstance(values, np.ndarray) and values.nbytes >= _LEAST_BYTES:
                     dtype = {1: "int8", 2: "float16", 4: "float32"}[values.itemsize]
                     begin = values.ctypes.data - first_byte
-                    yield FileConstant(begin, values.nbytes, dtype, (values.size,))
+                    yield FileConstant(
+                        begin, values.nbytes, dtype, (values.size,), is_ascending=True
+                    )

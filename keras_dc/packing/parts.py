@@ -168,10 +168,19 @@ def _constant_candidate(content, constant, is_modelled):
         return Candidate(modelled, part, constant.size)
     if is_modelled and constant.size < _LEAST_BLOB_BYTES:
         return Candidate(modelled)
-    blob = smallest_blob(values_of(content, constant), constant.dtype)
+    values, options = values_of(content, constant), {}
+    if constant.is_ascending:
+        values, options = _steps(values), {"is_summed": True}
+    blob = smallest_blob(values, constant.dtype)
     if blob is None or len(blob) - 8 >= constant.size:
         return Candidate(modelled, Part("stored", constant.size), constant.size)
-    return Candidate(modelled, *blob_part(blob, constant.size))
+    return Candidate(modelled, *blob_part(blob, constant.size, **options))
+
+
+def _steps(values):
+    """From each value to the next, as unsigned numbers; the dtype stays."""
+    numbers = values.view(f"u{values.itemsize}")
+    return np.diff(numbers, prepend=numbers.dtype.type(0)).view(values.dtype)
 
 
 def _bytes_candidates(content, begin, end, is_modelled):

@@ -125,7 +125,7 @@ struct ControlModels {
   ChoiceModel<2> byte_kind, source;
   ChoiceModel<3> dtype;
   ChoiceModel<4> rank;
-  AdaptiveProbability has_rows, has_base, is_huffman, is_by_index, is_blob,
+  AdaptiveProbability has_rows, has_base, is_huffman, is_by_index, is_summed, is_blob,
       is_same, is_backward;
   NumberModel byte_count, row_bytes, stored_size, copy_size, payload_size,
       base_step, recipe_size, blob_size, dimension, palette_size;

@@ -25,6 +25,7 @@ struct Segment {
   TensorSource source = TensorSource::kBlob;
   bool is_huffman = false;   // what comes out is a Huffman-coded blob
   bool is_by_index = false;  // values are 0 or one more than the index
+  bool is_summed = false;    // what comes out are the sums up to each value
   uint64_t recipe_size = 0;
   uint64_t payload_size = 0;  // of the blob without magic and checksum
   // Of a tensor beside one of the base.
@@ -67,6 +68,8 @@ void CodeTensorHead(bool has_file_base, Segment* segment, SegmentState* state,
     segment->is_by_index = flag(segment->is_by_index, &models.is_by_index);
     segment->recipe_size =
         models.recipe_size.Code(segment->recipe_size, coder);
+  } else {
+    segment->is_summed = flag(segment->is_summed, &models.is_summed);
   }
   if (has_file_base) {
     segment->source = static_cast<TensorSource>(

@@ -122,6 +122,7 @@ class Packer {
     segment.source = static_cast<TensorSource>(part.source);
     segment.is_huffman = part.is_huffman != 0;
     segment.is_by_index = part.is_by_index != 0;
+    segment.is_summed = part.is_summed != 0;
     segment.payload_size =
         part.blob == nullptr ? 0
                              : part.blob_size - kMagicBytes - kChecksumBytes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "bytes/control_coder.h"
@@ -42,6 +43,13 @@ kdc_status ReadFileId(ByteReader* reader, uint64_t* size, uint32_t* crc) {
   if (bytes == nullptr) return KDC_TRUNCATED;
   *crc = LoadU32(bytes);
   return KDC_OK;
+}
+
+// Replaces each weight, as an unsigned number, by the sum up to it.
+void SumUp(DenseTensor* tensor) {
+  std::vector<uint32_t> weights = PatternsOf(*tensor);
+  std::partial_sum(weights.begin(), weights.end(), weights.begin());
+  SetPatterns(weights, tensor);
 }
 
 class Unpacker {
@@ -181,6 +189,7 @@ class Unpacker {
     if (segment.source != TensorSource::kBlob) {
       KDC_RETURN_IF_ERROR(TakeBase(segment, most, &tensor));
     }
+    if (segment.is_summed) SumUp(&tensor);
     if (!segment.is_huffman) {
       PackInt4(&tensor);
       if (tensor.items.empty()) return KDC_BAD_STREAM;
