@@ -87,15 +87,15 @@ typedef struct kdc_part {
   int32_t has_base;
   uint64_t base_offset;
   // Of a tensor.
-  int32_t source;         // a kdc_tensor_source
-  int32_t is_huffman;     // 1: the part is a Huffman-coded blob
-  int32_t is_by_index;    // 1: values are 0, or one more than a cluster index
-  int32_t is_summed;      // 1: the part's values are sums of the blob's
-  const uint8_t* blob;    // a whole blob; null from the base
+  int32_t source;       // a kdc_tensor_source
+  int32_t is_huffman;   // 1: the part is a Huffman-coded blob
+  int32_t is_by_index;  // 1: values are 0, or one more than a cluster index
+  int32_t is_summed;    // 1: the part's values are sums of the blob's
+  const uint8_t* blob;  // a whole blob; null from the base
   size_t blob_size;
-  int32_t base_is_blob;   // 1: the tensor of the base is a blob
-  uint64_t base_size;     // of that blob
-  int32_t dtype;          // from the base, if that is no blob: its kdc_dtype
+  int32_t base_is_blob;  // 1: the tensor of the base is a blob
+  uint64_t base_size;    // of that blob
+  int32_t dtype;         // from the base, if that is no blob: its kdc_dtype
   int32_t rank;
   int64_t shape[KDC_MAX_RANK];
 } kdc_part;

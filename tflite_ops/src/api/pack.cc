@@ -23,8 +23,8 @@ kdc_status ReadTensor(const ByteSpan& bytes, bool is_blob, const kdc_part& part,
                       std::vector<uint32_t>* weights, size_t* item_size) {
   DenseTensor tensor;
   if (is_blob) {
-    KDC_RETURN_IF_ERROR(keras_dc::DecodeTensor(bytes.bytes, bytes.size,
-                                               UINT64_MAX, &tensor));
+    KDC_RETURN_IF_ERROR(
+        keras_dc::DecodeTensor(bytes.bytes, bytes.size, UINT64_MAX, &tensor));
   } else {
     uint64_t count = 1;
     if (part.rank < 0 || part.rank > KDC_MAX_RANK ||
@@ -148,8 +148,7 @@ int32_t kdc_pack(const uint8_t* original, size_t original_size,
         const ByteSpan file = {original, original_size};
         const ByteSpan old = {base, base_size};
         std::vector<PartTensors> tensors(num_parts);
-        KDC_RETURN_IF_ERROR(
-            ReadTensors(file, old, parts, num_parts, &tensors));
+        KDC_RETURN_IF_ERROR(ReadTensors(file, old, parts, num_parts, &tensors));
         return keras_dc::Pack(file, old, {parts, parts + num_parts}, tensors,
                               part_bytes, bytes);
       },

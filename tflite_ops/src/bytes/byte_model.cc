@@ -48,7 +48,8 @@ ByteModel::ByteModel(uint64_t num_bytes)
               size_t{kNumByteKinds} * 4 * 16},
              kFirstWeight) {
   for (size_t i = 0; i < by_history_.size(); ++i) {
-    const int ones = histories_.ones[i % 256], zeros = histories_.zeros[i % 256];
+    const int ones = histories_.ones[i % 256],
+              zeros = histories_.zeros[i % 256];
     by_history_[i].probability = static_cast<uint16_t>(
         65536 * (8 * ones + 3) / (8 * (ones + zeros) + 6));
   }
@@ -58,7 +59,11 @@ void ByteModel::BeginRun(const ByteRun& run) {
   run_ = run;
   offset_ = 0;
   base_hits_ = 0;
-  if (run.kind != ByteKind::kGraph) tracker_.Leave();
+  if (run.kind != ByteKind::kGraph) {
+    tracker_.Leave();
+  } else if (run.position == 0) {
+    tracker_.Restart();
+  }
   guesses_.BeginRun(run.kind == ByteKind::kWords);
 }
 
@@ -125,7 +130,8 @@ void ByteModel::AddGraphContexts(const Add& add) {
   add(7, field, c1 + 1);
   add(8, field, two + 1);
   add(9, GuessedBytes(), lane_);
-  add(10, guesses_.ExpectedByte(0, lane_) << 9 | guesses_.ExpectedByte(1, lane_),
+  add(10,
+      guesses_.ExpectedByte(0, lane_) << 9 | guesses_.ExpectedByte(1, lane_),
       c1);
   // The same lane of the words before.
   add(11, c4 | c8 << 8, lane_);
@@ -211,15 +217,14 @@ int32_t ByteModel::Predict() {
   }
   const size_t size = (8 + num_contexts_ + 7) / 8 * 8;
   for (size_t i = 8 + num_contexts_; i < size; ++i) mixer_.Set(i, 0);
-  const size_t expected = expectations_[2].right != nullptr
-                              ? 4 + (base_hits_ & 3)
-                              : lane_;
+  const size_t expected =
+      expectations_[2].right != nullptr ? 4 + (base_hits_ & 3) : lane_;
   return std::clamp<int32_t>(
-      mixer_.Predict(size,
-                     {(best * 8 + expected) * kNumByteKinds + kind,
-                      kind * 256 + partial_,
-                      (kind * 4 + lane_) * 16 + guesses_.valid()},
-                     kind * 4 + lane_),
+      mixer_.Predict(
+          size,
+          {(best * 8 + expected) * kNumByteKinds + kind, kind * 256 + partial_,
+           (kind * 4 + lane_) * 16 + guesses_.valid()},
+          kind * 4 + lane_),
       1, kProbabilityOne - 1);
 }
 

@@ -97,8 +97,8 @@ class ChoiceModel {
     uint32_t node = 1;
     for (uint32_t i = 0; i < kBits; ++i) {
       const int bit = static_cast<int>((number >> (kBits - 1 - i)) & 1);
-      node = node << 1 |
-             static_cast<uint32_t>(CodeBit(bit, &bits_[node], coder));
+      node =
+          node << 1 | static_cast<uint32_t>(CodeBit(bit, &bits_[node], coder));
     }
     return node - (1u << kBits);
   }
@@ -125,8 +125,8 @@ struct ControlModels {
   ChoiceModel<2> byte_kind, source;
   ChoiceModel<3> dtype;
   ChoiceModel<4> rank;
-  AdaptiveProbability has_rows, has_base, is_huffman, is_by_index, is_summed, is_blob,
-      is_same, is_backward;
+  AdaptiveProbability has_rows, has_base, is_huffman, is_by_index, is_summed,
+      is_blob, is_same, is_backward;
   NumberModel byte_count, row_bytes, stored_size, copy_size, payload_size,
       base_step, recipe_size, blob_size, dimension, palette_size;
 };

@@ -71,8 +71,8 @@ class LogisticMixer {
     final_set_ = final_set;
     int64_t total = 0;
     for (size_t s = 0; s < kNumSets; ++s) {
-      sums_[s] = Clamped(
-          loops_.dot_product(Row(s), logits_.data(), size_) >> 11);
+      sums_[s] =
+          Clamped(loops_.dot_product(Row(s), logits_.data(), size_) >> 11);
       set_predictions_[s] = Squash(sums_[s]);
       total += static_cast<int64_t>(final_weights_[final_set][s]) * sums_[s];
     }
@@ -97,9 +97,7 @@ class LogisticMixer {
   static constexpr int kFinalShift = 18;
   static constexpr size_t kNumFinalSets = 16;
 
-  int32_t* Row(size_t set) {
-    return &weights_[set][chosen_[set] * kNumInputs];
-  }
+  int32_t* Row(size_t set) { return &weights_[set][chosen_[set] * kNumInputs]; }
   static int32_t Clamped(int64_t logit) {
     return static_cast<int32_t>(std::clamp<int64_t>(logit, -2047, 2047));
   }

@@ -54,9 +54,9 @@ BitHistories MakeHistories() {
     for (size_t bit = 0; bit < 2; ++bit) {
       int counts[2] = {made.zeros[i], made.ones[i]};
       Count(&counts[bit], &counts[1 - bit]);
-      made.next[i][bit] = static_cast<uint8_t>(
-          number[static_cast<size_t>(counts[0])][static_cast<size_t>(counts[1])]
-                [bit]);
+      made.next[i][bit] =
+          static_cast<uint8_t>(number[static_cast<size_t>(counts[0])]
+                                     [static_cast<size_t>(counts[1])][bit]);
     }
   }
   return made;

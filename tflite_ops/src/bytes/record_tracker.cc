@@ -31,9 +31,10 @@ uint32_t RecordTracker::Field(uint64_t position) const {
 }
 
 void RecordTracker::BeginWord(uint64_t position, const ByteHistory& history) {
-  const Target& target =
-      targets_[Hash(position, 0) >> shift_];
-  if (target.kind == 0 || target.position != position) return;
+  const Target& target = targets_[Hash(position, 0) >> shift_];
+  if (target.kind == 0 || target.file != file_ || target.position != position) {
+    return;
+  }
   current_ = {target.kind, position, history.size(), false};
   Pair& pair = pairs_[current_.kind % pairs_.size()];
   previous_ = pair.last.kind == current_.kind ? pair.last : Record();
@@ -63,12 +64,10 @@ void RecordTracker::EndWord(uint64_t position, uint32_t word,
     return;
   }
   if (word < 4 || word > kMostDistance) return;
-  Target& target =
-      targets_[Hash(position + word, 0) >> shift_];
+  Target& target = targets_[Hash(position + word, 0) >> shift_];
   // The first offset to an object tells its kind.
-  if (target.position > position && target.position == position + word) return;
-  target.position = position + word;
-  target.kind = Hash(current_.kind, Field(position)) | 1;
+  if (target.file == file_ && target.position == position + word) return;
+  target = {position + word, file_, Hash(current_.kind, Field(position)) | 1};
 }
 
 }  // namespace keras_dc

@@ -27,6 +27,12 @@ class RecordTracker {
   void BeginWord(uint64_t position, const ByteHistory& history);
   // To be called behind each word.
   void EndWord(uint64_t position, uint32_t word, const ByteHistory& history);
+  // Forgets all places of objects, but not what is known of their kinds:
+  // another flatbuffer begins.
+  void Restart() {
+    ++file_;
+    Leave();
+  }
   // Forgets the current object: the next byte is elsewhere.
   void Leave() { current_ = Record(); }
 
@@ -45,6 +51,7 @@ class RecordTracker {
   };
   struct Target {
     uint64_t position = 0;
+    uint32_t file = 0;
     uint32_t kind = 0;
   };
   static uint32_t Hash(uint64_t a, uint64_t b);
@@ -52,6 +59,7 @@ class RecordTracker {
   std::vector<Pair> pairs_;      // by kind
   std::vector<Target> targets_;  // by position
   int shift_;
+  uint32_t file_ = 0;
   Record current_, previous_, before_previous_;
 };
 

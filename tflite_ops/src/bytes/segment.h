@@ -49,8 +49,7 @@ void CodeBaseOffset(Segment* segment, SegmentState* state, Coder* coder) {
   const bool back = segment->base_offset < state->next_base;
   const uint64_t step = back ? state->next_base - segment->base_offset
                              : segment->base_offset - state->next_base;
-  const bool is_back =
-      CodeBit(back ? 1 : 0, &models.is_backward, coder) != 0;
+  const bool is_back = CodeBit(back ? 1 : 0, &models.is_backward, coder) != 0;
   const uint64_t coded = models.base_step.Code(step, coder);
   segment->base_offset =
       is_back ? state->next_base - coded : state->next_base + coded;
@@ -66,8 +65,7 @@ void CodeTensorHead(bool has_file_base, Segment* segment, SegmentState* state,
   segment->is_huffman = flag(segment->is_huffman, &models.is_huffman);
   if (segment->is_huffman) {
     segment->is_by_index = flag(segment->is_by_index, &models.is_by_index);
-    segment->recipe_size =
-        models.recipe_size.Code(segment->recipe_size, coder);
+    segment->recipe_size = models.recipe_size.Code(segment->recipe_size, coder);
   } else {
     segment->is_summed = flag(segment->is_summed, &models.is_summed);
   }

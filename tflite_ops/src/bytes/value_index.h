@@ -57,8 +57,8 @@ class ValueIndex {
 
 // PACK.md, 3.5: the places of the values, the most frequent first, of equally
 // frequent ones the smallest.
-inline std::vector<size_t> OrderByFrequency(
-    const std::vector<uint32_t>& values, const std::vector<size_t>& counts) {
+inline std::vector<size_t> OrderByFrequency(const std::vector<uint32_t>& values,
+                                            const std::vector<size_t>& counts) {
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {

@@ -43,12 +43,11 @@ void WordGuesses::GuessField(uint64_t position, const RecordTracker& tracker,
   const Record& before = tracker.before_previous();
   const bool in_vector = !current.is_table && offset >= 4;
   const size_t place = last.place + static_cast<size_t>(offset);
-  const bool known = last.kind != 0 && history.Holds(place) &&
-                     place + 4 <= history.size();
+  const bool known =
+      last.kind != 0 && history.Holds(place) && place + 4 <= history.size();
   if (known) {
     const uint32_t word = history.WordAt(place);
-    const auto moved =
-        static_cast<uint32_t>(current.position - last.position);
+    const auto moved = static_cast<uint32_t>(current.position - last.position);
     words_[0] = word;
     words_[1] = word + moved;
     words_[2] = word - moved;
@@ -75,8 +74,7 @@ void WordGuesses::GuessField(uint64_t position, const RecordTracker& tracker,
 void WordGuesses::GuessFloat(const ByteHistory& history) {
   valid_ = 0;
   const auto guess = [&](size_t i, size_t place) {
-    if (place == 0 || !history.Holds(place - 1) ||
-        place + 3 > history.size()) {
+    if (place == 0 || !history.Holds(place - 1) || place + 3 > history.size()) {
       return;
     }
     words_[i] = history.WordAt(place - 1);
@@ -88,8 +86,9 @@ void WordGuesses::GuessFloat(const ByteHistory& history) {
     guess(1, backward_[HashOf(last, before) >> shift_]);
   }
   if (num_words_ >= 8) {
-    guess(2, strided_[HashOf(history.WordBack(32), history.WordBack(16)) >>
-                      shift_]);
+    guess(
+        2,
+        strided_[HashOf(history.WordBack(32), history.WordBack(16)) >> shift_]);
   }
   if (num_words_ >= 16) {
     guess(3,
@@ -144,8 +143,9 @@ int32_t WordGuesses::Logit(size_t i, uint32_t lane, uint32_t partial,
   if ((((byte >> (8 - depth)) ^ seen) & ~ignored) != 0) return 0;
   expected_[i] = static_cast<int>((byte >> (7 - depth)) & 1);
   const size_t mode = are_floats_ ? 1 : 0;
-  used_[i] = &right_[(((mode * kNumGuesses + i) * 16 + hits_[i]) * 4 + lane) * 8 +
-                     depth];
+  used_[i] =
+      &right_[(((mode * kNumGuesses + i) * 16 + hits_[i]) * 4 + lane) * 8 +
+              depth];
   const int32_t logit = logits_[used_[i]->probability >> 4];
   return expected_[i] != 0 ? logit : -logit;
 }

@@ -48,10 +48,11 @@ class WordGuesses {
   const LogitTable& logits_ = Logits();
   bool are_floats_ = false;
   std::array<uint32_t, kNumGuesses> words_{};
-  uint32_t valid_ = 0;   // guesses that are right so far
-  uint32_t tried_ = 0;   // guesses that were made for this word
+  uint32_t valid_ = 0;  // guesses that are right so far
+  uint32_t tried_ = 0;  // guesses that were made for this word
   std::array<uint32_t, kNumGuesses> hits_{};  // of the last words, a bit each
-  std::array<AdaptiveProbability, size_t{2} * kNumGuesses * 16 * 4 * 8> right_{};
+  std::array<AdaptiveProbability, size_t{2} * kNumGuesses * 16 * 4 * 8>
+      right_{};
   std::array<AdaptiveProbability*, kNumGuesses> used_{};
   std::array<int, kNumGuesses> expected_{};
 

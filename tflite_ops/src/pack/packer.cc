@@ -123,9 +123,9 @@ class Packer {
     segment.is_huffman = part.is_huffman != 0;
     segment.is_by_index = part.is_by_index != 0;
     segment.is_summed = part.is_summed != 0;
-    segment.payload_size =
-        part.blob == nullptr ? 0
-                             : part.blob_size - kMagicBytes - kChecksumBytes;
+    segment.payload_size = part.blob == nullptr
+                               ? 0
+                               : part.blob_size - kMagicBytes - kChecksumBytes;
     segment.base_is_blob = part.base_is_blob != 0;
     segment.base_size = part.base_size;
     segment.dtype = part.dtype;
@@ -246,8 +246,7 @@ kdc_status CheckPart(const kdc_part& part, size_t left, const ByteSpan& base) {
   const auto source = static_cast<TensorSource>(part.source);
   const bool is_tensor = kind == SegmentKind::kTensor;
   if (is_tensor && source != TensorSource::kBase &&
-      (part.blob == nullptr ||
-       part.blob_size < kMagicBytes + kChecksumBytes)) {
+      (part.blob == nullptr || part.blob_size < kMagicBytes + kChecksumBytes)) {
     return KDC_INVALID_ARGUMENT;
   }
   const bool needs_base = kind == SegmentKind::kCopy ||
@@ -278,9 +277,9 @@ kdc_status Pack(const ByteSpan& original, const ByteSpan& base,
     if (kind == SegmentKind::kBytes) modelled_bytes += part.size;
     if (kind == SegmentKind::kTensor) {
       if (part.is_huffman != 0) {
-        KDC_RETURN_IF_ERROR(
-            MakeRecipe(original.bytes + at, static_cast<size_t>(part.size),
-                       part.is_by_index != 0, &recipes[i]));
+        KDC_RETURN_IF_ERROR(MakeRecipe(original.bytes + at,
+                                       static_cast<size_t>(part.size),
+                                       part.is_by_index != 0, &recipes[i]));
         modelled_bytes += recipes[i].size();
       }
       if (static_cast<TensorSource>(part.source) == TensorSource::kBase) {

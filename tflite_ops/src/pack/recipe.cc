@@ -12,7 +12,8 @@ namespace keras_dc {
 namespace {
 
 // Where the numbers of a blob begin: FORMAT.md, 3.
-size_t NumbersBegin(const uint8_t* blob, size_t size, const ParsedBlob& parsed) {
+size_t NumbersBegin(const uint8_t* blob, size_t size,
+                    const ParsedBlob& parsed) {
   ByteReader reader(blob, size);
   reader.ReadBytes(kMagicBytes + 3);
   for (int i = 0; i < parsed.info.rank; ++i) reader.ReadVarint();

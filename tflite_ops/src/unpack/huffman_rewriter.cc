@@ -179,8 +179,7 @@ class Rewriter {
     const std::vector<uint32_t>& patterns =
         coding_.has_codebook() ? codebook_ : scan_.weights;
     bool is_half = false;
-    PackedNumbers numbers = PackPatterns(
-        patterns, ItemSize(tensor_.dtype));
+    PackedNumbers numbers = PackPatterns(patterns, ItemSize(tensor_.dtype));
     if (coding_.is_half()) {
       numbers = PackValues(patterns, tensor_.dtype, &is_half);
       if (!is_half) return KDC_BAD_STREAM;

@@ -33,8 +33,8 @@ void SetPatterns(const std::vector<uint32_t>& patterns, DenseTensor* tensor);
 void PackInt4(DenseTensor* tensor);
 // The number of those bytes.
 uint64_t StoredBytes(int32_t dtype, uint64_t num_weights);
-// The inverse of PackInt4 for a tensor of this shape; `stored` has StoredBytes()
-// bytes.
+// The inverse of PackInt4 for a tensor of this shape; `stored` has
+// StoredBytes() bytes.
 void ReadStored(const uint8_t* stored, DenseTensor* tensor);
 
 }  // namespace keras_dc

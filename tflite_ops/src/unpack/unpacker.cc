@@ -251,8 +251,7 @@ class Unpacker {
     KDC_RETURN_IF_ERROR(ReadBaseTensor(segment, most, &old));
     if (segment.source == TensorSource::kDifference) {
       if (old.dtype != tensor->dtype ||
-          old.items.size() != tensor->items.size() ||
-          old.dtype == KDC_INT4) {
+          old.items.size() != tensor->items.size() || old.dtype == KDC_INT4) {
         return KDC_BAD_STREAM;
       }
       std::vector<uint32_t> weights = PatternsOf(*tensor);
@@ -294,8 +293,9 @@ class Unpacker {
       if (!is_same) symbol = delta.Code(0, symbol, &coder_);
       if (symbol > num_values) return KDC_BAD_STREAM;
       for (size_t k = 0; symbol != 0 && k < item_size; ++k) {
-        weights[i] |= static_cast<uint32_t>(values[item_size * (symbol - 1u) + k])
-                      << (8 * k);
+        weights[i] |=
+            static_cast<uint32_t>(values[item_size * (symbol - 1u) + k])
+            << (8 * k);
       }
     }
     *tensor = std::move(*old);
