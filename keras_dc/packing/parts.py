@@ -164,8 +164,7 @@ def modelled_part(constant, **options):
 def _constant_candidate(content, constant, is_modelled):
     modelled = modelled_part(constant) if is_modelled else None
     if constant.is_blob:
-        part = Part("stored", constant.size)
-        return Candidate(modelled, part, constant.size)
+        return _blob_candidate(content, constant, modelled)
     if is_modelled and constant.size < _LEAST_BLOB_BYTES:
         return Candidate(modelled)
     values, options = values_of(content, constant), {}
@@ -175,6 +174,58 @@ def _constant_candidate(content, constant, is_modelled):
     if blob is None or len(blob) - 8 >= constant.size:
         return Candidate(modelled, Part("stored", constant.size), constant.size)
     return Candidate(modelled, *blob_part(blob, constant.size, **options))
+
+
+def _blob_candidate(content, constant, modelled):
+    """A Huffman-coded blob is made again from a smaller one, if it can be."""
+    blob = content[constant.begin : constant.end]
+    stored = Candidate(modelled, Part("stored", constant.size), constant.size)
+    try:
+        if codec.inspect(blob).coder != "huffman":
+            return stored
+        ways = list(_transcoded(blob))
+    except CodecError:
+        return stored
+    smallest = min(ways, key=lambda way: way[1], default=None)
+    if smallest is None or smallest[1] >= constant.size:
+        return stored
+    return Candidate(modelled, *smallest)
+
+
+def _transcoded(blob):
+    """The ways to make a Huffman-coded blob again: tuples `(Part, bytes that it takes)`.
+
+    Each is tried: blobs of other encoders may say the same in other ways.
+    """
+    info, values = codec.decode_with_info(blob)
+    inner = [(codec.recode(blob), False), (smallest_blob(values, info.dtype), False)]
+    if 0 < info.num_centroids < 128:
+        inner.append((smallest_blob(indices_of(blob, info), "int8"), True))
+    for other, is_by_index in inner:
+        # A blob that the coder left as it is has nothing to give.
+        if other is None or other == blob:
+            continue
+        part = Part("tensor", len(blob), blob=other, is_huffman=True, is_by_index=is_by_index)
+        try:
+            packed, sizes = packs.pack(blob, [part])
+            if packs.unpack(packed) == blob:
+                yield part, sizes[0]
+        except CodecError:
+            continue
+
+
+def indices_of(blob, info):
+    """One more than the cluster index of each weight, 0 for pruned ones: int8 array."""
+    entries = codec.decode_entries(blob)
+    rows = np.repeat(np.arange(len(entries.row_begin) - 1), np.diff(entries.row_begin))
+    matrix = np.zeros((len(entries.row_begin) - 1, _columns(info)), np.int8)
+    matrix[rows, entries.columns] = entries.indices + 1
+    return matrix.reshape(info.shape)
+
+
+def _columns(info):
+    rows = info.shape[0] if len(info.shape) > 1 else 1
+    return int(np.prod(info.shape, dtype=np.int64)) // max(rows, 1)
 
 
 def _steps(values):

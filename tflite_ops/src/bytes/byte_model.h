@@ -36,6 +36,13 @@ struct ByteRun {
   size_t base_size = 0;
 };
 
+// Bytes that are none of the file: a recipe.
+inline ByteRun RecipeRun() {
+  ByteRun run;
+  run.kind = ByteKind::kInt8;
+  return run;
+}
+
 class ByteModel {
  public:
   // For `num_bytes` bytes in all, which decides how much memory is taken: at

@@ -163,7 +163,9 @@ class Packer {
   kdc_status AddTensor(const Segment& segment, const kdc_part& part,
                        const PartTensors& tensors,
                        const std::vector<uint8_t>& recipe) {
-    CodeRun({}, recipe.data(), recipe.size());
+    if (segment.is_huffman) {
+      CodeRun(RecipeRun(), recipe.data(), recipe.size());
+    }
     if (segment.source != TensorSource::kBase) {
       payloads_.insert(payloads_.end(), part.blob + kMagicBytes,
                        part.blob + part.blob_size - kChecksumBytes);
@@ -200,7 +202,7 @@ class Packer {
     run.base_size = old_values.size();
     CodeRun(run, values.data(), values.size());
     // The base of that run is gone.
-    model_->BeginRun({});
+    model_->BeginRun(RecipeRun());
     const bool is_same = palette.symbols == before.symbols;
     CodeBit(is_same ? 1 : 0, &state_.models.is_same, &coder_);
     if (is_same) return KDC_OK;

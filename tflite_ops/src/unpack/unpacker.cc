@@ -173,7 +173,8 @@ class Unpacker {
     }
     std::vector<uint8_t> recipe;
     if (segment.is_huffman) {
-      KDC_RETURN_IF_ERROR(ReadModelled({}, segment.recipe_size, &recipe));
+      KDC_RETURN_IF_ERROR(
+          ReadModelled(RecipeRun(), segment.recipe_size, &recipe));
     }
     // A blob may be smaller than its tensor: its size is checked as it is made.
     const uint64_t most = segment.is_huffman ? kMaxWeights * 4 : Left();
@@ -284,7 +285,7 @@ class Unpacker {
     run.base = old_values.data();
     run.base_size = old_values.size();
     KDC_RETURN_IF_ERROR(ReadModelled(run, num_values * item_size, &values));
-    model_->BeginRun({});
+    model_->BeginRun(RecipeRun());
     const bool is_same = CodeBit(0, &models.is_same, &coder_) != 0;
     SymbolDelta delta(static_cast<size_t>(num_values) + 1);
     std::vector<uint32_t> weights(before.symbols.size());
