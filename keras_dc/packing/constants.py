@@ -41,6 +41,7 @@ class FileConstant:
         dtype: the codec's name of an element type of the right size.
         shape: tuple of ints; of a blob its size alone.
         is_blob: whether they are a blob of keras_dc.
+        is_opaque: whether they are compressed already.
         is_ascending: whether they are positions, which mostly ascend.
     """
 
@@ -50,6 +51,7 @@ class FileConstant:
     shape: tuple[int, ...]
     is_blob: bool = False
     is_ascending: bool = False
+    is_opaque: bool = False
 
     @property
     def end(self):

@@ -1,6 +1,8 @@
 """What each part of a file is packed as: by the byte model, or as a blob."""
 
 import dataclasses
+import itertools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,8 +10,7 @@ from keras_dc import codec
 from keras_dc.codec import packs
 from keras_dc.codec.packs import Part
 from keras_dc.errors import CodecError
-from keras_dc.packing import constants
-from keras_dc.packing.constants import ITEM_BITS
+from keras_dc.packing import bundles, constants
 
 BYTE_KIND_OF = {
     "float32": "words",
@@ -53,53 +54,83 @@ def plain_parts(content):
     Returns:
         list of Part.
     """
-    return choose(content, candidates(content, 0, len(content), constants.find(content)))
+    return choose(content, candidates(content, runs_of(len(content), bundles.find(content))))
 
 
-def candidates(content, begin, end, found, *, budget=_MOST_MODELLED_BYTES):
-    """Candidates for the bytes from `begin` to `end` of a file.
+class Run(NamedTuple):
+    """Bytes of a file from `begin` to `end`: those of a constant, or None between constants.
+
+    Where `is_origin` a nested file begins.
+    """
+
+    begin: int
+    end: int
+    constant: constants.FileConstant | None
+    is_origin: bool
+
+
+def runs_of(size, found):
+    """Divide a file by its constants.
+
+    Args:
+        size: int, bytes of the file.
+        found: bundles.Contents.
+
+    Returns:
+        list of Run that together are the whole file.
+    """
+    starts = {constant.begin: constant for constant in found.constants}
+    origins = {origin for origin in found.origins if 0 < origin < size}
+    ends = {constant.end for constant in found.constants}
+    edges = sorted({0, size, *starts, *ends, *origins})
+    return [
+        Run(begin, end, starts.get(begin), begin in origins)
+        for begin, end in itertools.pairwise(edges)
+    ]
+
+
+def candidates(content, runs):
+    """The ways to pack each run of a file.
 
     Args:
         content: bytes of the file.
-        begin: int.
-        end: int.
-        found: list of FileConstant that lie between them.
-        budget: int, the most bytes for the byte model.
+        runs: list of Run.
 
     Returns:
         list of Candidate.
     """
-    runs, at = [], begin
-    for constant in found:
-        if constant.begin > at:
-            runs.append((at, constant.begin, None))
-        runs.append((constant.begin, constant.end, constant))
-        at = constant.end
-    if at < end:
-        runs.append((at, end, None))
-    # Small runs gain the most from the byte model, so they come first.
-    modelled = set()
-    for run in sorted(runs, key=lambda run: (run[2] is not None, run[1] - run[0])):
-        budget -= run[1] - run[0]
-        if budget < 0:
-            break
-        modelled.add(run[0])
+    modelled = modelled_runs(runs)
     made = []
-    for first, last, constant in runs:
-        if constant is None:
-            made += _bytes_candidates(content, first, last, first in modelled)
+    for run in runs:
+        if run.is_origin:
+            made.append(Candidate(Part("origin", 0)))
+        if run.constant is None:
+            made += bytes_candidates(content, run.begin, run.end, run in modelled)
         else:
-            made.append(_constant_candidate(content, constant, first in modelled))
+            made.append(constant_candidate(content, run.constant, run in modelled))
     return made
 
 
-def choose(content, given, *, base=None):
+def modelled_runs(runs):
+    """The runs that the byte model has time for: set of Run.
+
+    Small ones gain the most, and those between constants, so they come first.
+    """
+    budget, chosen = _MOST_MODELLED_BYTES, set()
+    for run in sorted(runs, key=lambda run: (run.constant is not None, run.end - run.begin)):
+        budget -= run.end - run.begin
+        if budget < 0:
+            break
+        chosen.add(run)
+    return chosen
+
+
+def choose(content, given):
     """Choose among candidates: each is packed both ways, and the smaller one stays.
 
     Args:
         content: bytes of the whole file.
         given: list of Candidate, for all of its bytes.
-        base: bytes of the file that a patch is for, or None.
 
     Returns:
         list of Part.
@@ -107,7 +138,7 @@ def choose(content, given, *, base=None):
     first = [each.modelled or each.coded for each in given]
     if all(each.coded is None or each.modelled is None for each in given):
         return first
-    _, sizes = packs.pack(content, first, base=base)
+    _, sizes = packs.pack(content, first)
     chosen = []
     for each, part, size in zip(given, first, sizes):
         if part is each.modelled and each.coded is not None:
@@ -161,8 +192,10 @@ def modelled_part(constant, **options):
     return Part("bytes", constant.size, kind, rows, **options)
 
 
-def _constant_candidate(content, constant, is_modelled):
+def constant_candidate(content, constant, is_modelled):
     modelled = modelled_part(constant) if is_modelled else None
+    if constant.is_opaque:
+        return Candidate(None, Part("stored", constant.size), constant.size)
     if constant.is_blob:
         return _blob_candidate(content, constant, modelled)
     if is_modelled and constant.size < _LEAST_BLOB_BYTES:
@@ -234,7 +267,7 @@ def _steps(values):
     return np.diff(numbers, prepend=numbers.dtype.type(0)).view(values.dtype)
 
 
-def _bytes_candidates(content, begin, end, is_modelled):
+def bytes_candidates(content, begin, end, is_modelled):
     """A run of other bytes; where the byte model would take too long, by pieces."""
     if is_modelled:
         return [Candidate(Part("bytes", end - begin))]

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bytes/control_coder.h"
-#include "bytes/value_index.h"
+#include "common/value_index.h"
 
 namespace keras_dc {
 

@@ -11,7 +11,7 @@
 #include "common/crc32.h"
 #include "common/format.h"
 #include "common/return_if_error.h"
-#include "pack/recipe.h"
+#include "decode/recipe.h"
 
 namespace keras_dc {
 namespace {
@@ -164,7 +164,17 @@ class Packer {
                        const PartTensors& tensors,
                        const std::vector<uint8_t>& recipe) {
     if (segment.is_huffman) {
-      CodeRun(RecipeRun(), recipe.data(), recipe.size());
+      std::vector<uint8_t> old_recipe;
+      ByteRun run = RecipeRun();
+      if (segment.source == TensorSource::kBase && segment.base_is_blob &&
+          MakeRecipe(base_.bytes + segment.base_offset,
+                     static_cast<size_t>(segment.base_size),
+                     segment.is_by_index, &old_recipe) == KDC_OK) {
+        run.base = old_recipe.data();
+        run.base_size = old_recipe.size();
+      }
+      CodeRun(run, recipe.data(), recipe.size());
+      model_->BeginRun(RecipeRun());
     }
     if (segment.source != TensorSource::kBase) {
       payloads_.insert(payloads_.end(), part.blob + kMagicBytes,

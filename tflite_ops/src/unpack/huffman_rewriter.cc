@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "bytes/value_index.h"
 #include "common/bit_stream.h"
 #include "common/crc32.h"
 #include "common/format.h"
 #include "common/huffman.h"
 #include "common/return_if_error.h"
+#include "common/value_index.h"
 #include "encode/gap_plan.h"
 #include "encode/line_classes.h"
 #include "encode/number_writer.h"

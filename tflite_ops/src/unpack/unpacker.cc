@@ -14,6 +14,7 @@
 #include "common/crc32.h"
 #include "common/format.h"
 #include "common/return_if_error.h"
+#include "decode/recipe.h"
 #include "unpack/huffman_rewriter.h"
 #include "unpack/tensor_bytes.h"
 
@@ -167,14 +168,33 @@ class Unpacker {
     return KDC_OK;
   }
 
+  // What of the base's blob is not its values helps to predict the recipe.
+  kdc_status ReadRecipe(const Segment& segment, std::vector<uint8_t>* recipe) {
+    std::vector<uint8_t> old_recipe;
+    ByteRun run = RecipeRun();
+    if (segment.source == TensorSource::kBase && segment.base_is_blob) {
+      if (!InBase(segment.base_offset, segment.base_size)) {
+        return KDC_BAD_STREAM;
+      }
+      if (MakeRecipe(base_ + segment.base_offset,
+                     static_cast<size_t>(segment.base_size),
+                     segment.is_by_index, &old_recipe) == KDC_OK) {
+        run.base = old_recipe.data();
+        run.base_size = old_recipe.size();
+      }
+    }
+    KDC_RETURN_IF_ERROR(ReadModelled(run, segment.recipe_size, recipe));
+    model_->BeginRun(RecipeRun());
+    return KDC_OK;
+  }
+
   kdc_status UnpackTensor(const Segment& segment) {
     if (static_cast<uint32_t>(segment.source) >= kNumTensorSources) {
       return KDC_BAD_STREAM;
     }
     std::vector<uint8_t> recipe;
     if (segment.is_huffman) {
-      KDC_RETURN_IF_ERROR(
-          ReadModelled(RecipeRun(), segment.recipe_size, &recipe));
+      KDC_RETURN_IF_ERROR(ReadRecipe(segment, &recipe));
     }
     // A blob may be smaller than its tensor: its size is checked as it is made.
     const uint64_t most = segment.is_huffman ? kMaxWeights * 4 : Left();

@@ -1,10 +1,10 @@
-#include "pack/recipe.h"
+#include "decode/recipe.h"
 
-#include "bytes/value_index.h"
 #include "common/bit_stream.h"
 #include "common/format.h"
 #include "common/huffman.h"
 #include "common/return_if_error.h"
+#include "common/value_index.h"
 #include "decode/blob_reader.h"
 #include "decode/decoder.h"
 

@@ -1,6 +1,6 @@
 // Numbers the values of a tensor that has few of them.
-#ifndef KERAS_DC_SRC_BYTES_VALUE_INDEX_H_
-#define KERAS_DC_SRC_BYTES_VALUE_INDEX_H_
+#ifndef KERAS_DC_SRC_COMMON_VALUE_INDEX_H_
+#define KERAS_DC_SRC_COMMON_VALUE_INDEX_H_
 
 #include <algorithm>
 #include <array>
@@ -70,4 +70,4 @@ inline std::vector<size_t> OrderByFrequency(const std::vector<uint32_t>& values,
 
 }  // namespace keras_dc
 
-#endif  // KERAS_DC_SRC_BYTES_VALUE_INDEX_H_
+#endif  // KERAS_DC_SRC_COMMON_VALUE_INDEX_H_
