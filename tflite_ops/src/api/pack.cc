@@ -23,8 +23,8 @@ kdc_status ReadTensor(const ByteSpan& bytes, bool is_blob, const kdc_part& part,
                       std::vector<uint32_t>* weights, size_t* item_size) {
   DenseTensor tensor;
   if (is_blob) {
-    KDC_RETURN_IF_ERROR(
-        keras_dc::DecodeTensor(bytes.bytes, bytes.size, UINT64_MAX, &tensor));
+    KDC_RETURN_IF_ERROR(keras_dc::DecodeTensor(
+        bytes.bytes, bytes.size, UINT64_MAX, UINT64_MAX, &tensor));
   } else {
     uint64_t count = 1;
     if (part.rank < 0 || part.rank > KDC_MAX_RANK ||

@@ -38,6 +38,10 @@ inline constexpr uint32_t kNumTensorSources = 3;
 // one of the base.
 inline constexpr size_t kMostPaletteValues = 256;
 
+// PACK.md, 3.5: a Huffman-coded blob has at most this many weights for each
+// byte that is left of the file.
+inline constexpr uint64_t kMostWeightsPerByte = 1024;
+
 // Adaptive bits of the control stream count up to this.
 inline constexpr int kControlLimit = 30;
 

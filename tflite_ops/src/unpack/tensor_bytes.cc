@@ -24,11 +24,12 @@ std::vector<uint8_t> WholeBlob(const uint8_t* body, size_t size) {
 }
 
 kdc_status DecodeTensor(const uint8_t* blob, size_t size, uint64_t most_bytes,
-                        DenseTensor* tensor) {
+                        uint64_t most_weights, DenseTensor* tensor) {
   ParsedBlob parsed;
   KDC_RETURN_IF_ERROR(ReadBlob(blob, size, &parsed));
   const auto num_weights = static_cast<uint64_t>(parsed.info.num_weights);
-  if (StoredBytes(parsed.info.dtype, num_weights) > most_bytes) {
+  if (num_weights > most_weights ||
+      StoredBytes(parsed.info.dtype, num_weights) > most_bytes) {
     return KDC_TOO_LARGE;
   }
   tensor->dtype = parsed.info.dtype;

@@ -21,9 +21,10 @@ struct DenseTensor {
 // A blob as it is stored in a packed file: without magic and checksum.
 std::vector<uint8_t> WholeBlob(const uint8_t* body, size_t size);
 
-// KDC_TOO_LARGE if the tensor takes more than `most_bytes`.
+// KDC_TOO_LARGE if the tensor takes more than `most_bytes` in a file or has
+// more than `most_weights` weights.
 kdc_status DecodeTensor(const uint8_t* blob, size_t size, uint64_t most_bytes,
-                        DenseTensor* tensor);
+                        uint64_t most_weights, DenseTensor* tensor);
 
 // The weights as patterns, in C order, and back.
 std::vector<uint32_t> PatternsOf(const DenseTensor& tensor);

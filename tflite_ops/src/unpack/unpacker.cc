@@ -89,6 +89,18 @@ class Unpacker {
     return write_(bytes, size) ? KDC_OK : KDC_WRITE_FAILED;
   }
 
+  // What a tensor may take, so that a small file takes little memory.
+  struct TensorLimits {
+    uint64_t bytes = 0, weights = 0;
+  };
+  TensorLimits LimitsOf(const Segment& segment) const {
+    // A blob is smaller than its tensor.
+    if (segment.is_huffman) {
+      return {kMaxWeights * sizeof(uint32_t), kMostWeightsPerByte * Left()};
+    }
+    return {Left(), kMaxWeights};
+  }
+
   // The next `size` bytes behind the control stream; null if there are fewer.
   const uint8_t* Payload(uint64_t size) {
     if (size > head_.payloads_size - payload_) return nullptr;
@@ -196,19 +208,18 @@ class Unpacker {
     if (segment.is_huffman) {
       KDC_RETURN_IF_ERROR(ReadRecipe(segment, &recipe));
     }
-    // A blob may be smaller than its tensor: its size is checked as it is made.
-    const uint64_t most = segment.is_huffman ? kMaxWeights * 4 : Left();
+    const TensorLimits limits = LimitsOf(segment);
     DenseTensor tensor;
     if (segment.source != TensorSource::kBase) {
       const uint8_t* body = Payload(segment.payload_size);
       if (body == nullptr) return KDC_TRUNCATED;
       const std::vector<uint8_t> blob =
           WholeBlob(body, static_cast<size_t>(segment.payload_size));
-      KDC_RETURN_IF_ERROR(
-          DecodeTensor(blob.data(), blob.size(), most, &tensor));
+      KDC_RETURN_IF_ERROR(DecodeTensor(blob.data(), blob.size(), limits.bytes,
+                                       limits.weights, &tensor));
     }
     if (segment.source != TensorSource::kBlob) {
-      KDC_RETURN_IF_ERROR(TakeBase(segment, most, &tensor));
+      KDC_RETURN_IF_ERROR(TakeBase(segment, limits, &tensor));
     }
     if (segment.is_summed) SumUp(&tensor);
     if (!segment.is_huffman) {
@@ -228,7 +239,7 @@ class Unpacker {
     return Write(blob.data(), blob.size());
   }
 
-  kdc_status ReadBaseTensor(const Segment& segment, uint64_t most,
+  kdc_status ReadBaseTensor(const Segment& segment, const TensorLimits& limits,
                             DenseTensor* old) {
     if (segment.base_is_blob) {
       if (!InBase(segment.base_offset, segment.base_size)) {
@@ -236,7 +247,8 @@ class Unpacker {
       }
       MoveBase(segment, segment.base_size, &state_);
       return DecodeTensor(base_ + segment.base_offset,
-                          static_cast<size_t>(segment.base_size), most, old);
+                          static_cast<size_t>(segment.base_size), limits.bytes,
+                          limits.weights, old);
     }
     uint64_t count = 1;
     if (old->rank > KDC_MAX_RANK || ItemSize(old->dtype) == 0) {
@@ -250,6 +262,7 @@ class Unpacker {
       count *= dim;
     }
     const uint64_t size = StoredBytes(old->dtype, count);
+    if (count > limits.weights || size > limits.bytes) return KDC_TOO_LARGE;
     if (!InBase(segment.base_offset, size)) return KDC_BAD_STREAM;
     MoveBase(segment, size, &state_);
     ReadStored(base_ + segment.base_offset, old);
@@ -257,7 +270,7 @@ class Unpacker {
   }
 
   // PACK.md, 3.4: adds a tensor of the base, or codes what differs from it.
-  kdc_status TakeBase(const Segment& segment, uint64_t most,
+  kdc_status TakeBase(const Segment& segment, const TensorLimits& limits,
                       DenseTensor* tensor) {
     DenseTensor old;
     if (segment.source == TensorSource::kDifference) {
@@ -269,7 +282,7 @@ class Unpacker {
       old.rank = segment.rank;
       std::copy(segment.shape, segment.shape + KDC_MAX_RANK, old.shape);
     }
-    KDC_RETURN_IF_ERROR(ReadBaseTensor(segment, most, &old));
+    KDC_RETURN_IF_ERROR(ReadBaseTensor(segment, limits, &old));
     if (segment.source == TensorSource::kDifference) {
       if (old.dtype != tensor->dtype ||
           old.items.size() != tensor->items.size() || old.dtype == KDC_INT4) {
@@ -381,6 +394,11 @@ kdc_status Unpack(const PackHead& head, const uint8_t* base, size_t base_size,
                              info.base_crc != Crc32(base, base_size))) {
     return KDC_WRONG_BASE;
   }
+  return UnpackSegments(head, base, base_size, write);
+}
+
+kdc_status UnpackSegments(const PackHead& head, const uint8_t* base,
+                          size_t base_size, const WriteBytes& write) {
   return Unpacker(head, base, base_size, write).Run();
 }
 

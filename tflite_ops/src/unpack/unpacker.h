@@ -27,8 +27,14 @@ struct PackHead {
 kdc_status ReadPackHead(const uint8_t* packed, size_t size, PackHead* head);
 
 // May throw std::bad_alloc, as all that follows.
+// Checks the base, and unpacks.
 kdc_status Unpack(const PackHead& head, const uint8_t* base, size_t base_size,
                   const WriteBytes& write);
+
+// As Unpack, but the base is not checked to be the right one; it is there if
+// the head says so.
+kdc_status UnpackSegments(const PackHead& head, const uint8_t* base,
+                          size_t base_size, const WriteBytes& write);
 
 }  // namespace keras_dc
 
