@@ -12,7 +12,7 @@
 namespace {
 
 // Larger files only take time; so does the dictionary.
-constexpr uint64_t kMaxFuzzedBytes = 192;
+constexpr uint64_t kMaxFuzzedBytes = 128;
 constexpr size_t kHeadBytes = 3;
 
 void Require(bool condition) {
@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   keras_dc::PackHead head;
   head.info.original_size = data[0] % kMaxFuzzedBytes;
   head.info.has_base = data[1] & 1;
-  head.modelled_bytes = 1 << 12;
+  head.modelled_bytes = 1 << 8;
   const size_t left = size - kHeadBytes;
   head.control = data + kHeadBytes;
   head.control_size = std::min<size_t>(data[2], left);

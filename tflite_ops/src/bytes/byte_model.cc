@@ -5,7 +5,7 @@
 namespace keras_dc {
 namespace {
 
-constexpr int kLeastLogBytes = 13;
+constexpr int kLeastLogBytes = 8;
 constexpr int kMostLogBytes = 22;
 
 // log2 of `num_bytes`, rounded up and bounded.
@@ -38,7 +38,7 @@ constexpr int32_t kFirstWeight = 14000;
 }  // namespace
 
 ByteModel::ByteModel(uint64_t num_bytes)
-    : history_(LogBytes(num_bytes + 8192)),
+    : history_(LogBytes(num_bytes)),
       tracker_(std::min(LogBytes(num_bytes) - 2, 18)),
       guesses_(std::min(LogBytes(num_bytes), 18)),
       table_(std::min(LogBytes(num_bytes) + 3, 20)),

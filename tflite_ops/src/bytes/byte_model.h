@@ -45,8 +45,8 @@ inline ByteRun RecipeRun() {
 
 class ByteModel {
  public:
-  // For `num_bytes` bytes in all, which decides how much memory is taken: at
-  // most 24 MB.
+  // For `num_bytes` bytes in all, those of the dictionary included, which
+  // decides how much memory is taken: at most 24 MB.
   explicit ByteModel(uint64_t num_bytes);
 
   void BeginRun(const ByteRun& run);

@@ -16,14 +16,14 @@ namespace keras_dc {
 
 // The values beside 0 that a tensor has, and which of them each weight is: 0,
 // or one more than its place.
-struct Palette {
+struct ValuePalette {
   std::vector<uint32_t> values;
   std::vector<uint16_t> symbols;
 };
 
 // Values ascending. False if there are more than kMostPaletteValues.
 inline bool MakePalette(const std::vector<uint32_t>& weights,
-                        Palette* palette) {
+                        ValuePalette* palette) {
   ValueIndex found;
   palette->symbols.resize(weights.size());
   for (size_t i = 0; i < weights.size(); ++i) {

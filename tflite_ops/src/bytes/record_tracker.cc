@@ -11,7 +11,7 @@ constexpr uint32_t kVectorField = 256;
 }  // namespace
 
 RecordTracker::RecordTracker(int log_size)
-    : pairs_(size_t{1} << 10),
+    : pairs_(size_t{1} << std::min(log_size, 10)),
       targets_(size_t{1} << log_size),
       shift_(32 - log_size) {}
 

@@ -18,7 +18,7 @@ namespace {
 
 // New values beside the old ones that they took the place of; those that took
 // no one's stand behind. `symbols` are changed with them.
-void OrderAsBefore(const Palette& before, Palette* palette) {
+void OrderAsBefore(const ValuePalette& before, ValuePalette* palette) {
   const size_t num_old = before.values.size() + 1;
   const size_t num_new = palette->values.size() + 1;
   std::vector<uint32_t> counts(num_old * num_new, 0);
@@ -57,7 +57,7 @@ class Packer {
          uint64_t modelled_bytes)
       : original_(original),
         base_(base),
-        model_(std::make_unique<ByteModel>(modelled_bytes)),
+        model_(std::make_unique<ByteModel>(modelled_bytes + kDictionarySize)),
         coder_(&control_) {
     LearnDictionary(model_.get());
   }
@@ -192,7 +192,7 @@ class Packer {
 
   // PACK.md, 3.6.
   kdc_status AddPaletteDelta(const PartTensors& tensors) {
-    Palette before, palette;
+    ValuePalette before, palette;
     if (tensors.weights.size() != tensors.base_weights.size() ||
         !MakePalette(tensors.base_weights, &before) ||
         !MakePalette(tensors.weights, &palette)) {
@@ -295,7 +295,7 @@ kdc_status Pack(const ByteSpan& original, const ByteSpan& base,
         modelled_bytes += recipes[i].size();
       }
       if (static_cast<TensorSource>(part.source) == TensorSource::kBase) {
-        Palette palette;
+        ValuePalette palette;
         if (!MakePalette(tensors[i].weights, &palette)) {
           return KDC_INVALID_ARGUMENT;
         }

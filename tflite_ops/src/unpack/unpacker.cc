@@ -61,7 +61,8 @@ class Unpacker {
         base_(base),
         base_size_(base_size),
         write_(write),
-        model_(std::make_unique<ByteModel>(head.modelled_bytes)),
+        model_(std::make_unique<ByteModel>(
+            head.modelled_bytes + (head.has_dictionary ? kDictionarySize : 0))),
         coder_(head.control, head.control_size),
         modelled_left_(head.modelled_bytes) {
     if (head.has_dictionary) LearnDictionary(model_.get());
@@ -299,7 +300,7 @@ class Unpacker {
 
   // PACK.md, 3.6.
   kdc_status ReadPaletteDelta(DenseTensor* old, DenseTensor* tensor) {
-    Palette before;
+    ValuePalette before;
     if (!MakePalette(PatternsOf(*old), &before)) return KDC_BAD_STREAM;
     ControlModels& models = state_.models;
     const uint64_t num_values = models.palette_size.Code(0, &coder_);
