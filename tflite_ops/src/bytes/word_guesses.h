@@ -23,7 +23,7 @@ class WordGuesses {
   void BeginRun(bool are_floats) {
     are_floats_ = are_floats;
     num_words_ = 0;
-    valid_ = 0;
+    valid_ = tried_ = 0;
   }
   // Guesses the word at `position` of the file from objects of its kind.
   void GuessField(uint64_t position, const RecordTracker& tracker,
