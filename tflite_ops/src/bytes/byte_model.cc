@@ -150,7 +150,8 @@ uint32_t ByteModel::GuessedBytes() const {
 uint32_t ByteModel::Above(uint64_t rows) const {
   const uint64_t distance = rows * run_.row_bytes;
   if (distance == 0 || distance > offset_) return 256;
-  return history_.Back(static_cast<size_t>(distance));
+  const auto back = static_cast<size_t>(distance);
+  return history_.Holds(history_.size() - back) ? history_.Back(back) : 256;
 }
 
 void ByteModel::FindNibbles() {
