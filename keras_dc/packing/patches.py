@@ -47,18 +47,19 @@ def _joined(content, given, base):
     """Parts that are equal to the base, one behind the other in both, as one copy."""
     made, at = [], 0
     for part in given:
-        offset = part.base_offset
-        is_same = offset is not None and part.size > 0
-        is_same = is_same and content[at : at + part.size] == base[offset : offset + part.size]
-        if is_same:
+        end, offset = at + part.size, part.base_offset
+        if (
+            part.size
+            and offset is not None
+            and content[at:end] == base[offset : offset + part.size]
+        ):
             part = Part("copy", part.size, base_offset=offset)
-            if made and made[-1].kind == "copy":
-                before = made[-1]
-                if before.base_offset + before.size == offset:
-                    part = Part("copy", before.size + part.size, base_offset=before.base_offset)
-                    made.pop()
+            before = made[-1] if made else part
+            if before.kind == "copy" and before.base_offset + before.size == offset:
+                made.pop()
+                part = Part("copy", before.size + part.size, base_offset=before.base_offset)
         made.append(part)
-        at += part.size
+        at = end
     return made
 
 

@@ -68,10 +68,7 @@ class Control:
         length = self.choice((name, "length"), 6)
         value = min(length, 1)
         for place in range(1, length):
-            if place <= 3:
-                bit = self.bit((name, length, value))
-            else:
-                bit = self.coder.decode(32768)
+            bit = self.bit((name, length, value)) if place <= 3 else self.coder.decode(32768)
             value = 2 * value + bit
         return value
 

@@ -46,6 +46,11 @@ inline constexpr uint64_t kMostWeightsPerByte = 1024;
 inline constexpr int kControlLimit = 30;
 
 // PACK.md, 2: what is larger is refused.
+// Nor does the byte model code more than this for a file of so many bytes: time
+// and memory are in proportion to the file.
+constexpr uint64_t MostModelledBytes(uint64_t original_size) {
+  return 4 * original_size + 4096;
+}
 inline constexpr uint64_t kMostOriginalBytes = uint64_t{1} << 48;
 
 }  // namespace keras_dc

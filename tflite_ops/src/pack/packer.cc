@@ -304,7 +304,10 @@ kdc_status Pack(const ByteSpan& original, const ByteSpan& base,
     }
     at += static_cast<size_t>(part.size);
   }
-  if (at != original.size) return KDC_INVALID_ARGUMENT;
+  if (at != original.size ||
+      modelled_bytes > MostModelledBytes(original.size)) {
+    return KDC_INVALID_ARGUMENT;
+  }
   Packer packer(original, base, modelled_bytes);
   for (size_t i = 0; i < parts.size(); ++i) {
     const size_t before = packer.size();

@@ -377,6 +377,9 @@ kdc_status ReadPackHead(const uint8_t* packed, size_t size, PackHead* head) {
     KDC_RETURN_IF_ERROR(ReadFileId(&reader, &info.base_size, &info.base_crc));
   }
   KDC_RETURN_IF_ERROR(ReadNumber(&reader, &head->modelled_bytes));
+  if (head->modelled_bytes > MostModelledBytes(info.original_size)) {
+    return KDC_BAD_HEADER;
+  }
   uint64_t control_size = 0;
   KDC_RETURN_IF_ERROR(ReadNumber(&reader, &control_size));
   if (control_size > reader.remaining()) return KDC_TRUNCATED;
