@@ -150,12 +150,20 @@ def choose(content, given):
 
 
 def smallest_blob(values, dtype):
-    """The smallest blob of an array; None if the codec cannot hold it."""
+    """The smallest blob of an array; None if the codec cannot hold it.
+
+    A large one is coded by contexts only if that saves enough for its slower decoding.
+    """
     try:
         blob = codec.encode(values, dtype=dtype)
     except CodecError:
         return None
-    return min(blob, codec.recode(blob), key=len)
+    return min(blob, codec.recode(blob), key=lambda each: len(each) + _handicap(each, blob))
+
+
+def _handicap(part, plain):
+    """What a slower way must save: bytes, 0 for what is small or the plain way itself."""
+    return 0 if part is plain or len(plain) < _LARGE_BYTES else _LEAST_SAVING * len(plain)
 
 
 def blob_part(blob, size, **options):
@@ -220,7 +228,7 @@ def _blob_candidate(content, constant, modelled):
     except CodecError:
         return stored
     smallest = min(ways, key=lambda way: way[1], default=None)
-    if smallest is None or smallest[1] >= constant.size:
+    if smallest is None or smallest[1] + _handicap(smallest, blob) >= constant.size:
         return stored
     return Candidate(modelled, *smallest)
 

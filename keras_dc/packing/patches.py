@@ -43,21 +43,23 @@ def patch_parts(content, base):
     return _joined(content, made, base)
 
 
+def _is_at(base, offset, content):
+    return base[offset : offset + len(content)] == content
+
+
 def _joined(content, given, base):
     """Parts that are equal to the base, one behind the other in both, as one copy."""
-    made, at = [], 0
+    made: list[Part] = []
+    at = 0
     for part in given:
         end, offset = at + part.size, part.base_offset
-        if (
-            part.size
-            and offset is not None
-            and content[at:end] == base[offset : offset + part.size]
-        ):
+        if part.size and offset is not None and _is_at(base, offset, content[at:end]):
             part = Part("copy", part.size, base_offset=offset)
-            before = made[-1] if made else part
-            if before.kind == "copy" and before.base_offset + before.size == offset:
+            before = made[-1] if made else None
+            first = None if before is None or before.kind != "copy" else before.base_offset
+            if before is not None and first is not None and first + before.size == offset:
                 made.pop()
-                part = Part("copy", before.size + part.size, base_offset=before.base_offset)
+                part = Part("copy", before.size + part.size, base_offset=first)
         made.append(part)
         at = end
     return made

@@ -40,27 +40,44 @@ kdc_status DecodeTensor(const uint8_t* blob, size_t size, uint64_t most_bytes,
   return DecodeDense(parsed, tensor->items.data(), tensor->items.size());
 }
 
+namespace {
+
+// The item size is fixed, so that compilers can move whole numbers.
+template <size_t kItemSize>
+void Gather(const uint8_t* items, std::vector<uint32_t>* patterns) {
+  for (uint32_t& pattern : *patterns) {
+    for (size_t k = 0; k < kItemSize; ++k) {
+      pattern |= static_cast<uint32_t>(*items++) << (8 * k);
+    }
+  }
+}
+
+template <size_t kItemSize>
+void Spread(const std::vector<uint32_t>& patterns, uint8_t* items) {
+  for (const uint32_t pattern : patterns) {
+    for (size_t k = 0; k < kItemSize; ++k) {
+      *items++ = static_cast<uint8_t>(pattern >> (8 * k));
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<uint32_t> PatternsOf(const DenseTensor& tensor) {
   const size_t item_size = ItemSize(tensor.dtype);
   std::vector<uint32_t> patterns(tensor.items.size() / item_size);
-  for (size_t i = 0; i < patterns.size(); ++i) {
-    for (size_t k = 0; k < item_size; ++k) {
-      patterns[i] |= static_cast<uint32_t>(tensor.items[item_size * i + k])
-                     << (8 * k);
-    }
-  }
+  if (item_size == 4) Gather<4>(tensor.items.data(), &patterns);
+  if (item_size == 2) Gather<2>(tensor.items.data(), &patterns);
+  if (item_size == 1) Gather<1>(tensor.items.data(), &patterns);
   return patterns;
 }
 
 void SetPatterns(const std::vector<uint32_t>& patterns, DenseTensor* tensor) {
   const size_t item_size = ItemSize(tensor->dtype);
   tensor->items.resize(item_size * patterns.size());
-  for (size_t i = 0; i < patterns.size(); ++i) {
-    for (size_t k = 0; k < item_size; ++k) {
-      tensor->items[item_size * i + k] =
-          static_cast<uint8_t>(patterns[i] >> (8 * k));
-    }
-  }
+  if (item_size == 4) Spread<4>(patterns, tensor->items.data());
+  if (item_size == 2) Spread<2>(patterns, tensor->items.data());
+  if (item_size == 1) Spread<1>(patterns, tensor->items.data());
 }
 
 uint64_t StoredBytes(int32_t dtype, uint64_t num_weights) {
