@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "wrapping": ["numerics"],
     "training": ["wrapping", "support"],
     "compression": ["tflite", "codec", "numerics", "support"],
+    "packing": ["tflite", "codec"],
     "runtime": ["tflite", "codec"],
     "post_training": ["compression", "runtime"],
     "conversion": ["training", "post_training"],
@@ -30,11 +31,14 @@ FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "tensorflow_model_optimization"
 
 MAY_INCLUDE = {
     "common": ["common"],
+    "bytes": ["common", "bytes"],
     "encode": ["common", "encode"],
     "decode": ["common", "decode"],
     "kernels": ["common", "decode/streaming", "kernels"],
     "tflite": ["common", "decode", "kernels", "tflite"],
-    "api": ["common", "encode", "decode", "api"],
+    "pack": ["common", "bytes", "decode", "pack"],
+    "unpack": ["common", "bytes", "decode", "encode", "unpack"],
+    "api": ["common", "encode", "decode", "pack", "unpack", "api"],
 }
 
 
@@ -150,11 +154,13 @@ def test_the_public_names_are_the_way():
         "expand",
         "inspect",
         "op_library_path",
+        "pack",
         "prune",
         "remove_dead_units",
         "share_weights",
         "strip",
         "training",
+        "unpack",
     ]
     for space in (keras_dc, keras_dc.training):
         assert all(getattr(space, name) is not None for name in space.__all__)

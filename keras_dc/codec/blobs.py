@@ -71,7 +71,7 @@ class BlobInfo:
     zero_point: int
 
 
-def _check(status):
+def check(status):
     if status != 0:
         message = library.library().kdc_status_message(status).decode()
         raise CodecError(f"{message}. Received: status {status}")
@@ -176,7 +176,7 @@ def recode(blob, *, mask_model=True):
     """
     content = np.frombuffer(blob, np.uint8)
     recode_blob = library.library().kdc_recode
-    return bytes(_Written(recode_blob, content.ctypes.data, content.size, mask_model))
+    return written_by(recode_blob, content.ctypes.data, content.size, mask_model)
 
 
 def _native(values):
@@ -200,7 +200,7 @@ class _Written:
 
     def __init__(self, function, *arguments):
         bound, handle = library.library(), ctypes.c_void_p()
-        _check(function(*arguments, ctypes.byref(handle)))
+        check(function(*arguments, ctypes.byref(handle)))
         weakref.finalize(self, bound.kdc_free_bytes, handle).atexit = False
         self._size = bound.kdc_bytes_size(handle)
         self._address = bound.kdc_bytes_data(handle)
@@ -218,11 +218,16 @@ class _Written:
         }
 
 
+def written_by(function, *arguments):
+    """The bytes that a function of the C library makes."""
+    return bytes(_Written(function, *arguments))
+
+
 @contextlib.contextmanager
 def _opened(blob):
     """The C library's handle of a blob whose header and tables are in order."""
     content, handle = np.frombuffer(blob, np.uint8), ctypes.c_void_p()
-    _check(library.library().kdc_open(content.ctypes.data, content.size, ctypes.byref(handle)))
+    check(library.library().kdc_open(content.ctypes.data, content.size, ctypes.byref(handle)))
     try:
         yield handle
     finally:
@@ -231,7 +236,7 @@ def _opened(blob):
 
 def _info(handle):
     struct = library.BlobInfoStruct()
-    _check(library.library().kdc_get_info(handle, ctypes.byref(struct)))
+    check(library.library().kdc_get_info(handle, ctypes.byref(struct)))
     fields = {field.name: getattr(struct, field.name) for field in dataclasses.fields(BlobInfo)}
     fields["dtype"] = dtypes.BY_CODE[struct.dtype].name
     fields["shape"] = tuple(struct.shape[: struct.rank])
@@ -288,7 +293,7 @@ def decode_with_info(blob):
     with _opened(blob) as handle:
         info = _info(handle)
         values = np.empty(info.shape, dtypes.BY_NAME[info.dtype].storage)
-        _check(library.library().kdc_decode(handle, values.ctypes.data, values.nbytes))
+        check(library.library().kdc_decode(handle, values.ctypes.data, values.nbytes))
     return info, values
 
 
@@ -328,7 +333,7 @@ def decode_entries(blob, *, out=None):
     with _opened(blob) as handle:
         out = out or _empty_entries(_info(handle))
         _check_entries(out.row_begin, out.columns, out.indices)
-        _check(
+        check(
             library.library().kdc_decode_entries(
                 handle,
                 out.row_begin.ctypes.data,

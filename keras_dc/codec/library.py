@@ -39,6 +39,42 @@ class BlobInfoStruct(ctypes.Structure):
     ]
 
 
+class PartStruct(ctypes.Structure):
+    """`kdc_part` of keras_dc/pack.h."""
+
+    _fields_ = [
+        ("kind", ctypes.c_int32),
+        ("size", ctypes.c_uint64),
+        ("byte_kind", ctypes.c_int32),
+        ("row_bytes", ctypes.c_uint64),
+        ("has_base", ctypes.c_int32),
+        ("base_offset", ctypes.c_uint64),
+        ("source", ctypes.c_int32),
+        ("is_huffman", ctypes.c_int32),
+        ("is_by_index", ctypes.c_int32),
+        ("is_summed", ctypes.c_int32),
+        ("blob", ctypes.c_char_p),
+        ("blob_size", ctypes.c_size_t),
+        ("base_is_blob", ctypes.c_int32),
+        ("base_size", ctypes.c_uint64),
+        ("dtype", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.c_int64 * MAX_RANK),
+    ]
+
+
+class PackInfoStruct(ctypes.Structure):
+    """`kdc_pack_info` of keras_dc/pack.h."""
+
+    _fields_ = [
+        ("original_size", ctypes.c_uint64),
+        ("original_crc", ctypes.c_uint32),
+        ("has_base", ctypes.c_int32),
+        ("base_size", ctypes.c_uint64),
+        ("base_crc", ctypes.c_uint32),
+    ]
+
+
 def op_library_path():
     """Path of the native library, for those who call `load_delegate` themselves.
 
@@ -97,6 +133,7 @@ def library():
     shape, blob_out = ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(pointer)
     info_out = ctypes.POINTER(BlobInfoStruct)
     tensor, bytes_out = (pointer, int32, shape, int32), ctypes.POINTER(pointer)
+    file, counts = (ctypes.c_char_p, size), ctypes.POINTER(ctypes.c_uint64)
     # The type of the result, and those of the arguments.
     signatures = {
         "kdc_status_message": (ctypes.c_char_p, int32),
@@ -113,6 +150,9 @@ def library():
         "kdc_get_info": (int32, pointer, info_out),
         "kdc_decode": (int32, pointer, pointer, size),
         "kdc_decode_entries": (int32, pointer, pointer, size, pointer, pointer, size),
+        "kdc_pack": (int32, *file, *file, ctypes.POINTER(PartStruct), size, counts, bytes_out),
+        "kdc_pack_get_info": (int32, *file, ctypes.POINTER(PackInfoStruct)),
+        "kdc_unpack": (int32, *file, *file, pointer, size),
     }
     for name, (result, *arguments) in signatures.items():
         function = getattr(loaded, name)

@@ -2,18 +2,19 @@
 
     cd tests && python -m fuzz.make_corpus FOLDER
 
-makes FOLDER/decoder, FOLDER/model and FOLDER/op. See README.md beside this file.
+makes FOLDER/decoder, FOLDER/model, FOLDER/op and FOLDER/unpack. See README.md beside this file.
 """
 
 import argparse
 import pathlib
 
 import numpy as np
-from support import blobs, sparse_models, tensors, tiny_models
+from support import blobs, packs, reference_unpacker, sparse_models, tensors, tiny_models
 
 import keras_dc as dc
 from keras_dc import codec
 from keras_dc.codec import bundles
+from keras_dc.codec import packs as codec_packs
 
 SMALL_BYTES = 600
 DECODE, FULLY_CONNECTED, CONV_2D = range(3)
@@ -108,11 +109,36 @@ def model_seeds():
         yield f"compressed_{build.__name__}", dc.compress(content)
 
 
+def unpack_seeds():
+    """`(name, input of unpack_fuzzer.cc)`: size, base and control size, then the streams."""
+    base = packs.golden_base()
+    for name, (content, parts, is_patch) in packs.golden_cases(base).items():
+        if len(content) > SMALL_BYTES:
+            continue
+        packed, _ = codec_packs.pack(content, parts, base=base if is_patch else None)
+        head = reference_unpacker.Reader(packed)
+        head.take(5)
+        size = head.varint()
+        head.take(4)
+        if is_patch:
+            head.varint()
+            head.take(4)
+        head.varint()
+        control_size = head.varint()
+        if control_size < 256:
+            yield name, bytes([size % 128, is_patch, control_size]) + packed[head.at :]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=pathlib.Path)
     arguments = parser.parse_args()
-    seeds_of = {"decoder": decoder_seeds, "model": model_seeds, "op": op_seeds}
+    seeds_of = {
+        "decoder": decoder_seeds,
+        "model": model_seeds,
+        "op": op_seeds,
+        "unpack": unpack_seeds,
+    }
     for target, seeds in seeds_of.items():
         folder = arguments.folder / target
         folder.mkdir(parents=True, exist_ok=True)

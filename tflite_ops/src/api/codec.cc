@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/recoder.h"
+#include "api/written_bytes.h"
 #include "common/no_throw.h"
 #include "common/return_if_error.h"
 #include "decode/blob_reader.h"
@@ -17,27 +18,10 @@ struct kdc_blob {
   keras_dc::ParsedBlob parsed;
 };
 
-// What the encoders give.
-struct kdc_bytes {
-  std::vector<uint8_t> bytes;
-};
-
 namespace {
 
 using keras_dc::NoThrow;
-
-// Gives the caller what `write(&bytes)` writes.
-template <typename Write>
-int32_t WriteOut(Write write, kdc_bytes** out) {
-  if (out == nullptr) return KDC_INVALID_ARGUMENT;
-  *out = nullptr;
-  return NoThrow([&] {
-    auto written = std::make_unique<kdc_bytes>();
-    KDC_RETURN_IF_ERROR(write(&written->bytes));
-    *out = written.release();
-    return KDC_OK;
-  });
-}
+using keras_dc::WriteOut;
 
 }  // namespace
 
@@ -72,6 +56,10 @@ const char* kdc_status_message(int32_t status) {
     case KDC_BAD_POSITION:
       return "the blob's position gaps do not end at its last kept weight, "
              "inside the tensor";
+    case KDC_WRONG_BASE:
+      return "the base is not the file that the patch was made for";
+    case KDC_WRITE_FAILED:
+      return "the file could not be written";
     default:
       return "unknown status";
   }

@@ -61,8 +61,8 @@ uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {
 
 }  // namespace
 
-uint32_t Crc32(const uint8_t* bytes, size_t size) {
-  uint32_t crc = 0xffffffff;
+uint32_t Crc32(const uint8_t* bytes, size_t size, uint32_t before) {
+  uint32_t crc = ~before;
 #if defined(KERAS_DC_X86_KERNELS)
   if (ThisCpu().clmul) {
     uint8_t folded[kSlices];

@@ -10,7 +10,8 @@ namespace keras_dc {
 // 0x04C11DB7 with its bits in reverse.
 inline constexpr uint32_t kCrc32Polynomial = 0xedb88320;
 
-uint32_t Crc32(const uint8_t* bytes, size_t size);
+// `before` is the CRC of the bytes before these, if there are some.
+uint32_t Crc32(const uint8_t* bytes, size_t size, uint32_t before = 0);
 
 // For x86 with PCLMULQDQ. Folds a prefix of `bytes` into the 16 bytes `folded`:
 // from a CRC register of 0 these lead to the register to which the prefix leads

@@ -1,0 +1,17 @@
+#include "bytes/mixer_loops.h"
+
+#include "bytes/mixer_loops_impl.h"
+#include "common/cpu.h"
+
+namespace keras_dc {
+
+const MixerLoops& FastestMixerLoops() {
+  static constexpr MixerLoops portable = {DotProduct, MoveWeights};
+#if defined(KERAS_DC_X86_KERNELS)
+  const Isa isa = ThisCpu().isa;
+  if (isa == Isa::kAvx2 || isa == Isa::kAvx512) return kAvx2MixerLoops;
+#endif
+  return portable;
+}
+
+}  // namespace keras_dc
