@@ -21,13 +21,12 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 from functools import partial
 
 import numpy as np
 import rivals
 from codec import VGG_16, weights_of
-from lib import trained
+from lib import machine, trained
 from rich.console import Console
 from rich.table import Table
 
@@ -210,16 +209,6 @@ def tables(rows, names):
     return sizes, times
 
 
-def cpu_name():
-    """Of the processor."""
-    lines = pathlib.Path("/proc/cpuinfo")
-    if lines.exists():
-        for line in lines.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def summary(rows):
     """The figures of the rows by name."""
     by_name = {row["name"]: row for row in rows}
@@ -261,7 +250,7 @@ def main():
     installed, missing = rivals.compressors()
     python, repeats = arguments.nncodec_python, arguments.repeats
     rows = [measure_row(name, makers[name], installed, python, repeats) for name in chosen]
-    figures = {"cpu": cpu_name(), **summary(rows)}
+    figures = {"cpu": machine.cpu_name(), **summary(rows)}
     if not arguments.quick:
         vgg_16 = measure_vgg_16(repeats)
         figures |= {
