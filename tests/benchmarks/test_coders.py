@@ -82,7 +82,7 @@ def test_rivals_have_each_layout_and_give_it_back():
     installed, missing = rivals.compressors()
     assert len(installed) + len(missing) == 6
     for functions in installed.values():
-        best = rivals.smallest(np.tile(values, (40, 1)), None, *functions)
+        best = rivals.smallest(rivals.layouts(np.tile(values, (40, 1))), *functions)
         assert 0 < best["bytes"] < 40 * values.nbytes
 
 
