@@ -14,6 +14,7 @@ import pytest
 from lib.baselines import float_tflite
 from paper import architectures, file_figures, in_runtime, package_files, real_models, recipes
 from support import runtime_process
+from support.tiny_models import Graph
 
 import keras_dc as dc
 
@@ -99,6 +100,21 @@ def test_a_small_model_comes_back(small):
     flipped = bytearray(expanded)
     flipped[expanded.index(constant.data.tobytes())] ^= 1
     assert not file_figures.same_model(original, bytes(flipped))
+    assert not file_figures.same_model(original, bytes(flipped), zero_signs=False)
+
+
+def constant_model(values):
+    graph = Graph()
+    graph.constant(values, "weights")
+    return graph.serialize()
+
+
+def test_models_may_differ_in_the_signs_of_zeros():
+    weights = np.array([[0.0, 1.0, 2.0, 0.0]], np.float32)
+    signed = np.where(weights == 0, np.float32(-0.0), weights)
+    first, second = (constant_model(values) for values in (weights, signed))
+    assert file_figures.same_model(first, second, zero_signs=False)
+    assert not file_figures.same_model(first, second)
 
 
 def test_a_small_model_beats_the_best_zip(small):

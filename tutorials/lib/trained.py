@@ -88,26 +88,19 @@ def build(name, net):
     import keras
     from keras import layers
 
-    convolutions = [
-        layer
-        for number in (1, 2)
-        for layer in (
-            layers.Conv2D(net[f"w{number - 1}"].shape[-1], 5, activation="relu"),
-            layers.MaxPooling2D(),
-        )
-    ]
-    is_lenet_5 = name.startswith("lenet_5")
-    hidden = [net[f"w{number}"].shape[1] for number in ((2,) if is_lenet_5 else (0, 1))]
-    model = keras.Sequential(
-        [
-            # One image: TFLite's Flatten of a batch of any size takes 600 bytes more.
-            keras.Input(input_shape(name), batch_size=1, name="image"),
-            *([*convolutions, layers.Flatten()] if is_lenet_5 else []),
-            *(layers.Dense(units, activation="relu") for units in hidden),
-            layers.Dense(10),
-        ],
-        name=name,
-    )
     count = len(net) // 2
+    is_lenet_5 = name.startswith("lenet_5")
+    # One image: TFLite's Flatten of a batch of any size takes 600 bytes more.
+    stack = [keras.Input(input_shape(name), batch_size=1, name="image")]
+    if is_lenet_5:
+        for number, filters in enumerate((20, 50), start=1):
+            stack.append(layers.Conv2D(filters, 5, activation="relu", name=f"conv{number}"))
+            stack.append(layers.MaxPooling2D(name=f"pool{number}"))
+        stack.append(layers.Flatten(name="flatten"))
+    for number in range(2 if is_lenet_5 else 0, count):
+        activation = "relu" if number + 1 < count else None
+        units = net[f"w{number}"].shape[1]
+        stack.append(layers.Dense(units, activation=activation, name=f"fc{number + 1}"))
+    model = keras.Sequential(stack, name=name)
     model.set_weights([net[f"{kind}{number}"] for number in range(count) for kind in "wb"])
     return model
