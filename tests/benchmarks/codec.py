@@ -71,19 +71,19 @@ def weights_of(shape, density, rng):
     return weights.reshape(shape)
 
 
-def symbols_of(weights, entries):
-    """The same information in bytes: gaps between kept weights, cluster indices."""
+def gaps_of(weights):
+    """The positions of kept weights in bytes: the gaps between them."""
     kept = np.flatnonzero(weights.ravel())
     gaps = np.diff(kept, prepend=-1) - 1
     # A gap that a byte cannot hold is bridged by fillers, as in the blob.
     fillers, rest = gaps // 255, gaps % 255
     symbols = np.full(gaps.size + int(fillers.sum()), 255, np.uint8)
     symbols[np.arange(gaps.size) + np.cumsum(fillers)] = rest
-    return symbols.tobytes(), entries.indices.tobytes()
+    return symbols.tobytes()
 
 
 def positions_of(gap_symbols, num_columns, num_rows):
-    """What `symbols_of` came from: row starts and columns, as the entries have them."""
+    """What `gaps_of` came from: row starts and columns, as the entries have them."""
     gaps = np.frombuffer(gap_symbols, np.uint8)
     is_kept = gaps != 255
     places = np.cumsum(gaps + is_kept, dtype=np.uint32)[is_kept] - np.uint32(1)
@@ -112,7 +112,7 @@ def measure_layer(weights, repeats):
     decompress_zstd = zstandard.ZstdDecompressor().decompress
     blob = codec.encode(weights)
     entries = codec.decode_entries(blob)
-    parts = symbols_of(weights, entries)
+    parts = gaps_of(weights), entries.indices.tobytes()
     matrix = (len(entries.row_begin) - 1, weights.size // (len(entries.row_begin) - 1))
     narrow = entries.columns.astype(np.min_scalar_type(matrix[1] - 1))
     arrays = [array.tobytes() for array in (entries.row_begin, narrow, entries.indices)]

@@ -5,9 +5,6 @@ figures are known beforehand.
 """
 
 import importlib
-import json
-import pathlib
-import sys
 
 import numpy as np
 import pytest
@@ -16,35 +13,10 @@ import keras_dc as dc
 
 pytest.importorskip("ai_edge_litert")
 
-BENCHMARKS = pathlib.Path(__file__).parent
 # Made up: seconds on one thread.
 SECONDS = {"ours": 1.0, "low_memory": 2.0, "dense": 3.0, "int8": 4.0, "plain": 5.0}
 TINY_FC = [("fc6_4", 40, 70, 0.2, 1), ("fc6_4_b32", 40, 70, 0.2, 8)]
 TINY_CONV = [("conv3x3_35", 6, 8, 3, 0.3)]
-
-
-@pytest.fixture
-def figures_of(monkeypatch, capsys):
-    """Runs a script with tiny layers in place of its own; its figures as a dict."""
-
-    def run(name, *args, **constants):
-        module = importlib.import_module(name)
-        for key, value in constants.items():
-            place, _, constant = key.rpartition("__")
-            target = importlib.import_module(place) if place else module
-            assert hasattr(target, constant)
-            monkeypatch.setattr(target, constant, value)
-        monkeypatch.setattr(sys, "argv", [name, *args])
-        module.main()
-        return json.loads(capsys.readouterr().out.splitlines()[-1])
-
-    return run
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch):
-    """Scripts import one another as they do when they are run."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
 @pytest.fixture

@@ -4,14 +4,17 @@ The full-sized ones are measured by tutorials/paper/real_models.py; here they ar
 """
 
 import functools
+import io
 import json
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 from lib.baselines import float_tflite
-from paper import architectures, file_figures, in_runtime, real_models, recipes
+from paper import architectures, file_figures, in_runtime, package_files, real_models, recipes
 from support import runtime_process
+from support.tiny_models import Graph
 
 import keras_dc as dc
 
@@ -97,6 +100,21 @@ def test_a_small_model_comes_back(small):
     flipped = bytearray(expanded)
     flipped[expanded.index(constant.data.tobytes())] ^= 1
     assert not file_figures.same_model(original, bytes(flipped))
+    assert not file_figures.same_model(original, bytes(flipped), zero_signs=False)
+
+
+def constant_model(values):
+    graph = Graph()
+    graph.constant(values, "weights")
+    return graph.serialize()
+
+
+def test_models_may_differ_in_the_signs_of_zeros():
+    weights = np.array([[0.0, 1.0, 2.0, 0.0]], np.float32)
+    signed = np.where(weights == 0, np.float32(-0.0), weights)
+    first, second = (constant_model(values) for values in (weights, signed))
+    assert file_figures.same_model(first, second, zero_signs=False)
+    assert not file_figures.same_model(first, second)
 
 
 def test_a_small_model_beats_the_best_zip(small):
@@ -127,6 +145,19 @@ def test_differences_are_relative_to_each_output():
     assert in_runtime.largest_difference(expected, [np.array([0, np.nan]), np.array([1e-3])]) > 1e9
     nothing = [np.array([np.nan, 1.0])]
     assert in_runtime.largest_difference(nothing, nothing) == 0
+
+
+def test_files_are_read_in_wheels_and_in_archives_in_wheels(tmp_path):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("inner.tflite", b"inner model")
+    with zipfile.ZipFile(tmp_path / "some_nets-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("nets/outer.tflite", b"outer model")
+        wheel.writestr("nets/inner.mltk.zip", archive.getvalue())
+    outer = package_files.PackageFile("some-nets", "1.0", "nets/outer.tflite")
+    inner = package_files.PackageFile("some-nets", "1.0", "nets/inner.mltk.zip", "inner.tflite")
+    assert package_files.content(outer, tmp_path) == b"outer model"
+    assert package_files.content(inner, tmp_path) == b"inner model"
 
 
 def test_what_a_runtime_refuses_is_told(tmp_path):

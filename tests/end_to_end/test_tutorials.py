@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import quickstart
-from lib import lenet_300_100, mnist
+from lib import lenet_300_100, mnist, trained
 from support.tiny_models import mlp
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -44,6 +44,35 @@ def test_mnist_with_another_checksum_is_refused(tmp_path):
     path.write_bytes(mnist.PATH.read_bytes()[:-1])
     with pytest.raises(ValueError, match="must have the SHA-256 .*Received: "):
         mnist.load(path)
+
+
+def test_trained_networks_recognize_digits():
+    """The arrays are those of the networks, in the order and the layout of Keras."""
+    data = mnist.load()
+    images, labels = data.x_test[:500], data.y_test[:500]
+    nets = trained.load()
+    assert trained.PATH.stat().st_size <= 200 * 1024
+    for name, net in nets.items():
+        kernels = trained.kernels_as_stored(net)
+        assert all(len(np.unique(kernel)) <= 32 for kernel in kernels)
+        if name == "dense_32":
+            assert [kernel.shape for kernel in kernels] == [(300, 784)]
+            assert np.all(kernels[0])
+        else:
+            assert sum(map(np.count_nonzero, kernels)) < 0.04 * sum(k.size for k in kernels)
+            logits = trained.build(name, net)(images.reshape(500, *trained.input_shape(name)))
+            assert np.mean(np.argmax(logits, axis=-1) != labels) < 0.025
+
+
+def test_kernels_come_back_from_codebooks_and_indices(tmp_path):
+    rng = np.random.default_rng(0)
+    net = {"w0": rng.choice([-0.5, 0, 0.25], (6, 4)), "b0": rng.normal(size=4)}
+    np.savez(tmp_path / "nets.npz", **trained.members({"net": net}))
+    [loaded] = trained.load(tmp_path / "nets.npz").values()
+    assert loaded["w0"].dtype == loaded["b0"].dtype == np.float32
+    np.testing.assert_array_equal(loaded["w0"], net["w0"])
+    np.testing.assert_array_equal(loaded["b0"], net["b0"].astype(np.float32))
+    np.testing.assert_array_equal(trained.kernels_as_stored(loaded), [net["w0"].T])
 
 
 def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):

@@ -20,6 +20,7 @@ FOLDER = pathlib.Path(__file__).parent
 # The package that holds each runtime. Not TensorFlow: its own is tested beside the others.
 RUNTIMES = {"litert": "ai_edge_litert", "tflite_runtime": "tflite_runtime"}
 PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert", "tflite-runtime"]
+_FLOATS = {schema.TensorType.FLOAT32: "<f4", schema.TensorType.FLOAT16: "<f2"}
 # Above this, xz alone and at its usual level: the others take minutes to make larger files.
 _LARGE_BYTES = 2**27
 
@@ -29,18 +30,29 @@ def parse(tflite):
     return schema.ModelT.InitFromPackedBuf(tflite)
 
 
-def same_model(first, second):
-    """Whether two models have the same ops on the same tensors, with the same bits in them."""
-    return _described(parse(first)) == _described(parse(second))
+def same_model(first, second, *, zero_signs=True):
+    """Whether two models have the same ops on the same tensors, with the same bits in them.
+
+    Args:
+        first: bytes of a `.tflite` model.
+        second: bytes of a `.tflite` model.
+        zero_signs: bool, whether -0.0 differs from 0.0, as which weights that enter sums
+            may come back.
+    """
+    return _described(parse(first), zero_signs) == _described(parse(second), zero_signs)
 
 
-def _described(model):
+def _described(model, zero_signs):
     def numbers(values):
         return [] if values is None else list(values)
 
     def bits(tensor):
         data = model.buffers[tensor.buffer].data
-        return b"" if data is None else data.tobytes()
+        if data is None:
+            return b""
+        if zero_signs or tensor.type not in _FLOATS:
+            return data.tobytes()
+        return (np.frombuffer(data.tobytes(), _FLOATS[tensor.type]) + 0).tobytes()
 
     codes = [
         # Old files have the code in the field of one byte alone.

@@ -111,7 +111,7 @@ def figures_of_bytes(original, compressed, inputs):
     expanded = dc.expand(compressed)
     return {
         **file_figures.sizes(original, compressed),
-        "expanded_equal": file_figures.same_model(original, expanded),
+        "expanded_equal": file_figures.same_model(original, expanded, zero_signs=False),
         "runtimes": file_figures.run_in_runtimes(original, compressed, expanded, inputs),
         "versions": file_figures.versions(),
     }
