@@ -28,7 +28,7 @@ size_t NumbersBegin(const uint8_t* blob, size_t size,
 // The order of the codebook, if it is not the usual one.
 kdc_status AddOrder(const ParsedBlob& blob, std::vector<uint8_t>* recipe) {
   SparseRows rows;
-  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, &rows));
+  KDC_RETURN_IF_ERROR(DecodeUnscaled(blob, 1, &rows));
   const size_t item_size = ItemSize(blob.info.dtype);
   std::vector<uint32_t> values(rows.codebook.size() / item_size);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -70,7 +70,8 @@ void AddPlanes(const StoredNumbers& numbers, std::vector<uint8_t>* recipe) {
 kdc_status MakeRecipe(const uint8_t* blob, size_t size, bool is_by_index,
                       std::vector<uint8_t>* recipe) {
   ParsedBlob parsed;
-  if (ReadBlob(blob, size, &parsed) != KDC_OK || parsed.is_arithmetic()) {
+  if (ReadBlob(blob, size, &parsed) != KDC_OK || parsed.is_arithmetic() ||
+      parsed.info.zero_point != 0) {
     return KDC_INVALID_ARGUMENT;
   }
   const bool has_codebook = parsed.info.num_centroids != 0;

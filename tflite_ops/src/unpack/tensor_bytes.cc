@@ -37,7 +37,7 @@ kdc_status DecodeTensor(const uint8_t* blob, size_t size, uint64_t most_bytes,
   std::copy(parsed.info.shape, parsed.info.shape + KDC_MAX_RANK, tensor->shape);
   tensor->items.resize(ItemSize(tensor->dtype) *
                        static_cast<size_t>(num_weights));
-  return DecodeDense(parsed, tensor->items.data(), tensor->items.size());
+  return DecodeDense(parsed, 1, tensor->items.data(), tensor->items.size());
 }
 
 namespace {
