@@ -25,6 +25,25 @@ def is_bundle(data):
     return bytes(data[: len(_MAGIC)]) == _MAGIC
 
 
+def spans(bundle):
+    """Where the blobs of a bundle lie, up to the first place that is none.
+
+    Args:
+        bundle: bytes-like.
+
+    Returns:
+        list of tuples `(begin, size)`.
+    """
+    found, begin = [], len(_MAGIC)
+    while begin < len(bundle):
+        size, begin = _read_varint(bundle, begin)
+        if size is None or begin + size > len(bundle):
+            break
+        found.append((begin, size))
+        begin += size
+    return found
+
+
 def blob_at(bundle, place):
     """One blob of a bundle.
 
@@ -38,16 +57,13 @@ def blob_at(bundle, place):
     Raises:
         CodecError: if the bundle has no such place.
     """
-    begin = len(_MAGIC)
-    for number in range(place + 1):
-        size, begin = _read_varint(bundle, begin)
-        if size is None or begin + size > len(bundle):
-            raise CodecError(
-                f"a bundle must hold a blob at place {place}. Received: one whose bytes end at "
-                f"place {number}"
-            )
-        if number < place:
-            begin += size
+    found = spans(bundle)
+    if place >= len(found):
+        raise CodecError(
+            f"a bundle must hold a blob at place {place}. Received: one whose bytes end at "
+            f"place {len(found)}"
+        )
+    begin, size = found[place]
     return bytes(bundle[begin : begin + size])
 
 

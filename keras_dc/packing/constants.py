@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_dc.codec import bundles
 from keras_dc.errors import ModelFormatError
 from keras_dc.tflite import model_file
 from keras_dc.tflite.graph import Graph, shape_of
@@ -101,6 +102,11 @@ def _buffers(graph, first_byte):
         tensor = graph.tensor(tensors[0])
         if bytes(data[:4]) == _BLOB_MAGIC:
             yield FileConstant(begin, size, "int8", (size,), is_blob=True)
+            continue
+        if bundles.is_bundle(data):
+            for place, blob_bytes in bundles.spans(data):
+                shape = (blob_bytes,)
+                yield FileConstant(begin + place, blob_bytes, "int8", shape, is_blob=True)
             continue
         dtype = _DTYPE_OF.get(tensor.type, "int8")
         shape = shape_of(tensor)
