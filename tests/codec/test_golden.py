@@ -56,6 +56,7 @@ def test_inspects_the_hand_made_blob():
         value_planes=False,
         line_classes=False,
         scale_planes=False,
+        zero_point=0,
     )
 
 

@@ -9,26 +9,35 @@ class RangeEncoder:
     """FORMAT.md, 9.1."""
 
     def __init__(self):
-        self.low, self.high, self.out = 0, 2**32 - 1, bytearray()
+        self.low, self.range, self.shifts = 0, 2**64 - 1, 0
 
     def encode(self, bit, p):
-        split = self.low + ((self.high - self.low) * p >> 16)
+        part = (self.range >> 16) * p
         if bit:
-            self.high = split
+            self.range = part
         else:
-            self.low = split + 1
-        while (self.low ^ self.high) >> 24 == 0:
-            self.out.append(self.low >> 24)
-            self.low = self.low << 8 & 0xFFFFFFFF
-            self.high = (self.high << 8 & 0xFFFFFFFF) | 255
+            self.low, self.range = self.low + part, self.range - part
+        if self.range < 2**32:
+            self.low, self.range, self.shifts = self.low << 32, self.range << 32, self.shifts + 1
 
     def finish(self):
-        for size in (1, 2, 3, 4):
-            unit = 1 << (32 - 8 * size)
-            number = -(-self.low // unit) * unit
-            if number <= self.high:
-                return bytes(self.out) + number.to_bytes(4, "big")[:size]
+        for zeros in range(64, -1, -8):
+            number = -(-self.low >> zeros) << zeros
+            if number < self.low + self.range:
+                return number.to_bytes(8 + 4 * self.shifts, "big").rstrip(b"\0")
         raise AssertionError
+
+
+class _Given:
+    """In place of a decoder: gives the bits that are wanted, and writes them."""
+
+    def __init__(self, writer):
+        self.writer = writer
+
+    def bit(self, p):
+        bit = self.writer.wanted.pop(0)
+        self.writer.encoder.encode(bit, p)
+        return bit
 
 
 class ControlWriter(Control):
@@ -37,12 +46,7 @@ class ControlWriter(Control):
     def __init__(self):
         super().__init__(b"")
         self.encoder, self.wanted = RangeEncoder(), []
-        self.coder = self
-
-    def decode(self, p):
-        bit = self.wanted.pop(0)
-        self.encoder.encode(bit, p)
-        return bit
+        self.coder = _Given(self)
 
     def write_bit(self, key, bit):
         self.wanted = [bit]

@@ -8,7 +8,7 @@ import collections
 import zlib
 
 import numpy as np
-from support import reference_decoder
+from support import reference_arithmetic, reference_decoder
 from support.blobs import sealed
 from support.reference_byte_model import GRAPH, INT8, PAIRS, WORDS, Bit, bit_of, model_for
 
@@ -18,43 +18,15 @@ TYPES = {0: np.uint32, 1: np.uint16, 2: np.uint16, 3: np.uint8, 4: np.uint8}
 INT4 = 4
 
 
-class RangeDecoder:
-    """FORMAT.md, 9.1."""
-
-    def __init__(self, stream):
-        self.stream, self.at = stream, 0
-        self.low, self.high, self.code = 0, 2**32 - 1, 0
-        for _ in range(4):
-            self.take()
-
-    def take(self):
-        byte = self.stream[self.at] if self.at < len(self.stream) else 0
-        self.at += 1
-        self.code = (self.code << 8 | byte) & 0xFFFFFFFF
-
-    def decode(self, p):
-        split = self.low + ((self.high - self.low) * p >> 16)
-        bit = int(self.code <= split)
-        if bit:
-            self.high = split
-        else:
-            self.low = split + 1
-        while (self.low ^ self.high) >> 24 == 0:
-            self.low = self.low << 8 & 0xFFFFFFFF
-            self.high = (self.high << 8 & 0xFFFFFFFF) | 255
-            self.take()
-        return bit
-
-
 class Control:
     """The control stream: bits, choices and numbers (3.1)."""
 
     def __init__(self, stream):
-        self.coder, self.bits = RangeDecoder(stream), {}
+        self.coder, self.bits = reference_arithmetic.Decoder(stream), {}
 
     def bit(self, key, limit=30):
         adaptive = bit_of(self.bits, key)
-        bit = self.coder.decode(min(max(adaptive.p, 32), 65504))
+        bit = self.coder.bit(min(max(adaptive.p, 32), 65504))
         adaptive.learn(bit, limit)
         return bit
 
@@ -68,7 +40,7 @@ class Control:
         length = self.choice((name, "length"), 6)
         value = min(length, 1)
         for place in range(1, length):
-            bit = self.bit((name, length, value)) if place <= 3 else self.coder.decode(32768)
+            bit = self.bit((name, length, value)) if place <= 3 else self.coder.bit(32768)
             value = 2 * value + bit
         return value
 
@@ -137,7 +109,7 @@ class Unpacker:
         for _ in range(size):
             byte = 0
             for _ in range(8):
-                bit = self.control.coder.decode(self.model.predict())
+                bit = self.control.coder.bit(self.model.predict())
                 self.model.learn(bit)
                 byte = 2 * byte + bit
             made.append(byte)
@@ -220,7 +192,7 @@ class Unpacker:
             same, others = {}, {}
             for i, symbol in enumerate(symbols):
                 adaptive = bit_of(same, (symbol == 0, recent))
-                is_same = self.control.coder.decode(min(max(adaptive.p, 32), 65504))
+                is_same = self.control.coder.bit(min(max(adaptive.p, 32), 65504))
                 adaptive.learn(is_same, 255)
                 recent = (recent << 1 | is_same) & 15
                 if is_same:
@@ -228,7 +200,7 @@ class Unpacker:
                 value = 1
                 for _ in range(num_bits):
                     adaptive = others.setdefault((symbol == 0, value), Bit())
-                    bit = self.control.coder.decode(min(max(adaptive.p, 32), 65504))
+                    bit = self.control.coder.bit(min(max(adaptive.p, 32), 65504))
                     adaptive.learn(bit, 30)
                     value = 2 * value + bit
                 symbols[i] = value - 2**num_bits
