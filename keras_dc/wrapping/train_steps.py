@@ -6,6 +6,7 @@ Torch if the outermost `call` takes none, on JAX if any of them hands none on.
 """
 
 import sys
+import types
 
 import keras
 
@@ -26,7 +27,7 @@ def is_training(training):
     if training is not None:
         return bool(training)
     called = set()
-    frame = sys._getframe(1)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_name
         if name in _WAYS_TO_CALL or name == "train_step":

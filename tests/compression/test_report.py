@@ -195,7 +195,8 @@ def test_the_report_names_every_constant(coder):
     reasons = {row.name: row.reason for row in report.left}
     assert list(reasons) == ["b2", "noise", "integers", "unread"]
     assert reasons["b2"] == "does not save enough: 68 bytes against 40"
-    blob_bytes = len(codec.encode(noise_values))
+    blob = codec.encode(noise_values)
+    blob_bytes = len(blob if coder == "huffman" else codec.recode(blob))
     assert reasons["noise"] == f"does not save enough: {blob_bytes + 96 + 64} bytes against 400"
     assert reasons["integers"].startswith("INT32 is not among float32, ")
     assert reasons["unread"] == "a tensor of this buffer is read by no operator"
