@@ -5,6 +5,9 @@ import pytest
 from support import tensors, tiny_models
 
 import keras_dc as dc
+from keras_dc import codec
+from keras_dc.codec import packs
+from keras_dc.codec.packs import Part
 from keras_dc.packing import constants
 
 PLAIN = tiny_models.mlp(sizes=(300, 200, 50, 10)).serialize()
@@ -96,3 +99,18 @@ def test_another_base_is_refused(tmp_path):
         dc.unpack(patch)
     with pytest.raises(dc.errors.CodecError, match=r"is unpacked without a base. Received"):
         dc.unpack(dc.pack(BASE), base=BASE)
+
+
+def test_copies_go_on_behind_plain_values_of_the_base():
+    rng = np.random.default_rng(0)
+    old, tail = rng.integers(-128, 128, 600).astype(np.int8), rng.bytes(100)
+    steps = np.zeros(600, np.int8)
+    steps[::50] = 3
+    base, new = old.tobytes() + tail, (old + steps).tobytes() + tail
+    parts = [
+        Part("tensor", 600, source="difference", blob=codec.encode(steps), base_offset=0),
+        Part("copy", 100, base_offset=600),
+    ]
+    packed, _ = packs.pack(new, parts, base=base)
+    assert packs.unpack(packed, base=base) == new
+    assert len(packed) < 100

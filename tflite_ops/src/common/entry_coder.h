@@ -212,7 +212,7 @@ class EntryCoder {
   std::optional<MaskModel> mask_;
   std::optional<GapModel> gaps_;
   std::optional<SymbolModel> symbols_;
-  std::vector<ByteModel> bytes_;
+  std::vector<PlaneModel> bytes_;
   // Positions in the scan of the stream: of the line's first weight, of the
   // weight behind the last entry, and of an entry that is known to come.
   uint64_t before_line_ = 0;

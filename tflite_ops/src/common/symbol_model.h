@@ -79,9 +79,9 @@ class SymbolModel {
 };
 
 // Bytes of values of which the bytes before are known.
-class ByteModel {
+class PlaneModel {
  public:
-  ByteModel() : high_(size_t{256} << kHighBits), plain_(256) {}
+  PlaneModel() : high_(size_t{256} << kHighBits), plain_(256) {}
 
   template <typename Coder>
   uint32_t Code(Coder* coder, uint32_t byte_before, uint32_t byte) {

@@ -11,6 +11,7 @@
 #include "common/crc32.h"
 #include "common/format.h"
 #include "common/return_if_error.h"
+#include "decode/blob_reader.h"
 #include "decode/recipe.h"
 
 namespace keras_dc {
@@ -181,13 +182,26 @@ class Packer {
                        part.blob + part.blob_size - kChecksumBytes);
     }
     if (segment.source == TensorSource::kBlob) return KDC_OK;
-    MoveBase(segment,
-             part.base_is_blob != 0
-                 ? part.base_size
-                 : tensors.base_weights.size() * tensors.item_size,
-             &state_);
+    uint64_t base_size = part.base_size;
+    if (part.base_is_blob == 0) {
+      KDC_RETURN_IF_ERROR(PlainBaseSize(segment, part, tensors, &base_size));
+    }
+    MoveBase(segment, base_size, &state_);
     if (segment.source == TensorSource::kDifference) return KDC_OK;
     return AddPaletteDelta(tensors);
+  }
+
+  // The bytes of a tensor of the base that is no blob. One that is to be added
+  // to a blob's has its type and its shape.
+  static kdc_status PlainBaseSize(const Segment& segment, const kdc_part& part,
+                                  const PartTensors& tensors, uint64_t* size) {
+    *size = tensors.base_weights.size() * tensors.item_size;
+    if (segment.source != TensorSource::kDifference) return KDC_OK;
+    ParsedBlob blob;
+    KDC_RETURN_IF_ERROR(ReadBlob(part.blob, part.blob_size, &blob));
+    *size = ItemSize(blob.info.dtype) *
+            static_cast<uint64_t>(blob.info.num_weights);
+    return KDC_OK;
   }
 
   // PACK.md, 3.6.
