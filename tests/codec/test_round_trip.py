@@ -129,3 +129,22 @@ def test_values_with_a_zero_here_and_there_come_back():
 def test_the_library_path_exists():
     assert pathlib.Path(library.op_library_path()).is_absolute()
     assert pathlib.Path(library.op_library_path()).is_file()
+
+
+@pytest.mark.parametrize("zero_point", [-128, -1, 5, 127])
+def test_weights_at_the_zero_point_are_not_kept(zero_point):
+    rng = np.random.default_rng(0)
+    values = rng.integers(-128, 128, (60, 40)).astype(np.int8)
+    values[rng.random(values.shape) < 0.8] = zero_point
+    blob = codec.encode(values, zero_point=zero_point)
+    assert len(blob) < 0.8 * len(codec.encode(values))
+    assert codec.inspect(blob).num_kept == np.count_nonzero(values != zero_point)
+    for coded in (blob, codec.recode(blob)):
+        assert codec.inspect(coded).zero_point == zero_point
+        np.testing.assert_array_equal(codec.decode(coded), values)
+
+
+@pytest.mark.parametrize(("dtype", "zero_point"), [("int8", 128), ("int8", -129), ("float32", 1)])
+def test_a_zero_point_is_an_int8(dtype, zero_point):
+    with pytest.raises(errors.CodecError, match="argument"):
+        codec.encode(np.ones(9, dtype), zero_point=zero_point)

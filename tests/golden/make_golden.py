@@ -27,6 +27,7 @@ from support.tensors import (
     SCALED_ROWS,
     VALUE_DTYPES,
     VALUE_TENSORS,
+    ZERO_POINT_TENSOR,
     digest,
     scaled,
     scaled_trained,
@@ -59,6 +60,7 @@ def good_blobs():
         found[f"scaled_{name}"] = tensor, codec.encode_scaled(tensor, **parts)
     int4 = ODD_TENSORS["int8"] % 16 - 8
     found["int4"] = int4, codec.encode(int4, dtype="int4")
+    found["zero_point"] = ZERO_POINT_TENSOR, codec.encode(ZERO_POINT_TENSOR, zero_point=-3)
     found["by_hand"] = EXAMPLE, EXAMPLE_BLOB
     for name, tensor in PLANE_TENSORS.items():
         found[f"planes_{name}"] = tensor, codec.encode(tensor)
@@ -80,6 +82,8 @@ def arithmetic_blobs():
     for name, options in SCALED_KINDS.items():
         tensor, parts = scaled_trained(**options)
         coded[f"scaled_{name}"] = tensor, codec.encode_scaled(tensor, **parts), True
+    from_zero = codec.encode(ZERO_POINT_TENSOR, zero_point=-3)
+    coded["zero_point"] = ZERO_POINT_TENSOR, from_zero, True
     coded["scales_by_planes"] = SCALED_ROWS["values"], codec.encode_scaled(**SCALED_ROWS), True
     found = dict(ARITHMETIC_EXAMPLES)
     for name, (tensor, blob, mask_model) in coded.items():
@@ -94,6 +98,7 @@ def bad_blobs():
     body = EXAMPLE_BLOB[:-4]
     shape_end, index_table, gap_table, streams = 9, 16, 17, 20
     int4 = codec.encode(np.array([1, -8, 7], np.int8), dtype="int4")[:-4]
+    zero_point = codec.encode(ZERO_POINT_TENSOR, zero_point=-3)[:-4]
     raw = codec.encode(np.arange(1, 9, dtype=np.float32) / 3)[:-4]
     return (
         _bad_planes()
@@ -110,6 +115,8 @@ def bad_blobs():
             "7-no_streams": sealed(body[:19]),
             "7-stream_longer_than_the_blob": sealed(changed(body, 19, 9)),
             "8-bytes_behind_the_values": sealed(raw + b"\0"),
+            "7-no_zero_point": sealed(zero_point[:9]),
+            "9-zero_point_0": sealed(changed(zero_point, 9, 0)),
             "9-unknown_dtype": sealed(changed(body, 4, 0x27)),
             "9-int4_out_of_range": sealed(int4[:-1] + b"\x08"),
             "9-gap_bits_9": sealed(changed(body, 4, 0x90)),

@@ -72,6 +72,7 @@ def decode(blob):
     value_streams = (1 if has_codebook else num_streams) if rank & 16 else 0
     for i in range(len(shape)):
         shape[i] = reader.varint()
+    zero_point = reader.byte() if rank & 128 else 0
     size = int(np.prod(shape, dtype=np.int64))
     kept, fillers = size, 0
     if is_arithmetic:
@@ -126,6 +127,10 @@ def decode(blob):
             tensor[place] = values[index]
         else:
             tensor[place] = values[np.unravel_index(place, shape)[scale_axis], index]
+    if zero_point:
+        assert dtype == 3
+        assert scale_axis is None
+        tensor += DTYPES[dtype](zero_point)  # modulo 256
     return tensor.reshape(shape)
 
 

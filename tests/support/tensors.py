@@ -171,6 +171,8 @@ ARITHMETIC_TENSORS = {
         )[np.arange(120 * 196).reshape(120, 196) % 13 % 6]
     ),
 }
+# Of int8, most of which is -3.
+ZERO_POINT_TENSOR = over_trained_mask(smooth((120, 196), num_values=40, dtype=np.int8)) - np.int8(3)
 # Without zeros, or without a codebook.
 VALUE_TENSORS = {
     "dense_32_values": smooth((30, 8, 8), num_values=32),
