@@ -239,3 +239,25 @@ def test_it_is_coded_computes_the_same_and_comes_back(build):
         else:
             # After KerasDcDecode the built-in op computes: the bits are equal.
             np.testing.assert_array_equal(got, expected)
+
+
+def test_weights_at_the_zero_point_count_as_zeros():
+    graph = Graph()
+    x = graph.input((6,), dtype=np.int32)
+    values = sparse((200, 24), density=0.1, dtype=np.int8)
+    num_kept = np.count_nonzero(values)
+    table = graph.constant(values - np.int8(5), "table")
+    y = graph.builtin("GATHER", [table, x], (6, 24), options=schema.GatherOptionsT(), dtype=np.int8)
+    graph.output(y)
+    for index in (table, y):
+        graph.subgraph.tensors[index].quantization = schema.QuantizationParametersT(
+            scale=np.float32([0.5]), zeroPoint=np.int64([-5])
+        )
+    original = graph.serialize()
+    compressed, report = dc.compress(original, return_report=True)
+    (row,) = report.coded
+    assert row.blob.zero_point == -5
+    assert row.blob.num_kept == num_kept
+    expanded = model_file.parse(dc.expand(compressed))
+    assert diff.differences(model_file.parse(original), expanded) == []
+    np.testing.assert_array_equal(outputs(compressed), outputs(original))
