@@ -7,6 +7,7 @@ TFLite ops. The library lets go of the interpreter lock while it works.
 import contextlib
 import ctypes
 import dataclasses
+import math
 import weakref
 
 import numpy as np
@@ -15,6 +16,7 @@ from keras_dc.codec import dtypes, library
 from keras_dc.errors import CodecError
 
 CODERS = ("huffman", "arithmetic")
+_MOST_WEIGHTS_OF_A_MASK_MODEL = 2**22
 _AXIS_OF = {0: None, 1: 0, 2: -1}
 
 
@@ -154,7 +156,7 @@ def encode_scaled(values, *, codebook, scales, axis, copy=True):
     )
 
 
-def recode(blob, *, mask_model=True):
+def recode(blob, *, mask_model=None):
     """Code a Huffman-coded blob anew with the arithmetic coder (FORMAT.md, 9).
 
     That coder learns while it codes: how dense rows and columns are, which weights are
@@ -165,7 +167,8 @@ def recode(blob, *, mask_model=True):
         blob: bytes-like.
         mask_model: whether positions are coded weight by weight, in the fewest bits; a
             decoder then takes some 20 ns for each weight of the rows and columns that have
-            any. Else gaps are coded, in some 50 ns for each kept weight.
+            any. Else gaps are coded, in some 50 ns for each kept weight. None is True for
+            tensors of at most 4 million weights.
 
     Returns:
         bytes of a blob of the same tensor, never larger; those of `blob` if it would not
@@ -176,6 +179,8 @@ def recode(blob, *, mask_model=True):
     """
     content = np.frombuffer(blob, np.uint8)
     recode_blob = library.library().kdc_recode
+    if mask_model is None:
+        mask_model = math.prod(inspect(content).shape) <= _MOST_WEIGHTS_OF_A_MASK_MODEL
     return written_by(recode_blob, content.ctypes.data, content.size, mask_model)
 
 

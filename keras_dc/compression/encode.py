@@ -66,7 +66,7 @@ def _are_small(constants):
 
 def _recoded(blob, is_small):
     """The blob of the arithmetic coder, if it is smaller by as much as it is slower."""
-    content = codec.recode(blob.content, mask_model=is_small)
+    content = codec.recode(blob.content, mask_model=None if is_small else False)
     least = 0 if is_small else _LEAST_SAVING * len(blob.content)
     if len(blob.content) - len(content) <= least:
         return blob
