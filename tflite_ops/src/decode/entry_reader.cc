@@ -62,6 +62,7 @@ kdc_status EntryReader::Next() {
 
 void EntryReader::WriteItems(uint8_t* items) const {
   const size_t num_entries = entries_.offsets.size();
+  if (num_entries == 0) return;  // `items` may be null
   const size_t num_symbols = blob_.entries.num_symbols();
   const uint8_t* symbols = entries_.symbols.data();
   if (blob_.info.num_centroids != 0) {
