@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <thread>
 #include <vector>
@@ -61,6 +62,23 @@ TEST(ThreadPool, SleepsAndWakes) {
     pool.ParallelFor(8, 2, [&](size_t, size_t) { ++done; });
   }
   EXPECT_EQ(done, 40);
+}
+
+// Later items fail sooner.
+TEST(ForEachOrFail, ThreadsReturnTheErrorOfTheFirstItemThatFails) {
+  ThreadPool pool;
+  for (const size_t num_threads : {1, 2, 4}) {
+    for (int round = 0; round < 50; ++round) {
+      const kdc_status status =
+          ForEachOrFail(&pool, 8, num_threads, [](size_t item, size_t) {
+            if (item < 2) return KDC_OK;
+            if (item > 2) return KDC_BAD_POSITION;
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
+            return KDC_BAD_STREAM;
+          });
+      EXPECT_EQ(status, KDC_BAD_STREAM);
+    }
+  }
 }
 
 }  // namespace

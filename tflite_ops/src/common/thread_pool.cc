@@ -106,18 +106,26 @@ void ThreadPool::ParallelFor(size_t num_items, size_t num_threads,
 kdc_status ForEachOrFail(
     ThreadPool* pool, size_t num_items, size_t num_threads,
     const std::function<kdc_status(size_t item, size_t worker)>& task) {
-  std::atomic<int> failure{KDC_OK};
+  // The first item, in their order, that failed. Items before it are run all
+  // the same, so that the status does not depend on which thread is first.
+  std::mutex mutex;
+  std::atomic<size_t> failed_item{num_items};
+  kdc_status failure = KDC_OK;
   const auto run = [&](size_t item, size_t worker) {
-    if (failure.load(std::memory_order_relaxed) != KDC_OK) return;
+    if (failed_item.load(std::memory_order_relaxed) < item) return;
     const kdc_status status = NoThrow([&] { return task(item, worker); });
-    if (status != KDC_OK) failure.store(status, std::memory_order_relaxed);
+    if (status == KDC_OK) return;
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (failed_item.load(std::memory_order_relaxed) < item) return;
+    failed_item.store(item, std::memory_order_relaxed);
+    failure = status;
   };
   if (num_threads <= 1) {
     for (size_t item = 0; item < num_items; ++item) run(item, 0);
   } else {
     pool->ParallelFor(num_items, num_threads, run);
   }
-  return static_cast<kdc_status>(failure.load());
+  return failure;
 }
 
 }  // namespace keras_dc

@@ -56,7 +56,8 @@ class ThreadPool {
 };
 
 // Calls `task(item, worker)` for the items [0, num_items) until a call returns
-// an error or throws std::bad_alloc. Returns that error.
+// an error or throws std::bad_alloc. Returns that error; where several items
+// fail, that of the first of them.
 kdc_status ForEachOrFail(
     ThreadPool* pool, size_t num_items, size_t num_threads,
     const std::function<kdc_status(size_t item, size_t worker)>& task);
