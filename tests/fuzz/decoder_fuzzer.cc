@@ -156,6 +156,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t item_size = keras_dc::ItemSize(info.dtype);
   std::vector<uint8_t> dense(item_size * static_cast<size_t>(info.num_weights));
   const int32_t status = kdc_decode(opened.get(), dense.data(), dense.size());
+  // The sparse forms are less the zero point, which only bytes have.
+  for (uint8_t& byte : dense) {
+    byte = static_cast<uint8_t>(byte - info.zero_point);
+  }
   keras_dc::ParsedBlob blob;
   Require(keras_dc::ReadBlob(bytes.data(), bytes.size(), &blob) == KDC_OK);
   keras_dc::SparseRows sparse;

@@ -88,14 +88,12 @@ EntryDraft BestDraft(const Entries& entries, const EntryDraft& common,
         continue;
       }
       EntryDraft draft = DraftEntries(form, column_major, common);
-      if (try_all) {
-        for (const uint64_t period : CandidatePeriods(draft)) {
-          draft.period = period;
-          consider(draft);
-        }
-        draft.period = 0;
+      consider(draft);
+      if (!try_all) continue;
+      for (const uint64_t period : CandidatePeriods(draft)) {
+        draft.period = period;
+        consider(draft);
       }
-      consider(std::move(draft));
     }
   }
   return best;

@@ -90,10 +90,10 @@ void MaskModel::BeginLine() {
   const auto density = static_cast<uint64_t>(density_);
   for (const uint32_t offset : live_offsets_) {
     const uint64_t weights = around_weights_[offset];
-    around_logits_[offset] = Stretch(
-        Probability(around_kept_[offset] * kProbabilityOne +
-                        density * kOffsetPrior * weights,
-                    weights * (num_lines_ + kOffsetPrior)));
+    around_logits_[offset] =
+        Stretch(Probability(around_kept_[offset] * kProbabilityOne +
+                                density * kOffsetPrior * weights,
+                            weights * (num_lines_ + kOffsetPrior)));
   }
   line_kept_ = 0;
 }

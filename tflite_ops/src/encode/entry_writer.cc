@@ -281,6 +281,7 @@ std::vector<uint8_t> WriteEntryBlob(const EntryDraft& draft) {
       draft.has_codebook ? uint8_t{0} : PlanesToCode(draft.numbers);
   const PlanePlan scale_planes = PlanPlanes(draft.scales, 1);
   const int log_streams = LogStreamsOf(draft);
+  const bool has_mask = draft.num_entries() < draft.num_weights();
   BlobHeader header;
   header.layout = static_cast<uint8_t>(
       draft.dtype | (draft.column_major ? kColumnMajorBit : 0));
@@ -295,9 +296,9 @@ std::vector<uint8_t> WriteEntryBlob(const EntryDraft& draft) {
   header.zero_point = draft.zero_point;
   WriteBlobHeader(header, draft.shape.data(), &blob);
   WriteVarint(draft.num_entries(), &blob);
-  blob.push_back(
-      static_cast<uint8_t>((draft.has_mask_model ? kMaskModelBit : 0) |
-                           coded_planes << kCodedPlanesShift));
+  blob.push_back(static_cast<uint8_t>(
+      (has_mask && draft.has_mask_model ? kMaskModelBit : 0) |
+      coded_planes << kCodedPlanesShift));
   WriteVarint(draft.period, &blob);
   if (draft.has_codebook) {
     blob.push_back(static_cast<uint8_t>(draft.numbers.count() - 1));
@@ -308,7 +309,6 @@ std::vector<uint8_t> WriteEntryBlob(const EntryDraft& draft) {
   WriteNumbers(draft.scales, scale_planes, 1, &blob);
 
   const int num_streams = 1 << log_streams;
-  const bool has_mask = draft.num_entries() < draft.num_weights();
   std::vector<std::vector<uint8_t>> streams;
   for (int i = 0; i < num_streams; ++i) {
     const SymbolRange lines = StreamRange(draft.num_lines(), num_streams, i);
