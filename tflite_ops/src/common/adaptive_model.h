@@ -4,6 +4,7 @@
 #ifndef KERAS_DC_SRC_COMMON_ADAPTIVE_MODEL_H_
 #define KERAS_DC_SRC_COMMON_ADAPTIVE_MODEL_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,23 +25,27 @@ inline constexpr std::array<int32_t, 33> kSquash = {
     65269, 65374, 65438, 65476, 65500, 65514};
 inline constexpr int kSquashStepBits = 7;
 
+inline constexpr int kStretchBits = 4;
+
+// Both for each argument: a look-up is on the way from one bit to the next.
+struct LogisticTables {
+  LogisticTables();
+
+  std::array<uint16_t, 2 * (kMaxLogit + 1)> squash;
+  std::array<int16_t, (kProbabilityOne >> kStretchBits)> stretch;
+};
+extern const LogisticTables kLogisticTables;
+
 inline int32_t Squash(int32_t logit) {
   const int32_t bounded = logit < -kMaxLogit  ? -kMaxLogit
                           : logit > kMaxLogit ? kMaxLogit
                                               : logit;
-  const int32_t shifted = bounded + kMaxLogit + 1;
-  const auto cell = static_cast<size_t>(shifted >> kSquashStepBits);
-  const int32_t part = shifted & ((1 << kSquashStepBits) - 1);
-  return kSquash[cell] +
-         (((kSquash[cell + 1] - kSquash[cell]) * part) >> kSquashStepBits);
+  return kLogisticTables.squash[static_cast<size_t>(bounded + kMaxLogit + 1)];
 }
 
-inline constexpr int kStretchBits = 4;
-using StretchTable = std::array<int16_t, (kProbabilityOne >> kStretchBits)>;
-extern const StretchTable kStretch;
-
 inline int32_t Stretch(int32_t probability) {
-  return kStretch[static_cast<size_t>(probability) >> kStretchBits];
+  return kLogisticTables
+      .stretch[static_cast<size_t>(probability) >> kStretchBits];
 }
 
 // Moves a probability away from 0 and 1, so that both parts of a range have
@@ -124,10 +129,8 @@ class Mixture {
     const int32_t b = Logit(*second);
     const int64_t mixed =
         (int64_t{weights_[0]} * a + int64_t{weights_[1]} * b) >> kWeightBits;
-    const int32_t predicted =
-        Bounded(Squash(static_cast<int32_t>(mixed < -kMaxLogit  ? -kMaxLogit
-                                            : mixed > kMaxLogit ? kMaxLogit
-                                                                : mixed)));
+    const int32_t predicted = Bounded(Squash(static_cast<int32_t>(
+        std::clamp<int64_t>(mixed, -kMaxLogit, kMaxLogit))));
     if (coder->CodeSeldom(bit != 0, predicted)) {
       Learn(1, kProbabilityOne - predicted, {a, b}, {first, second});
       return 1;

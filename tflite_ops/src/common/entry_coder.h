@@ -149,7 +149,9 @@ class EntryCoder {
       return true;
     }
     MakeRoom(line);
-    mask_->BeginLine();
+    // Copies, so that both can stay in registers from weight to weight.
+    Mixture mixture = mask_->BeginLine();
+    Coder coder = *coder_;
     const std::vector<uint32_t>& offsets = mask_->live_offsets();
     size_t i = 0;
     for (size_t live = 0;
@@ -157,12 +159,15 @@ class EntryCoder {
       const uint32_t offset = offsets[live];
       const int expected =
           i < line->offsets.size() && line->offsets[i] == offset ? 1 : 0;
-      if (mask_->Code(coder_, live, expected) == 0) continue;
+      if (mask_->Code(&coder, &mixture, live, expected) == 0) continue;
       line->offsets[i] = offset;
+      *coder_ = coder;
       if (!CodeSymbols(offset, i, line)) return false;
+      coder = *coder_;
       ++i;
     }
-    mask_->EndLine();
+    *coder_ = coder;
+    mask_->EndLine(mixture);
     Trim(line, i);
     return true;
   }

@@ -6,27 +6,12 @@ namespace keras_dc {
 namespace {
 
 constexpr size_t kNumNeighbourhoods = 256;
-constexpr size_t kNumCounts = 8;
-// Buckets of a logit, a quarter wide.
+// Of logits.
 constexpr size_t kNumBuckets = 64;
-constexpr int kBucketBits = 6;
 constexpr uint32_t kBucketCount = 1;
 
-// What the densities of offsets and lines begin with, in weights.
+// What the density of an offset begins with, in weights.
 constexpr uint64_t kOffsetPrior = 3;
-constexpr uint32_t kLinePrior = 20;
-
-size_t Bucket(int32_t logit) {
-  return static_cast<size_t>(std::clamp(logit, -kMaxLogit, kMaxLogit) +
-                             kMaxLogit + 1) >>
-         kBucketBits;
-}
-
-// part/whole, of which the part is in units of 1/65536.
-int32_t Probability(uint64_t part, uint64_t whole) {
-  return Bounded(static_cast<int32_t>(
-      std::min<uint64_t>(part / whole, kProbabilityOne - 1)));
-}
 
 }  // namespace
 
@@ -86,7 +71,7 @@ void MaskModel::Prepare(uint64_t num_kept, const Liveness& liveness) {
   }
 }
 
-void MaskModel::BeginLine() {
+Mixture MaskModel::BeginLine() {
   const auto density = static_cast<uint64_t>(density_);
   for (const uint32_t offset : live_offsets_) {
     const uint64_t weights = around_weights_[offset];
@@ -95,41 +80,12 @@ void MaskModel::BeginLine() {
                                 density * kOffsetPrior * weights,
                             weights * (num_lines_ + kOffsetPrior)));
   }
-  line_kept_ = 0;
+  line_part_ = density * kLinePrior;
+  return mixture_;
 }
 
-AdaptiveBit* MaskModel::SetContext(size_t i) {
-  const size_t offset = live_offsets_[i];
-  const uint8_t* here = &current_[padding_ + offset];
-  const uint8_t* above = &previous_[padding_ + offset];
-  const uint8_t above_2 = before_previous_[padding_ + offset];
-  size_t near = static_cast<size_t>(here[-1] | here[-2] << 1 | above[0] << 2 |
-                                    above_2 << 3);
-  size_t count = static_cast<size_t>(here[-1] + here[-2] + here[-3] + here[-4] +
-                                     above[-1] + above[0] + above[1] + above_2);
-  if (period_ != 0) {
-    const uint8_t* back = here - period_;
-    near |= static_cast<size_t>(back[0] << 4 | back[1] << 5 | back[-1] << 6 |
-                                back[-period_] << 7);
-    count += static_cast<size_t>(back[0] + back[1] + back[-1] + back[-period_]);
-  }
-  const auto along = static_cast<uint64_t>(line_kept_) * kProbabilityOne +
-                     static_cast<uint64_t>(density_) * kLinePrior;
-  const int32_t logit = around_logits_[offset] +
-                        Stretch(Probability(along, i + kLinePrior)) -
-                        Stretch(density_);
-  product_context_ =
-      kNumCounts * Bucket(logit) + std::min(count, kNumCounts - 1);
-  return &by_neighbours_[near];
-}
-
-void MaskModel::Note(size_t i, int is_kept) {
-  if (is_kept == 0) return;
-  ++line_kept_;
-  current_[padding_ + live_offsets_[i]] = 1;
-}
-
-void MaskModel::EndLine() {
+void MaskModel::EndLine(const Mixture& mixture) {
+  mixture_ = mixture;
   for (const uint32_t offset : live_offsets_) {
     if (current_[padding_ + offset] == 0) continue;
     ForEachAround(offset, [&](size_t place, uint32_t weight) {

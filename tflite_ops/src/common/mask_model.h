@@ -3,6 +3,7 @@
 #ifndef KERAS_DC_SRC_COMMON_MASK_MODEL_H_
 #define KERAS_DC_SRC_COMMON_MASK_MODEL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -37,17 +38,18 @@ class MaskModel {
   // The offsets at which there is something to code.
   const std::vector<uint32_t>& live_offsets() const { return live_offsets_; }
 
-  // To be called before and behind the weights of a live line.
-  void BeginLine();
-  void EndLine();
+  // To be called before and behind the weights of a live line, which take the
+  // mixture along: a copy of their own stays in registers.
+  Mixture BeginLine();
+  void EndLine(const Mixture& mixture);
 
   // Codes whether the weight at the i-th live offset is kept.
   template <typename Coder>
-  int Code(Coder* coder, size_t i, int is_kept) {
+  int Code(Coder* coder, Mixture* mixture, size_t i, int is_kept) {
     // Before the call: the order in which arguments are evaluated is open.
     AdaptiveBit* near = SetContext(i);
     const int coded =
-        mixture_.Code(coder, is_kept, near, &by_product_[product_context_]);
+        mixture->Code(coder, is_kept, near, &by_product_[product_context_]);
     Note(i, coded);
     return coded;
   }
@@ -73,15 +75,62 @@ class MaskModel {
   // Calls `visit(place, weight)` for the offsets around `offset`.
   template <typename Visit>
   void ForEachAround(int64_t offset, Visit visit) const;
+  static size_t Bucket(int32_t logit) {
+    return static_cast<size_t>(std::clamp(logit, -kMaxLogit, kMaxLogit) +
+                               kMaxLogit + 1) >>
+           kBucketBits;
+  }
+
+  // part/whole, of which the part is in units of 1/65536.
+  static int32_t Probability(uint64_t part, uint64_t whole) {
+    return Bounded(static_cast<int32_t>(
+        std::min<uint64_t>(part / whole, kProbabilityOne - 1)));
+  }
+
   // The adaptive bit of the neighbours; sets product_context_.
-  AdaptiveBit* SetContext(size_t i);
-  void Note(size_t i, int is_kept);
+  AdaptiveBit* SetContext(size_t i) {
+    const size_t offset = live_offsets_[i];
+    const uint8_t* here = &current_[padding_ + offset];
+    const uint8_t* above = &previous_[padding_ + offset];
+    const uint8_t above_2 = before_previous_[padding_ + offset];
+    size_t near = static_cast<size_t>(here[-1] | here[-2] << 1 | above[0] << 2 |
+                                      above_2 << 3);
+    size_t count =
+        static_cast<size_t>(here[-1] + here[-2] + here[-3] + here[-4] +
+                            above[-1] + above[0] + above[1] + above_2);
+    if (period_ != 0) {
+      const uint8_t* back = here - period_;
+      near |= static_cast<size_t>(back[0] << 4 | back[1] << 5 | back[-1] << 6 |
+                                  back[-period_] << 7);
+      count +=
+          static_cast<size_t>(back[0] + back[1] + back[-1] + back[-period_]);
+    }
+    const int32_t logit = around_logits_[offset] +
+                          Stretch(Probability(line_part_, i + kLinePrior)) -
+                          Stretch(density_);
+    product_context_ =
+        kNumCounts * Bucket(logit) + std::min(count, kNumCounts - 1);
+    return &by_neighbours_[near];
+  }
+
+  void Note(size_t i, int is_kept) {
+    if (is_kept == 0) return;
+    line_part_ += kProbabilityOne;
+    current_[padding_ + live_offsets_[i]] = 1;
+  }
+
+  static constexpr size_t kNumCounts = 8;
+  // Buckets of a logit are a quarter wide.
+  static constexpr int kBucketBits = 6;
+  // What the density of a line begins with, in weights.
+  static constexpr uint32_t kLinePrior = 20;
 
   int64_t period_;
   int64_t line_length_ = 0;
   uint64_t num_lines_ = 0;  // live lines before the current one
-  uint32_t line_kept_ = 0;  // weights kept so far in the line
-  int32_t density_ = 0;     // of live weights, a probability
+  // Weights kept so far in the line and the prior, in units of 1/65536.
+  uint64_t line_part_ = 0;
+  int32_t density_ = 0;  // of live weights, a probability
   size_t product_context_ = 0;
   std::vector<uint32_t> live_offsets_;
   // Of each live offset: how many weights were kept around it in the lines
