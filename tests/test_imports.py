@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "wrapping": ["numerics"],
     "training": ["wrapping", "support"],
     "compression": ["tflite", "codec", "numerics", "support"],
-    "packing": ["tflite", "codec"],
+    "packing": ["compression"],
     "runtime": ["tflite", "codec"],
     "post_training": ["compression", "runtime"],
     "conversion": ["training", "post_training"],

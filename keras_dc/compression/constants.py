@@ -1,6 +1,7 @@
 """The constants of a TFLite model: which of them can be coded, and why the others cannot."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,13 @@ _SMALLEST_CODED_BYTES = 16
 _MOST_DENSE_WEIGHTS = 2**28
 
 
+class QuantizedChannels(NamedTuple):
+    """Quantization by channel: the axis of the channels, 0 or -1, and a scale for each."""
+
+    axis: int
+    scales: tuple[float, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class Constant:
     """A buffer that holds a tensor's values, and all who read it.
@@ -34,8 +42,7 @@ class Constant:
         values: array, as the tensor has them; int4 as int8.
         size_bytes: what the buffer takes, and the indices of a sparse tensor.
         dtype: the codec's name of the element type.
-        channel_axis: the axis along which the values are quantized, None if they are not.
-        channel_scales: float array of the quantization scales along it.
+        channels: QuantizedChannels, None if the values are not quantized by channel.
         zero_point: int, the int8 value that stands for 0.
         sparse_form: SparseForm if the tensor is stored sparsely, else None; `values` are
             dense either way.
@@ -54,8 +61,7 @@ class Constant:
     values: np.ndarray
     size_bytes: int
     dtype: str
-    channel_axis: int | None = None
-    channel_scales: np.ndarray | None = None
+    channels: QuantizedChannels | None = None
     zero_point: int = 0
     sparse_form: dense_and_sparse.SparseForm | None = None
     factorings: tuple | None = None
@@ -163,7 +169,6 @@ def _as_constant(graph, index, tensors):
         form, values = None, _unpacked(data, dtype, shape, first)
     else:
         form, values = _dense(graph, tensors, readers, dtype, shape)
-    axis, scales = _quantized_channels(first, len(shape))
     return Constant(
         buffer=index,
         tensors=tensors,
@@ -173,8 +178,7 @@ def _as_constant(graph, index, tensors):
         values=values,
         size_bytes=size_bytes,
         dtype=dtype.name,
-        channel_axis=axis,
-        channel_scales=scales,
+        channels=quantized_channels(first),
         zero_point=_zero_point(first, values, dtype.name),
         sparse_form=form,
     )
@@ -264,13 +268,20 @@ def _zero_point(tensor, values, dtype):
     return point if is_pruned else 0
 
 
-def _quantized_channels(tensor, rank):
-    """Axis and scales of per-channel quantization, where the codec can use them."""
-    quantization = tensor.quantization
+def quantized_channels(tensor):
+    """The channels by which a tensor is quantized, where the codec can use them.
+
+    Args:
+        tensor: TensorT.
+
+    Returns:
+        QuantizedChannels, or None.
+    """
+    quantization, rank = tensor.quantization, len(shape_of(tensor))
     scales = None if quantization is None else quantization.scale
     if scales is None or len(scales) < 2 or rank < 2:
-        return None, None
+        return None
     axis = quantization.quantizedDimension
     if axis not in (0, rank - 1) or len(scales) != tensor.shape[axis]:
-        return None, None
-    return (0 if axis == 0 else -1), np.asarray(scales, np.float64)
+        return None
+    return QuantizedChannels(0 if axis == 0 else -1, tuple(float(scale) for scale in scales))

@@ -74,19 +74,42 @@ def _recoded(blob, is_small):
 
 
 def _smallest_blob(constant, *, candidates):
-    content = codec.encode(
-        constant.values, dtype=constant.dtype, zero_point=constant.zero_point, copy=False
-    )
-    plain = Blob(content, codec.inspect(content))
     ways = constant.factorings
     if ways is None and candidates is not None and constant.dtype == "float32":
         # Where the source model has some, a search finds no smaller ones.
         ways = list(candidates.factorings(constant.values)) or None
+    return huffman_blob(
+        constant.values,
+        constant.dtype,
+        zero_point=constant.zero_point,
+        channels=constant.channels,
+        ways=ways,
+    )
+
+
+def huffman_blob(values, dtype, *, zero_point=0, channels=None, ways=None):
+    """The smallest Huffman-coded blob of an array: with one codebook, or with a scale per channel.
+
+    Args:
+        values: array, as `codec.encode` takes it.
+        dtype: the codec's name of the element type.
+        zero_point: int, as `codec.encode` takes it.
+        channels: QuantizedChannels, or None.
+        ways: list of `(axis, Factors)` to try; None to search for some.
+
+    Returns:
+        Blob.
+
+    Raises:
+        CodecError: if the codec cannot hold the array.
+    """
+    content = codec.encode(values, dtype=dtype, zero_point=zero_point, copy=False)
+    plain = Blob(content, codec.inspect(content))
     if ways is None:
-        ways = _factorings(constant, plain.info)
+        ways = _factorings(values, dtype, channels, plain.info)
     scaled = [
         codec.encode_scaled(
-            constant.values, codebook=factors.codebook, scales=factors.scales, axis=axis, copy=False
+            values, codebook=factors.codebook, scales=factors.scales, axis=axis, copy=False
         )
         for axis, factors in ways
     ]
@@ -111,18 +134,16 @@ def _axes_that_regroup(values):
                 yield axis
 
 
-def _factorings(constant, plain):
+def _factorings(values, dtype, channels, plain):
     """Ways to see the values as a codebook times a scale per channel: `(axis, Factors)`."""
-    values = constant.values
     # Where few values serve all channels there is little to gain, and much to sort.
     if values.ndim < 2 or (plain.num_centroids and values.size > _MOST_WEIGHTS_TO_REGROUP):
         return
-    if constant.channel_axis is not None and constant.dtype == "int8":
-        axis = constant.channel_axis
-        factors = channel_scales.factor_integers(values, axis, constant.channel_scales)
+    if channels is not None and dtype == "int8":
+        factors = channel_scales.factor_integers(values, channels.axis, np.array(channels.scales))
         if factors is not None:
-            yield axis, factors
-    if constant.dtype == "float32":
+            yield channels.axis, factors
+    if dtype == "float32":
         # One codebook for all is there already; only a smaller one is of use.
         limit = {"most_centroids": plain.num_centroids - 1} if plain.num_centroids else {}
         for axis in _axes_that_regroup(values):

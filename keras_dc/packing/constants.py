@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_dc.codec import bundles
+from keras_dc.compression.constants import QuantizedChannels, quantized_channels
 from keras_dc.errors import ModelFormatError
 from keras_dc.tflite import model_file
 from keras_dc.tflite.graph import Graph, shape_of
@@ -44,6 +45,7 @@ class FileConstant:
         is_blob: whether they are a blob of keras_dc.
         is_opaque: whether they are compressed already.
         is_ascending: whether they are positions, which mostly ascend.
+        channels: QuantizedChannels of the tensor, or None.
     """
 
     begin: int
@@ -53,6 +55,7 @@ class FileConstant:
     is_blob: bool = False
     is_ascending: bool = False
     is_opaque: bool = False
+    channels: QuantizedChannels | None = None
 
     @property
     def end(self):
@@ -115,7 +118,7 @@ def _buffers(graph, first_byte):
             shape = (size * 8 // ITEM_BITS[dtype],)
         if size * 8 % ITEM_BITS[dtype]:
             dtype, shape = "int8", (size,)
-        yield FileConstant(begin, size, dtype, shape)
+        yield FileConstant(begin, size, dtype, shape, channels=quantized_channels(tensor))
 
 
 def _sparse_indices(graph, first_byte):

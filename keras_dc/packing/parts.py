@@ -9,6 +9,7 @@ import numpy as np
 from keras_dc import codec
 from keras_dc.codec import packs
 from keras_dc.codec.packs import Part
+from keras_dc.compression.encode import huffman_blob
 from keras_dc.errors import CodecError
 from keras_dc.packing import bundles, constants
 
@@ -22,6 +23,8 @@ BYTE_KIND_OF = {
 # The byte model takes a microsecond a byte: a file of any size unpacks in a second more than
 # its weights take.
 _MOST_MODELLED_BYTES = 1_200_000
+# The smallest blob of this much takes half a second to decode at most.
+_MOST_SLOW_BYTES = 1 << 24
 # Smaller constants are not tried as blobs, whose heads take more than they save.
 _LEAST_BLOB_BYTES = 96
 # A blob unpacks far faster, so the byte model must save more than this on a large constant.
@@ -100,6 +103,7 @@ def candidates(content, runs):
         list of Candidate.
     """
     modelled = modelled_runs(runs)
+    smallest = _first_runs(runs, _MOST_SLOW_BYTES)
     made = []
     for run in runs:
         if run.is_origin:
@@ -107,16 +111,28 @@ def candidates(content, runs):
         if run.constant is None:
             made += bytes_candidates(content, run.begin, run.end, run in modelled)
         else:
-            made.append(constant_candidate(content, run.constant, run in modelled))
+            made.append(
+                constant_candidate(
+                    content,
+                    run.constant,
+                    is_modelled=run in modelled,
+                    may_be_slow=run in smallest,
+                )
+            )
     return made
 
 
 def modelled_runs(runs):
-    """The runs that the byte model has time for: set of Run.
+    """The runs that the byte model has time for: set of Run."""
+    return _first_runs(runs, _MOST_MODELLED_BYTES)
+
+
+def _first_runs(runs, budget):
+    """The runs that a slow way has time for: set of Run, of at most `budget` bytes.
 
     Small ones gain the most, and those between constants, so they come first.
     """
-    budget, chosen = _MOST_MODELLED_BYTES, set()
+    chosen = set()
     for run in sorted(runs, key=lambda run: (run.constant is not None, run.end - run.begin)):
         budget -= run.end - run.begin
         if budget < 0:
@@ -149,16 +165,27 @@ def choose(content, given):
     return chosen
 
 
-def smallest_blob(values, dtype):
+def smallest_blob(values, dtype, *, channels=None, may_be_slow=False):
     """The smallest blob of an array; None if the codec cannot hold it.
 
     A large one is coded by contexts only if that saves enough for its slower decoding.
+
+    Args:
+        values: array.
+        dtype: the codec's name of the element type.
+        channels: QuantizedChannels, or None.
+        may_be_slow: whether there is time for the smallest, whatever it saves.
+
+    Returns:
+        bytes, or None.
     """
     try:
-        blob = codec.encode(values, dtype=dtype)
+        blob = huffman_blob(values, dtype, channels=channels).content
     except CodecError:
         return None
-    return min(blob, codec.recode(blob), key=lambda each: len(each) + _handicap(each, blob))
+    recoded = codec.recode(blob)
+    least = 0 if may_be_slow else _handicap(recoded, blob)
+    return recoded if len(recoded) + least < len(blob) else bytes(blob)
 
 
 def _handicap(part, plain):
@@ -200,7 +227,8 @@ def modelled_part(constant, **options):
     return Part("bytes", constant.size, kind, rows, **options)
 
 
-def constant_candidate(content, constant, is_modelled):
+def constant_candidate(content, constant, *, is_modelled, may_be_slow=False):
+    """The ways to pack a constant: Candidate."""
     modelled = modelled_part(constant) if is_modelled else None
     if constant.is_opaque:
         return Candidate(None, Part("stored", constant.size), constant.size)
@@ -211,7 +239,9 @@ def constant_candidate(content, constant, is_modelled):
     values, options = values_of(content, constant), {}
     if constant.is_ascending:
         values, options = _steps(values), {"is_summed": True}
-    blob = smallest_blob(values, constant.dtype)
+    blob = smallest_blob(
+        values, constant.dtype, channels=constant.channels, may_be_slow=may_be_slow
+    )
     if blob is None or len(blob) - 8 >= constant.size:
         return Candidate(modelled, Part("stored", constant.size), constant.size)
     return Candidate(modelled, *blob_part(blob, constant.size, **options))

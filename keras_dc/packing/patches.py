@@ -145,7 +145,7 @@ def _constant_part(content, run, base, old, is_modelled):
     if is_modelled:
         ways.append(parts.modelled_part(new))
         ways.append(parts.modelled_part(new, base_offset=before.begin))
-    plain = parts.constant_candidate(content, new, is_modelled)
+    plain = parts.constant_candidate(content, new, is_modelled=is_modelled)
     if plain.coded is not None:
         ways.append(plain.coded)
     ways += _beside_the_base(content, new, base, before)
