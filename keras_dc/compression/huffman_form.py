@@ -11,6 +11,9 @@ import numpy as np
 
 from keras_dc import codec
 
+# What the stand-ins do not tell.
+_WRITTEN = ("dtype", "wide", "scale_axis", "codebook_bytes", "scale_bytes", "scale_planes")
+
 
 class HuffmanForm(NamedTuple):
     """A Huffman-coded blob of the same weights.
@@ -56,6 +59,5 @@ def _with_stand_ins(content, info):
     rows = np.repeat(np.arange(info.shape[0]), np.diff(entries.row_begin))
     values.reshape(info.shape[0], -1)[rows, entries.columns] = entries.indices + np.float32(1)
     blob = codec.encode(values)
-    written = {name: getattr(info, name) for name in
-               ("dtype", "wide", "scale_axis", "codebook_bytes", "scale_bytes", "scale_planes")}  # fmt: skip
+    written = {name: getattr(info, name) for name in _WRITTEN}
     return HuffmanForm(dataclasses.replace(codec.inspect(blob), **written), blob)

@@ -42,6 +42,7 @@ def matplotlib():
     try:
         import matplotlib.colors
         import matplotlib.figure
+        import matplotlib.ticker
     except ImportError as error:
         raise ImportError(
             "the plots of a report need matplotlib, which is not installed; install it with "
@@ -68,11 +69,13 @@ def styled(draw):
     return drawing
 
 
-def new_figure(*, height=2.7, columns=1, **options):
+def new_figure(*, height=2.7, margins=None, columns=1, **options):
     """A figure of a phone's width, and its axes.
 
     Args:
         height: float, inches.
+        margins: (left, right, bottom, top) in inches; None to have them found, which takes
+            as long as all the rest.
         columns: int, axes side by side.
         **options: of `Figure.subplots`.
 
@@ -80,7 +83,12 @@ def new_figure(*, height=2.7, columns=1, **options):
         tuple of a `matplotlib.figure.Figure`, which no window shows, and of an Axes, or an array
         of them.
     """
-    figure = matplotlib().figure.Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
+    layout = "constrained" if margins is None else None
+    figure = matplotlib().figure.Figure(figsize=(_WIDTH_INCHES, height), layout=layout)
+    if margins is not None:
+        left, right, bottom, top = margins
+        figure.subplots_adjust(left / _WIDTH_INCHES, bottom / height, 1 - right / _WIDTH_INCHES,
+                               1 - top / height, wspace=0.12)  # fmt: skip
     axes = figure.subplots(1, columns, **options)
     for each in figure.axes:
         # Ticks are made when they are drawn, where a notebook's own settings hold.

@@ -13,9 +13,9 @@ from keras_dc.reporting.tensors import STAGES
 
 # Of more tensors the largest are drawn; the others are together "others".
 MOST_SEGMENTS = 7
-MOST_SHARES = 10
-# The page has a section with plots for each of so many tensors, the largest ones.
-MOST_LAYERS = 120
+MOST_SHARES = 6
+# The page has plots for so many tensors, the largest ones, and a mask for each kernel.
+MOST_PLOTTED = 60
 _PARTS = {
     "values": "indices or values",
     "positions": "positions",
@@ -23,6 +23,8 @@ _PARTS = {
     "codebook": "codebook, scales",
     "tables": "code tables, header",
 }
+# Labels of so many letters go side by side in a legend.
+_SHORT = 22
 _LINES = ("-", "--", ":", "-.")
 
 
@@ -37,9 +39,13 @@ def all_figures(content):
         "sensitivity", "curve"; and "weights/TENSOR", "codes/TENSOR" and "mask/TENSOR".
     """
     found = overview(content)
+    numbers = plotted(content)
     for number, figures in layers(content):
+        if number not in numbers:
+            continue
+        is_new = f"mask/{figures.label}" not in found
         # Labels may be alike.
-        suffix = figures.label if f"weights/{figures.label}" not in found else f"{figures.label} {number}"  # fmt: skip
+        suffix = figures.label if is_new else f"{figures.label} {number}"
         for kind, figure in of_layer(content, figures).items():
             found[f"{kind}/{suffix}"] = figure
     return found
@@ -59,14 +65,18 @@ def overview(content):
 
 
 def layers(content):
-    """The tensors that have plots of their own: `(number, TensorFigures)` in their order."""
-    numbered = [
+    """The tensors that have a mask, in their order: list of `(number, TensorFigures)`."""
+    return [
         (number, figures)
         for number, figures in enumerate(content.tensors)
         if figures.mask is not None and figures.num_kept
     ]
-    largest = sorted(numbered, key=lambda item: -item[1].row.num_weights)[:MOST_LAYERS]
-    return sorted(largest, key=lambda item: item[0])
+
+
+def plotted(content):
+    """The numbers of the tensors that have plots of their own, too: set of int."""
+    ranked = sorted(layers(content), key=lambda item: -item[1].row.num_weights)
+    return {number for number, _ in ranked[:MOST_PLOTTED]}
 
 
 @styled
@@ -88,7 +98,7 @@ def _bytes_by_stage(content):
     whole = len(ranked) <= MOST_SEGMENTS
     shown = ranked if whole else ranked[: MOST_SEGMENTS - 1]
     others = [] if whole else ranked[MOST_SEGMENTS - 1 :]
-    segments = [(caption_of(figures.label), [figures]) for figures in shown]
+    segments = [(caption_of(figures.short_label), [figures]) for figures in shown]
     segments += [(f"{len(others)} others", others)] if others else []
     figure, axes = new_figure(height=2.6 + 0.17 * len(segments))
     left = np.zeros(len(STAGES))
@@ -116,15 +126,15 @@ def _shares_of_float32(content):
     shown = [figures for figures in weights if any(figures is each for each in ranked)]
     if not shown:
         return None
-    rows = [(figures, stage) for figures in shown for stage in STAGES if stage in figures.stage_bytes]
-    figure, axes = new_figure(height=1.5 + 0.17 * len(rows) + 0.1 * len(shown))
-    places, ticks, last = [], [], None
-    for figures, stage in rows:
-        step = 0.0 if not places else 1.0 if figures is last else 1.7
-        places.append((places[-1] if places else 0.0) + step)
-        name = f"{caption_of(figures.label, 18)}  " if figures is not last else ""
-        ticks.append(f"{name}{stage}")
-        last = figures
+    rows = [
+        (figures, stage) for figures in shown for stage in STAGES if stage in figures.stage_bytes
+    ]
+    figure, axes = new_figure(height=1.2 + 0.17 * len(rows) + 0.2 * len(shown))
+    # A line for the name above the bars of each tensor.
+    places = np.cumsum([1.0 if stage != STAGES[0] else 2.1 for _, stage in rows])
+    for (figures, stage), place in zip(rows, places):
+        if stage == STAGES[0]:
+            axes.text(0, place - 0.6, caption_of(figures.short_label, 44), va="bottom")
     left = np.zeros(len(rows))
     for (part, label), colour in zip(_PARTS.items(), SERIES):
         sizes = [
@@ -135,8 +145,8 @@ def _shares_of_float32(content):
             axes.barh(places, sizes, left=left, color=colour, label=label, height=0.8,
                       edgecolor="none")  # fmt: skip
         left += sizes
-    axes.set_yticks(places, ticks)
-    axes.invert_yaxis()
+    axes.set_yticks(places, [stage for _, stage in rows])
+    axes.set_ylim(places[-1] + 0.7, places[0] - 2)
     axes.set_xlabel("% of float32")
     _legend_below(figure, axes)
     return figure
@@ -171,7 +181,7 @@ def _sensitivity(scan):
         axes.plot(percent, values, line, color=colour, marker=".", label=caption_of(name))
     axes.axhline(scan.baseline, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
     axes.set_xlabel("% of one layer pruned, nothing retrained")
-    axes.set_ylabel(scan.metric)
+    axes.set_ylabel(caption_of(scan.metric))
     _legend_below(figure, axes)
     return figure
 
@@ -184,15 +194,17 @@ def _curve(content):
     ratios, scores = ([point[key] for point in points] for key in ("ratio", "score"))
     axes.plot(ratios, scores, "-o", color=SERIES[0], markersize=5)
     for point in points:
-        axes.annotate(point["label"], (point["ratio"], point["score"]), xytext=(4, 5),
+        axes.annotate(caption_of(point["label"], _SHORT), (point["ratio"], point["score"]), xytext=(4, 5),
                       textcoords="offset points")  # fmt: skip
     axes.margins(0.15)
     axes.set_xlabel("times smaller")
-    axes.set_ylabel(content.metric)
+    axes.set_ylabel(caption_of(content.metric))
     return figure
 
 
 def _legend_below(figure, axes):
-    if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower left", ncols=2, frameon=False, handlelength=1.2,
-                      columnspacing=1.0, borderpad=0.1)  # fmt: skip
+    _, labels = axes.get_legend_handles_labels()
+    if labels:
+        are_short = max(map(len, labels)) <= _SHORT
+        figure.legend(loc="outside lower left", ncols=2 if are_short else 1, frameon=False,
+                      handlelength=1.2, columnspacing=1.0, borderpad=0.1)  # fmt: skip

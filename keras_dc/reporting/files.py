@@ -10,7 +10,7 @@ import lzma
 # Levels by the size of the file: the strongest ones take minutes for large files.
 _LEVELS = (
     (4 * 2**20, {"gzip": "9", "xz": "9e", "zstd": "19", "brotli": "11"}),
-    (24 * 2**20, {"gzip": "9", "xz": "6", "zstd": "12", "brotli": "9"}),
+    (24 * 2**20, {"gzip": "9", "xz": "9e", "zstd": "19", "brotli": "9"}),
     (float("inf"), {"gzip": "1", "xz": "0", "zstd": "3", "brotli": "1"}),
 )
 

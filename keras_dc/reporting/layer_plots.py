@@ -18,13 +18,17 @@ def weights(figures, before):
     histogram = figures.histogram
     if histogram is None:
         return None
-    figure, axes = new_figure(height=2.3)
+    is_double = before is not None and histogram.edges is None
+    figure, axes = new_figure(height=2.3, margins=(0.62, 0.62 if is_double else 0.12, 0.48, 0.1))
+    axes.yaxis.set_major_formatter(_thousands())
     if before is not None:
         label, earlier = before
-        under = axes.twinx() if histogram.edges is None else axes
+        under = axes.twinx() if is_double else axes
         under.stairs(earlier.counts, earlier.edges, fill=True, color=MUTED, alpha=0.35)
         if under is not axes:
             under.grid(False)
+            under.yaxis.set_major_formatter(_thousands())
+            under.tick_params(color=MUTED, labelcolor=MUTED, labelsize=axes.yaxis.label.get_size())
             under.set_ylabel(f"{label}: in a bin")
             under.spines["right"].set_visible(True)
             under.set_ylim(bottom=0)
@@ -42,6 +46,11 @@ def weights(figures, before):
     return figure
 
 
+def _thousands():
+    """Counts as 20k or 3M, so that they fit."""
+    return matplotlib().ticker.EngFormatter(sep="")
+
+
 def _stems(places, heights):
     """One path of vertical lines from 0."""
     x = np.repeat(np.asarray(places, np.float64), 3)
@@ -56,7 +65,8 @@ def codes(figures):
     kinds = [(kind, found) for kind, found in kinds if found is not None]
     if not kinds:
         return None
-    figure, panels = new_figure(height=2.1, columns=len(kinds), squeeze=False, sharey=True)
+    figure, panels = new_figure(height=2.1, columns=len(kinds), squeeze=False, sharey=True,
+                                margins=(0.48, 0.12, 0.48, 0.1))  # fmt: skip
     for axes, (kind, (lengths, counts)) in zip(panels[0], kinds):
         order = np.argsort(-counts, kind="stable") if kind == "index" else np.arange(len(counts))
         axes.stairs(lengths[order], np.arange(len(order) + 1) - 0.5, fill=True,
@@ -73,7 +83,7 @@ def codes(figures):
 def mask(figures):
     """The mask as a picture, rows of the first dimension; blue where weights are kept."""
     picture = figures.mask
-    figure, axes = new_figure(height=2.6)
+    figure, axes = new_figure(height=2.6, margins=(0.62, 0.12, 0.48, 0.1))
     colours = matplotlib().colors.LinearSegmentedColormap.from_list("kept", [GRID, SERIES[0]])
     axes.imshow(picture.density, cmap=colours, vmin=0, vmax=max(picture.density.max(), 1e-9),
                 aspect="auto", interpolation="nearest")  # fmt: skip

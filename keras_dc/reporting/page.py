@@ -6,6 +6,8 @@ import io
 import pathlib
 import re
 
+import numpy as np
+
 import keras_dc
 from keras_dc.reporting import energy, figures, png, wording
 from keras_dc.reporting.drawing import GRID, INK, MUTED, SERIES, style
@@ -29,6 +31,7 @@ _TITLES = {
     "codes": "Code lengths",
 }
 _FRAME_PIXELS = 720
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 def render(content):
@@ -46,7 +49,7 @@ def render(content):
         stages=STAGES,
         tensors=content.tensors,
         overview=[_plot(name, drawn, name) for name, drawn in figures.overview(content).items()],
-        layers=[_layer(content, number, tensor) for number, tensor in figures.layers(content)],
+        layers=_layers(content),
         files=_files(content),
         show_error=bool(content.scores) and is_accuracy(content),
         benchmark=_benchmark(content.benchmark_rows),
@@ -91,8 +94,7 @@ def _svg(figure, prefix):
     """A figure as SVG inside the page: its colours are the page's, its ids its own."""
     file = io.StringIO()
     with style():
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None,
-                       "Format": None, "Type": None})  # fmt: skip
+        figure.savefig(file, format="svg", transparent=True, metadata=_NO_METADATA)
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -111,11 +113,19 @@ def _svg(figure, prefix):
     return re.sub(r"font: (\w+ )?([\d.]+px) [^;\"]+", r"font-size: \2", text)
 
 
-def _layer(content, number, tensor):
+def _layers(content):
+    numbers = figures.plotted(content)
+    return [
+        _layer(content, number, tensor, number in numbers)
+        for number, tensor in figures.layers(content)
+    ]
+
+
+def _layer(content, number, tensor, is_plotted):
     """The section of a tensor as the template takes it."""
-    plots = figures.of_layer(content, tensor, with_mask=False)
+    plots = figures.of_layer(content, tensor, with_mask=False) if is_plotted else {}
     density = tensor.mask.density
-    picture = png.of_strengths(density / density.max(), _MASK_COLOUR)
+    picture = png.of_strengths(np.sqrt(density / density.max()), _MASK_COLOUR)
     height, width = density.shape
     return {
         "tensor": tensor,
@@ -156,20 +166,20 @@ def _benchmark(rows):
         if any(getattr(row, name, None) is not None for row in rows)
     ]
     cells = [
-        [
-            str(row.name),
-            *("-" if (value := getattr(row, name, None)) is None else show(value)
-              for name, _, show in columns),
-        ]  # fmt: skip
+        [str(row.name), *(_cell(getattr(row, name, None), show) for name, _, show in columns)]
         for row in rows
     ]
     return {"headings": ["model", *(heading for _, heading, _ in columns)], "rows": cells}
 
 
+def _cell(value, show):
+    return "-" if value is None else show(value)
+
+
 def _energy(content):
     rows = [
-        ("dense weights", content.original_weight_bytes),
-        ("coded weights", content.weight_bytes),
+        ("uncompressed", content.original_weight_bytes),
+        ("in this file", content.weight_bytes),
     ]
     return {
         "source": energy.SOURCE,

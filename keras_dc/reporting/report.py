@@ -6,16 +6,21 @@ import pathlib
 
 from keras_dc.compression.expand import expand
 from keras_dc.compression.report import MAX_DECODED_BYTES, Report, inspect
-from keras_dc.post_training.compress import compress
 from keras_dc.reporting import document, files, originals, tensors
-from keras_dc.reporting.content import Content, checked_curve, checked_parts, checked_scores, jsonable
+from keras_dc.reporting.content import (
+    Content,
+    checked_curve,
+    checked_parts,
+    checked_scores,
+    jsonable,
+)
 from keras_dc.reporting.histograms import Histogram
 from keras_dc.support import atomic_files
 from keras_dc.tflite import model_file
 
 PRUNED = "pruned"
-# What zips make of larger files that are not pruned is known: next to nothing, in minutes.
-_MOST_BYTES_OF_A_DENSE_FILE = 32 * 2**20
+# A larger dense file is not zipped, which would save a tenth of it and take most of the time.
+_MOST_BYTES_OF_A_DENSE_FILE = 4 * 2**20
 _SUFFIXES = (".html", ".json")
 
 
@@ -98,7 +103,7 @@ def report(
             rivals=sources.files(expanded),
             num_rest_bytes=len(content) - sum(row.blob_bytes for row in rows),
             histograms=sources.histograms(rows),
-            int8=None if int8 is None else files.measure("int8", model_file.read(int8)),
+            int8=None if int8 is None else files.measure("int8", _checked(int8)),
             metric=str(metric),
             sensitivity=sensitivity,
             benchmark=benchmark,
@@ -191,6 +196,12 @@ class _Sources:
                 content, max_bytes=self._max_bytes
             )
         return self._constants[label]
+
+
+def _checked(tflite):
+    content = model_file.read(tflite)
+    model_file.parse(content)
+    return content
 
 
 def _title(compressed):

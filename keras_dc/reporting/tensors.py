@@ -53,6 +53,11 @@ class TensorFigures:
         return f"{self.row.layer}, {self.row.role}" if self.row.layer else self.row.name
 
     @property
+    def short_label(self):
+        """The label; of a name that TensorFlow made of many, "a;b;c", the first."""
+        return self.label.partition(";")[0] or self.label
+
+    @property
     def kept_fraction(self):
         """Fraction of the weights that are not zero."""
         return self.num_kept / self.row.num_weights if self.row.num_weights else 0.0
@@ -60,14 +65,14 @@ class TensorFigures:
     @property
     def index_bits(self):
         """Bits of a cluster index `(fixed, Huffman)`, or None."""
-        if self.index_counts is None:
+        if self.index_counts is None or not self.index_counts.any():
             return None
         return (len(self.index_counts) - 1).bit_length(), mean_bits(self.index_counts)
 
     @property
     def gap_bits(self):
         """Bits of a position gap `(fixed, Huffman)`, or None."""
-        if self.gap_counts is None:
+        if self.gap_counts is None or not self.gap_counts.any():
             return None
         return (len(self.gap_counts) - 1).bit_length(), mean_bits(self.gap_counts)
 

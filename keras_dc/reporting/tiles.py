@@ -17,7 +17,11 @@ def tiles_of(content):
     """The tiles that the content has figures for: list of Tile."""
     first = content.rivals[0]
     found = [
-        Tile("smaller", f"{content.ratio:,.1f}x", f"than {first.label}: {kilobytes(first.size_bytes)}"),
+        Tile(
+            "smaller",
+            f"{content.ratio:,.1f}x",
+            f"than {first.label}: {kilobytes(first.size_bytes)}",
+        ),
         Tile("size", kilobytes(content.file.size_bytes), _zip_note(content)),
     ]
     if content.scores:
@@ -32,6 +36,10 @@ def tiles_of(content):
     if row is not None:
         found += _speed_tiles(content, row)
     return found
+
+
+def _size(label, size_bytes):
+    return f"{label}: {kilobytes(size_bytes)}"
 
 
 def _zip_note(content):
@@ -49,7 +57,8 @@ def is_accuracy(content):
 
 
 def _score_tile(content):
-    (first, before), (last, after) = list(content.scores.items())[0], list(content.scores.items())[-1]
+    scores = list(content.scores.items())
+    (first, before), (last, after) = scores[0], scores[-1]
     if is_accuracy(content):
         name, show = "error", lambda value: percent(1 - value)
     else:
