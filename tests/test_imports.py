@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "packing": ["tflite", "codec"],
     "runtime": ["tflite", "codec"],
     "post_training": ["compression", "runtime"],
-    "reporting": ["post_training"],
+    "reporting": ["compression"],
     "conversion": ["training", "post_training"],
 }
 WITH_KERAS = ["wrapping", "training", "conversion"]

@@ -30,6 +30,8 @@ def code_lengths(counts, *, max_bits=MAX_LENGTH_BITS):
         )
     if len(present) < 2:
         return lengths
+    # What is merged is known by its count and its symbols.
+    singles: list[tuple[int, tuple[int, ...]]]
     singles = sorted((int(counts[symbol]), (int(symbol),)) for symbol in present)
     items = singles
     for _ in range(max_bits - 1):

@@ -3,8 +3,11 @@
 import dataclasses
 import math
 import numbers
+from typing import Any
 
 import numpy as np
+
+from keras_dc.reporting.files import FileFigures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,16 +36,16 @@ class Content:
 
     title: str
     tensors: tuple
-    file: object
+    file: FileFigures
     rivals: tuple
     num_rest_bytes: int
     histograms: dict
-    int8: object = None
+    int8: FileFigures | None = None
     metric: str = "accuracy"
     scores: dict = dataclasses.field(default_factory=dict)
-    sensitivity: object = None
+    sensitivity: Any = None
     curve: tuple = ()
-    benchmark: object = None
+    benchmark: Any = None
     choices: dict = dataclasses.field(default_factory=dict)
     notes: tuple = ()
 

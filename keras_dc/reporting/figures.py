@@ -194,8 +194,8 @@ def _curve(content):
     ratios, scores = ([point[key] for point in points] for key in ("ratio", "score"))
     axes.plot(ratios, scores, "-o", color=SERIES[0], markersize=5)
     for point in points:
-        axes.annotate(caption_of(point["label"], _SHORT), (point["ratio"], point["score"]), xytext=(4, 5),
-                      textcoords="offset points")  # fmt: skip
+        place, label = (point["ratio"], point["score"]), caption_of(point["label"], _SHORT)
+        axes.annotate(label, place, xytext=(4, 5), textcoords="offset points")
     axes.margins(0.15)
     axes.set_xlabel("times smaller")
     axes.set_ylabel(caption_of(content.metric))

@@ -8,6 +8,7 @@ import numpy as np
 from keras_dc import codec
 from keras_dc.codec import dtypes
 from keras_dc.compression import huffman_form
+from keras_dc.compression.report_rows import CodedTensor
 from keras_dc.numerics import entropy
 from keras_dc.numerics.code_lengths import code_lengths, mean_bits
 from keras_dc.reporting import positions
@@ -37,7 +38,7 @@ class TensorFigures:
         shannon_bytes: float, see `keras_dc.numerics.entropy.shannon_bytes`.
     """
 
-    row: object
+    row: CodedTensor
     num_kept: int
     index_counts: np.ndarray | None
     gap_counts: np.ndarray | None
