@@ -53,7 +53,7 @@ def render(content):
         files=_files(content),
         show_error=bool(content.scores) and is_accuracy(content),
         benchmark=_benchmark(content.benchmark_rows),
-        cpu=getattr(content.benchmark, "cpu", None),
+        processor=_processor(content.benchmark),
         energy=_energy(content),
         choices=list(_flat(content.choices)),
         words=wording,
@@ -170,6 +170,11 @@ def _benchmark(rows):
         for row in rows
     ]
     return {"headings": ["model", *(heading for _, heading, _ in columns)], "rows": cells}
+
+
+def _processor(benchmark):
+    known = (getattr(benchmark, name, None) for name in ("cpu", "instruction_set"))
+    return ", ".join(filter(None, known))
 
 
 def _cell(value, show):
