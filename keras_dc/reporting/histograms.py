@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_dc.numerics.chunks import chunks
+
 _NUM_BINS = 60
 
 
@@ -26,7 +28,12 @@ class Histogram(NamedTuple):
         finite = values[np.isfinite(values)]
         if not finite.size:
             return None
-        counts, edges = np.histogram(finite, _NUM_BINS)
+        # The width of float32's whole range is no float32.
+        limits = float(finite.min()), float(finite.max())
+        counts, edges = np.zeros(_NUM_BINS, np.int64), None
+        for chunk in chunks(finite):
+            found, edges = np.histogram(chunk.astype(np.float64), _NUM_BINS, range=limits)
+            counts += found
         return cls(edges, None, counts)
 
     @classmethod

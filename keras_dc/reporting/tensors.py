@@ -173,7 +173,7 @@ def _histogram(values, kept, centroids, coded, info):
         return None
     if centroids is not None:
         floats = as_float(centroids, info.dtype)
-        is_kept = centroids != info.zero_point
+        is_kept = _patterns(centroids, info.zero_point) != 0
         return Histogram.of_points(floats[is_kept], coded.counts[is_kept])
     return Histogram.of_values(as_float(values.reshape(-1)[kept], info.dtype))
 
@@ -183,12 +183,20 @@ def _shannon_bytes(info, values, centroids, coded):
         # The indices do not follow from the values.
         side_bytes = info.codebook_bytes + info.scale_bytes
         return entropy.ideal_bytes(values.size, coded.counts) + side_bytes
-    zero = values.dtype.type(info.zero_point)
     if centroids is None:
-        return entropy.shannon_bytes(values - zero if info.zero_point else values)
-    patterns = centroids.view(f"u{centroids.itemsize}") - zero.view(f"u{zero.itemsize}")
-    is_kept = patterns != 0
+        return entropy.shannon_bytes(_less_zero_point(values, info))
+    is_kept = _patterns(centroids, info.zero_point) != 0
     return entropy.codebook_bytes(values.size, centroids[is_kept], coded.counts[is_kept])
+
+
+def _less_zero_point(values, info):
+    return values - values.dtype.type(info.zero_point) if info.zero_point else values
+
+
+def _patterns(values, zero_point):
+    """Bit patterns, 0 for what counts as zero: so that -0.0 is kept (FORMAT.md, 2)."""
+    zero = values.dtype.type(zero_point)
+    return values.view(f"u{values.itemsize}") - zero.view(f"u{zero.itemsize}")
 
 
 def _stages(info, huffman, kept):

@@ -236,3 +236,24 @@ def test_a_pruned_file_tells_the_first_stage():
         bits * len(positions_by_hand(pruned, filler=2**bits - 1)) / 8 for bits in range(1, 9)
     )
     assert row["p_bytes"] == 4 * np.count_nonzero(pruned) + gaps
+
+
+@pytest.mark.parametrize(
+    "path", sorted(EXAMPLE_BLOB.parent.glob("*.blob")), ids=lambda path: path.stem
+)
+def test_every_kind_of_blob_is_measured(path):
+    content = path.read_bytes()
+    row = row_of(content)
+    figures = tensors.measure(row)
+    info, values = codec.decode_with_info(content)
+    zero = values.dtype.type(info.zero_point)
+    is_kept = values != zero if info.zero_point else values.view(f"u{values.itemsize}") != 0
+    assert figures.num_kept == np.count_nonzero(is_kept)
+    assert sum(figures.stage_bytes["written"].values()) == len(content)
+    if figures.histogram is not None and info.scale_axis is None:
+        finite = np.isfinite(tensors.as_float(values[is_kept], info.dtype))
+        assert figures.histogram.counts.sum() == np.count_nonzero(finite)
+    if info.coder == "huffman" and info.gap_bits:
+        assert figures.gap_counts.sum() == info.num_kept + info.num_fillers
+    if figures.index_counts is not None and info.coder == "huffman":
+        assert figures.index_counts.sum() == info.num_kept
