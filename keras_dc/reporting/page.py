@@ -41,7 +41,7 @@ def render(content):
         ImportError: if Jinja2 or matplotlib are not installed.
     """
     template = _environment().get_template("report.html")
-    return template.render(
+    text = template.render(
         content=content,
         version=keras_dc.__version__,
         css=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
@@ -51,6 +51,7 @@ def render(content):
         overview=[_plot(name, drawn, name) for name, drawn in figures.overview(content).items()],
         layers=_layers(content),
         files=_files(content),
+        scan_values=getattr(content.sensitivity, "values", {}),
         show_error=bool(content.scores) and is_accuracy(content),
         benchmark=_benchmark(content.benchmark_rows),
         processor=_processor(content.benchmark),
@@ -58,6 +59,7 @@ def render(content):
         choices=list(_flat(content.choices)),
         words=wording,
     )
+    return text.strip() + "\n"
 
 
 def in_a_frame(page):

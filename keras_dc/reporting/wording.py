@@ -28,6 +28,11 @@ def percent(fraction):
     return f"{100 * fraction:.{digits}f} %"
 
 
+def share(fraction):
+    """A fraction as "95 %", with as many digits as it was given with."""
+    return f"{100 * fraction:.6g} %"
+
+
 def number(value):
     """A number with four digits that count; a dash for None."""
     if value is None or not math.isfinite(value):

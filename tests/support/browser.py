@@ -21,9 +21,13 @@ _FIND_FAULTS = pathlib.Path(__file__).with_name("page_faults.js").read_text()
 def path_of_chromium():
     """Chromium's path. Without it a test skips, but where CI is set, it fails."""
     found = [path for path in map(shutil.which, NAMES) if path]
-    if found and shutil.which("chromedriver"):
-        return found[0]
-    reason = "Chromium and chromedriver are not installed: apt-get install chromium chromium-driver"
+    if not found or not shutil.which("chromedriver"):
+        _miss("Chromium and chromedriver: apt-get install chromium chromium-driver")
+    return found[0]
+
+
+def _miss(what):
+    reason = f"not installed: {what}"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -32,7 +36,10 @@ def path_of_chromium():
 @contextlib.contextmanager
 def chromium():
     """A selenium driver that keeps the console and the requests."""
-    selenium = pytest.importorskip("selenium.webdriver")
+    try:
+        from selenium import webdriver as selenium
+    except ImportError:
+        _miss("selenium: pip install selenium")
     options = selenium.ChromeOptions()
     options.binary_location = path_of_chromium()
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
