@@ -20,6 +20,7 @@ class Content:
         file: FileFigures of the compressed file.
         rivals: tuple of FileFigures of the other files, with their zips; the first is the one
             that the ratio compares with.
+        same_weights: FileFigures of what `expand` gives, one of `rivals`.
         num_rest_bytes: int, what the file takes beside the blobs: the graph, and constants
             that are not coded.
         histograms: dict from the place of a tensor to `(label, Histogram)` of the weights that
@@ -38,6 +39,7 @@ class Content:
     tensors: tuple
     file: FileFigures
     rivals: tuple
+    same_weights: FileFigures
     num_rest_bytes: int
     histograms: dict
     int8: FileFigures | None = None

@@ -64,6 +64,7 @@ def to_dict(content):
         "original_weight_bytes": content.original_weight_bytes,
         "rest_bytes": content.num_rest_bytes,
         "shannon_bytes": content.shannon_bytes,
+        "same_weights": content.same_weights.label,
         "files": [_file(file) for file in content.rivals],
         "int8": None if content.int8 is None else _file(content.int8),
         "metric": content.metric,

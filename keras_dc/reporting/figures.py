@@ -154,7 +154,7 @@ def _shares_of_float32(content):
 
 def _zips(content):
     """Whole files: what zips make of the same weights, the rival, the bound, and ours."""
-    bars = [(name, size, MUTED) for name, size in content.rivals[-1].zips.items()]
+    bars = [(name, size, MUTED) for name, size in content.same_weights.zips.items()]
     if content.int8 is not None:
         bars.append(("int8 + xz", content.int8.zip_of("xz")[1], SERIES[1]))
     if content.tensors:

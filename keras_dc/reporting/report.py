@@ -1,5 +1,6 @@
 """`report`: what a compressed file holds, measured, beside its rivals."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -95,12 +96,14 @@ def report(
     measured = tuple(map(tensors.measure, rows))
     if not measured:
         notes.append("No constant of this file is coded.")
+    rivals, same_weights = sources.files(expanded)
     made = CompressionReport(
         Content(
             title=title or _title(compressed),
             tensors=sources.with_pruned_bytes(measured),
             file=files.FileFigures("compressed file", len(content), {}, is_ours=True),
-            rivals=sources.files(expanded),
+            rivals=rivals,
+            same_weights=same_weights,
             num_rest_bytes=len(content) - sum(row.blob_bytes for row in rows),
             histograms=sources.histograms(rows),
             int8=None if int8 is None else files.measure("int8", _checked(int8)),
@@ -146,20 +149,26 @@ class _Sources:
             return inspect(content)
 
     def files(self, expanded):
-        """FileFigures of the dense original, of each stage and of the same weights uncompressed."""
+        """FileFigures of the original, of each stage and of the same weights uncompressed.
+
+        Returns:
+            tuple of them, first what the ratio compares with; and the last one.
+        """
+        same = files.measure("same weights, uncompressed", expanded)
         found = []
-        if self._original is not None:
-            is_zipped = len(self._original) <= _MOST_BYTES_OF_A_DENSE_FILE
-            label, content = "original", self._original
+        if self._original == expanded:
+            same = dataclasses.replace(same, label="original")
+        elif self._original is not None:
+            found.append(_original_file(self._original))
+        for label, content in self._stages.items():
             found.append(
-                files.measure(label, content)
-                if is_zipped
-                else files.FileFigures(label, len(content), {})
+                dataclasses.replace(same, label=label)
+                if content == expanded
+                else files.measure(label, content)
             )
-        found += [files.measure(label, content) for label, content in self._stages.items()]
-        if self._original != expanded:
-            found.append(files.measure("same weights, uncompressed", expanded))
-        return tuple(found)
+        is_first = self._original is None or self._original == expanded
+        found.insert(0 if is_first else len(found), same)
+        return tuple(found), same
 
     def histograms(self, rows):
         """By place, what the weights of a tensor were: of the pruned stage, or of the original."""
@@ -196,6 +205,12 @@ class _Sources:
                 content, max_bytes=self._max_bytes
             )
         return self._constants[label]
+
+
+def _original_file(content):
+    if len(content) > _MOST_BYTES_OF_A_DENSE_FILE:
+        return files.FileFigures("original", len(content), {})
+    return files.measure("original", content)
 
 
 def _checked(tflite):

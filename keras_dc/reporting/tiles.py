@@ -43,7 +43,7 @@ def _size(label, size_bytes):
 
 
 def _zip_note(content):
-    best = content.rivals[-1].best_zip
+    best = content.same_weights.best_zip
     if best is None:
         return ""
     name, size = best

@@ -156,6 +156,25 @@ def test_an_original_of_other_shapes_is_compared_with_and_noted(compressed):
         dc.report(compressed, names=reports.small_model())
 
 
+def test_zips_are_those_of_the_same_weights_whatever_the_original_is(compressed):
+    expanded = dc.expand(compressed)
+    report = dc.report(compressed, original=expanded, stages={"later": reports.small_model()})
+    assert [file["label"] for file in report.to_dict()["files"]] == ["original", "later"]
+    assert report.to_dict()["files"][0]["zip_bytes"]["gzip -9"] == len(gzip.compress(expanded, 9))
+    assert report._content.same_weights is report._content.rivals[0]
+    report = dc.report(compressed, stages={"shared": expanded})
+    found = report.to_dict()
+    labels = [file["label"] for file in found["files"]]
+    assert labels == ["same weights, uncompressed", "shared"]
+    assert found["ratio_to"] == found["same_weights"] == labels[0]
+
+
+def test_a_large_original_is_not_zipped(compressed, monkeypatch):
+    monkeypatch.setattr("keras_dc.reporting.report._MOST_BYTES_OF_A_DENSE_FILE", 1000)
+    first, *_ = dc.report(compressed, original=reports.small_model()).to_dict()["files"]
+    assert first == {"label": "original", "bytes": len(reports.small_model()), "zip_bytes": {}}
+
+
 def test_a_file_without_blobs_has_a_report():
     graph = Graph()
     x = graph.input((1, 2))
