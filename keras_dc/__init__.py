@@ -3,8 +3,8 @@
 The way, in its order: `prune`, `share_weights` and `strip` train a Keras model small;
 `convert` makes a compressed `.tflite` file of it; `compress`, `expand` and `inspect` work
 on any `.tflite` file; `pack` and `unpack` make any file small for transport, byte for byte;
-`Interpreter` runs it. `training` has what else helps to train, and
-`errors` what can be caught.
+`report` shows what a compressed file holds, as a page; `Interpreter` runs it. `training` has
+what else helps to train, and `errors` what can be caught.
 
 Importing keras_dc imports neither Keras nor TensorFlow: a device needs neither.
 """
@@ -29,6 +29,7 @@ _MODULES = {
     "inspect": "compression.report",
     "pack": "packing.pack",
     "unpack": "packing.pack",
+    "report": "reporting.report",
     "Interpreter": "runtime",
     "op_library_path": "codec.library",
     "training": "training",

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "packing": ["compression"],
     "runtime": ["tflite", "codec"],
     "post_training": ["compression", "runtime"],
+    "reporting": ["compression"],
     "conversion": ["training", "post_training"],
 }
 WITH_KERAS = ["wrapping", "training", "conversion"]
@@ -125,6 +126,12 @@ def test_importing_the_package_imports_no_framework():
     assert run(f"import sys, keras_dc; print({heavy} & set(sys.modules))") == "set()\n"
 
 
+def test_the_first_name_that_is_used_may_bring_keras():
+    """Keras then imports the modules that register classes, while this one is half there."""
+    code = "import keras_dc as dc; print(dc.training.sensitivity.__name__)"
+    assert run(code) == "sensitivity\n"
+
+
 def test_a_device_compresses_expands_and_inspects_without_a_framework():
     code = f"""
 import sys
@@ -157,6 +164,7 @@ def test_the_public_names_are_the_way():
         "pack",
         "prune",
         "remove_dead_units",
+        "report",
         "share_weights",
         "strip",
         "training",

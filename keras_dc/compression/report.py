@@ -208,15 +208,14 @@ def _dense_bytes(info):
 
 
 def _coded(called, op, content, info, original_bytes):
-    name, layer, role = called
     size = len(content)
-    return CodedTensor(name, op, info, size, original_bytes, content, layer=layer, role=role)
+    return CodedTensor(op=op, blob=info, blob_bytes=size, original_bytes=original_bytes,
+                       content=content, **called._asdict())  # fmt: skip
 
 
 def _left(called, op, constant, reason):
-    name, layer, role = called
-    shape, size = constant.shape, constant.size_bytes
-    return LeftTensor(name, op, shape, size, reason, layer=layer, role=role)
+    return LeftTensor(op=op, shape=constant.shape, original_bytes=constant.size_bytes,
+                      reason=reason, **called._asdict())  # fmt: skip
 
 
 def _cells(row, measured, has_errors):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_dc import codec
+from keras_dc.compression import huffman_form
 from keras_dc.compression.constants import pack
 from keras_dc.numerics import entropy
 
@@ -31,6 +32,7 @@ class CodedTensor:
         largest_error: largest absolute error, likewise.
         layer: the Keras layer whose weight it is; "" if that is not known.
         role: what it is for its op: "weights", "bias" or "input 3", counted from 0.
+        place: its op and what it is for it, whatever its name: "FULLY_CONNECTED 2, weights".
     """
 
     name: str
@@ -43,6 +45,7 @@ class CodedTensor:
     largest_error: float = 0.0
     layer: str = ""
     role: str = ""
+    place: str = ""
 
     @property
     def shape(self):
@@ -64,7 +67,7 @@ class CodedTensor:
 
     @property
     def kept_fraction(self):
-        """Fraction of the weights that are not zero; this decodes the blob."""
+        """Fraction of the weights that are not zero, or the zero point; this decodes the blob."""
         return self._measured.num_nonzero / self.num_weights if self.num_weights else 0.0
 
     @property
@@ -84,15 +87,37 @@ class CodedTensor:
 
     @property
     def index_bits(self):
-        """Bits of a cluster index `(before, after)` Huffman coding, per kept weight."""
-        fixed = max(self.blob.num_centroids - 1, 0).bit_length()
-        return fixed, _bits_per(self.blob.index_bytes, self.blob.num_kept)
+        """Bits of a cluster index `(before, after)` Huffman coding, per kept weight.
+
+        The arithmetic coder has no code for the indices alone: its blobs are decoded, and
+        the figures are those of Huffman codes for the same weights.
+        """
+        blob = self._huffman_info
+        fixed = max(blob.num_centroids - 1, 0).bit_length()
+        return fixed, _bits_per(blob.index_bytes, blob.num_kept)
 
     @property
     def gap_bits(self):
-        """Bits of a position gap `(before, after)` Huffman coding, per symbol."""
-        symbols = self.blob.num_kept + self.blob.num_fillers
-        return self.blob.gap_bits, _bits_per(self.blob.gap_bytes, symbols)
+        """Bits of a position gap `(before, after)` Huffman coding, per symbol.
+
+        For blobs of the arithmetic coder see `index_bits`.
+        """
+        blob = self._huffman_info
+        return blob.gap_bits, _bits_per(blob.gap_bytes, blob.num_kept + blob.num_fillers)
+
+    @property
+    def bits_per_kept(self):
+        """Bits that this blob takes for a weight that is coded one by one, position included.
+
+        What lies beside the streams is not counted: header, codebook, scales and tables.
+        """
+        return _bits_per(self.blob.index_bytes + self.blob.gap_bytes, self.blob.num_kept)
+
+    @functools.cached_property
+    def _huffman_info(self):
+        if self.blob.coder == "huffman":
+            return self.blob
+        return huffman_form.of(self.content, self.blob).info
 
     @property
     def shannon_bytes(self):
@@ -117,11 +142,14 @@ class CodedTensor:
         zipped = zlib.compress(packed, 9), lzma.compress(packed, preset=6 | lzma.PRESET_EXTREME)
         is_float = self.blob.dtype in ("float32", "float16")
         is_negative_zero = (values == 0) & np.signbit(values) if is_float else False
+        # Only int8 tensors have a zero point; the difference is modulo 256.
+        point = self.blob.zero_point
+        centred = values - values.dtype.type(point) if point else values
         return _Measured(
-            self._shannon_bytes(values),
+            self._shannon_bytes(centred),
             min(map(len, zipped)),
             int(np.count_nonzero(is_negative_zero)),
-            int(np.count_nonzero(values)),
+            int(np.count_nonzero(centred)),
         )
 
     def _shannon_bytes(self, values):
@@ -154,6 +182,7 @@ class LeftTensor:
         largest_error: see CodedTensor.
         layer: see CodedTensor.
         role: see CodedTensor.
+        place: see CodedTensor.
     """
 
     name: str
@@ -165,6 +194,7 @@ class LeftTensor:
     largest_error: float = 0.0
     layer: str = ""
     role: str = ""
+    place: str = ""
 
 
 def _bits_per(size_bytes, count):

@@ -65,11 +65,14 @@ class RowNames(NamedTuple):
         layer: str, the Keras layer whose weight it is; "" if that is not known.
         role: str, what the tensor is for the op that reads it: "weights", "bias" or "input 3",
             counted from 0; "" if none reads it.
+        place: str, its op and what it is for it, whatever its name; "" if none reads it. The
+            same in a file and in its compressed form.
     """
 
     name: str
     layer: str
     role: str
+    place: str
 
 
 class Places:
@@ -96,7 +99,7 @@ class Places:
         role = self._role(reads[0]) if reads else ""
         place = f"{self._op(reads[0])} {self._numbers[reads[0].op]}, {role}" if reads else ""
         name = names.names.get(ref) or place or f"tensor {ref.tensor}"
-        return RowNames(name, names.layers.get(ref, ""), role)
+        return RowNames(name, names.layers.get(ref, ""), role, place)
 
     def _op(self, read):
         return custom_ops.builtin_name(self._graph.op_name(read.op))

@@ -26,15 +26,33 @@ def shannon_bytes(values):
     """
     patterns = np.ascontiguousarray(values).reshape(-1).view(f"u{values.itemsize}")
     distinct, counts = np.unique(patterns[patterns != 0], return_counts=True)
-    value_bytes = _value_bytes(distinct.view(values.dtype))
-    with_codebook = ideal_bytes(patterns.size, counts) + distinct.size * value_bytes
-    positions = ideal_bytes(patterns.size, np.array([np.sum(counts)]))
+    distinct = distinct.view(values.dtype)
     if distinct.size <= _MOST_CENTROIDS:
-        return min(with_codebook, positions + int(np.sum(counts)) * value_bytes)
+        return codebook_bytes(patterns.size, distinct, counts)
+    value_bytes = _value_bytes(distinct)
+    with_codebook = ideal_bytes(patterns.size, counts) + distinct.size * value_bytes
     if value_bytes != values.itemsize:
         patterns = patterns.view(values.dtype).astype(np.float16).view(np.uint16)
     kept = patterns[patterns != 0]
+    positions = ideal_bytes(patterns.size, np.array([kept.size]))
     return min(with_codebook, positions + _plane_bytes(kept), _plane_bytes(patterns))
+
+
+def codebook_bytes(num_weights, centroids, counts):
+    """`shannon_bytes` of a tensor of at most 256 distinct values, from their counts.
+
+    Args:
+        num_weights: int, the size of the tensor.
+        centroids: array `(num_centroids,)`, the distinct values but zero.
+        counts: int array `(num_centroids,)`, how often each occurs.
+
+    Returns:
+        float, bytes.
+    """
+    value_bytes, num_kept = _value_bytes(centroids), int(np.sum(counts))
+    positions = ideal_bytes(num_weights, np.array([num_kept]))
+    with_codebook = ideal_bytes(num_weights, counts) + centroids.size * value_bytes
+    return min(with_codebook, positions + num_kept * value_bytes)
 
 
 def ideal_bytes(num_weights, counts):

@@ -12,10 +12,9 @@ import numpy as np
 
 from keras_dc.numerics.masks import kept_count
 from keras_dc.support.name_patterns import values_by_name
-from keras_dc.training import schedules
+from keras_dc.training import schedules, sensitivity_scan
 from keras_dc.training.mask_rules import Kernel, option_names, options_of, rule_of
 from keras_dc.training.schedules import as_schedule, last_update_step
-from keras_dc.training.sensitivity_scan import Sensitivity
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
 from keras_dc.wrapping.elementwise_steps import is_free
@@ -131,7 +130,7 @@ def prune(
         freeze_step=freeze_step,
     )
     layers = selected_layers(model, filters, leave_out=leave_out)
-    if isinstance(schedule, Sensitivity):
+    if isinstance(schedule, sensitivity_scan.Sensitivity):
         schedule = schedule.targets()
     by_name = values_by_name("schedule", schedule, layers, also=layer_names(layers))
     by_name = {name: as_schedule(value) for name, value in by_name.items()}

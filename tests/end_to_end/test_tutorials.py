@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import quickstart
-from lib import lenet_300_100, mnist, trained
+from lib import lenet_300_100, mnist, sample_report, trained
 from support.tiny_models import mlp
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -138,6 +138,20 @@ def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "argv", ["02_only_a_tflite.py", str(path)])
     tutorial.main()
     assert list(table_rows(capsys.readouterr().out))[1:] == labels
+
+
+def test_the_sample_report(tmp_path):
+    whole = mnist.load().flattened()
+    data = mnist.Mnist(whole.x_train[:1], whole.y_train[:1], whole.x_test[:500], whole.y_test[:500])
+    found = sample_report.make(tmp_path / "report.html", data).to_dict()
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+    assert found["ratio"] > 130
+    assert [tensor["layer"] for tensor in found["tensors"]] == ["fc1"] * 2 + ["fc2"] * 2 + [
+        "fc3"
+    ] * 2
+    ratios = [point["ratio"] for point in found["curve"]]
+    assert ratios == sorted(ratios)
+    assert all(point["score"] > 0.96 for point in found["curve"])
 
 
 def table_rows(printed):
