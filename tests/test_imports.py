@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "wrapping": ["numerics"],
     "training": ["wrapping", "support"],
     "compression": ["tflite", "codec", "numerics", "support"],
-    "packing": ["tflite", "codec"],
-    "runtime": ["tflite", "codec"],
+    "packing": ["tflite", "codec", "support"],
+    "runtime": ["tflite", "codec", "support"],
     "post_training": ["compression", "runtime"],
     "conversion": ["training", "post_training"],
 }

@@ -137,6 +137,7 @@ def library():
     # The type of the result, and those of the arguments.
     signatures = {
         "kdc_status_message": (ctypes.c_char_p, int32),
+        "kdc_instruction_set": (ctypes.c_char_p,),
         "kdc_check_model": (ctypes.c_char_p, pointer, size),
         "kdc_bytes_data": (pointer, pointer),
         "kdc_bytes_size": (size, pointer),

@@ -6,18 +6,11 @@ import inspect
 
 import numpy as np
 
-from keras_dc.tflite.graph import TensorRef
-
 # Sizes to try for an axis that the model leaves open, besides the first one: a model may need
 # a large one (images that are pooled) or a small one (positions that are looked up).
 OPEN_SIZES = (16, 64, 1)
 # Whatever vocabulary a model has, it must take a word that it does not know.
 _WORDS = np.array([b"", b"a", b"the cat", b"keras"])
-
-_LOOKUPS = {  # name of the op: positions of the table and of the indices
-    "GATHER": (0, 1),
-    "EMBEDDING_LOOKUP": (1, 0),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +51,7 @@ def random_sample(specs, *, num_rows, open_size, rng):
 
     Args:
         specs: list of InputSpec.
-        num_rows: int, see `table_rows`.
+        num_rows: int, the rows of the smallest table that integers look up.
         open_size: size of the axes that are open, except the first, which gets 1.
         rng: `numpy.random.Generator`.
 
@@ -69,30 +62,6 @@ def random_sample(specs, *, num_rows, open_size, rng):
         ValueError: if an input holds neither numbers nor truth values nor strings.
     """
     return {spec.name: _random(spec, num_rows, open_size, rng) for spec in specs}
-
-
-def table_rows(graph):
-    """Number of rows of the smallest constant table that a model looks up by index.
-
-    Args:
-        graph: `tflite.graph.Graph`.
-
-    Returns:
-        int; 2 if there is no such table: 0 and 1 are in range wherever integers are
-        expected.
-    """
-    rows = []
-    for op in graph.ops:
-        operator = graph.operator(op)
-        places = _LOOKUPS.get(graph.op_name(op))
-        if places is None or len(operator.inputs) < 2:
-            continue
-        table, indices = (TensorRef(op.subgraph, int(operator.inputs[place])) for place in places)
-        shape, axis = graph.tensor(table).shape, getattr(operator.builtinOptions, "axis", 0)
-        is_table = graph.data(table) is not None and graph.data(indices) is None
-        if is_table and np.size(shape) > axis:
-            rows.append(int(shape[axis]))
-    return min(rows, default=2)
 
 
 def user_samples(inputs, specs, *, names=None):
@@ -121,7 +90,7 @@ def user_samples(inputs, specs, *, names=None):
         count += 1
         yield _fitting(sample, specs, names)
     if not count:
-        raise ValueError("`verify_inputs` must yield a sample at least. Received: none")
+        raise ValueError("inputs must yield a sample at least. Received: none")
 
 
 def _random(spec, num_rows, open_size, rng):
@@ -136,7 +105,7 @@ def _random(spec, num_rows, open_size, rng):
         return rng.choice(_WORDS, size=sizes)
     if spec.dtype.kind not in "iu":
         raise ValueError(
-            "random inputs are numbers, truth values or strings; give `verify_inputs` for others. "
+            "random inputs are numbers, truth values or strings; give inputs for others. "
             f"Received: the input {spec.name!r} of dtype {spec.dtype}"
         )
     limits = np.iinfo(spec.dtype)
@@ -201,7 +170,19 @@ def _as_input(values, spec):
             f"the input {spec.name!r} must hold values of dtype {spec.dtype}. "
             f"Received: {values.dtype}"
         )
+    if spec.dtype.kind in "iu" and values.dtype.kind in "iu":
+        _check_range(values, spec)
     return values.astype(spec.dtype)
+
+
+def _check_range(values, spec):
+    limits = np.iinfo(spec.dtype)
+    if values.min() < limits.min or values.max() > limits.max:
+        hint = "; floats are quantized, integers are taken as they are" if spec.scale else ""
+        raise ValueError(
+            f"the input {spec.name!r} must hold integers from {limits.min} to {limits.max}{hint}. "
+            f"Received: {values.dtype} from {values.min()} to {values.max()}"
+        )
 
 
 def _as_bytes(values, spec):
