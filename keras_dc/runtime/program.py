@@ -56,6 +56,11 @@ class Program:
         """The names of the outputs: list of str."""
         return list(self._outputs)
 
+    @property
+    def input_indices(self):
+        """The interpreter's index of each input: dict by name."""
+        return {name: detail["index"] for name, detail in self._inputs.items()}
+
     def dequantized(self, sample):
         """A sample as the numbers that its quantized inputs stand for."""
         specs = {spec.name: spec for spec in self.inputs}

@@ -88,7 +88,7 @@ def user_samples(inputs, specs, *, names=None):
     count = 0
     for sample in inputs if is_many else [inputs]:
         count += 1
-        yield _fitting(sample, specs, names)
+        yield fitted(sample, specs, names)
     if not count:
         raise ValueError("inputs must yield a sample at least. Received: none")
 
@@ -114,7 +114,8 @@ def _random(spec, num_rows, open_size, rng):
     return rng.integers(0, min(num_rows, limits.max), size=sizes).astype(spec.dtype)
 
 
-def _fitting(sample, specs, names):
+def fitted(sample, specs, names=None):
+    """One of the user's samples by name, in the dtypes of the inputs; see `user_samples`."""
     if isinstance(sample, dict):
         given = dict(sample)
     elif isinstance(sample, (list, tuple)):
