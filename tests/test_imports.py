@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "runtime": ["tflite", "codec", "support"],
     "post_training": ["compression", "runtime"],
     "conversion": ["training", "post_training"],
+    "cli": ["conversion", "packing"],
 }
 WITH_KERAS = ["wrapping", "training", "conversion"]
 FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "tensorflow_model_optimization", "jax", "torch"}
@@ -62,7 +63,7 @@ def all_below(folder):
 def test_every_folder_has_its_rule():
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert folders == set(MAY_IMPORT)
-    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", "errors"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", "__main__", "errors"}
     assert {path.name for path in SOURCES.iterdir()} == set(MAY_INCLUDE)
 
 
