@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 import json
 import sys
 from typing import Any
@@ -56,9 +57,20 @@ def command(name, *, options=()):
 
         for option in reversed([*options, *_SHARED]):
             run = option(run)
-        return click.command(name)(run)
+        text = inspect.cleandoc(function.__doc__)
+        first = " ".join(text.split("\n\n")[0].split())
+        return click.command(name, help=help_of(text), short_help=first.rstrip("."))(run)
 
     return decorate
+
+
+def help_of(text):
+    """A docstring as click takes it: paragraphs with indented lines are not wrapped anew."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    # A backspace on a line of its own is click's sign for it.
+    return "\n\n".join(
+        f"\b\n{paragraph}" if "\n  " in paragraph else paragraph for paragraph in paragraphs
+    )
 
 
 _SHARED = [

@@ -46,7 +46,6 @@ def benchmark(first, second, threads, runtime, low_memory, batch_size, seconds, 
     turns, so that other work of the machine hits both. Inputs are random. TensorFlow is not
     needed.
 
-    \b
     Examples:
       keras-dc benchmark model.tflite small.tflite
       keras-dc benchmark small.tflite --threads 4 --low-memory --json

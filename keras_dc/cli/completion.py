@@ -13,7 +13,6 @@ from keras_dc.cli import answers
 def completion(shell):
     """Print the script that completes commands, options and files by the tab key.
 
-    \b
     Put one of these where your shell starts:
       bash: echo 'eval "$(keras-dc completion bash)"' >> ~/.bashrc
       zsh:  echo 'eval "$(keras-dc completion zsh)"' >> ~/.zshrc

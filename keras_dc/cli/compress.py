@@ -1,5 +1,8 @@
 """`keras-dc compress`."""
 
+import functools
+from typing import Any
+
 import click
 
 from keras_dc.cli import answers, files
@@ -120,12 +123,10 @@ def compress(source, output, sparsity, clusters, samples, report, **options):
     expand` gives the same graph and weights back. Models that were trained with dc.prune and
     dc.share_weights become smallest.
 
-    \b
     Examples:
       keras-dc compress model.tflite -o small.tflite
       keras-dc compress trained.keras -o small.tflite --coder arithmetic --report r.html
-      keras-dc compress model.tflite -o small.tflite --sparsity dense=0.6 --clusters 32 \\
-          --samples images.npy
+      keras-dc compress model.tflite -o small.tflite --sparsity dense=0.6 --samples images.npy
     """
     files.check_output(output, source, samples)
     files.check_output(report, source, samples, output)
@@ -188,9 +189,9 @@ def _from_keras(
     import keras_dc
     from keras_dc.support import progress
 
-    settings = dict(_CONVERTER_SETTINGS[quantize]) if quantize else {}
+    settings: dict[str, Any] = dict(_CONVERTER_SETTINGS[quantize]) if quantize else {}
     if quantize == "int8":
-        settings["representative_dataset"] = lambda: _one_by_one(inputs)
+        settings["representative_dataset"] = functools.partial(_one_by_one, inputs)
     progress.tell("converting by TensorFlow, and verifying")
     made = keras_dc.convert(
         source,

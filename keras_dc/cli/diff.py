@@ -29,7 +29,6 @@ def diff(first, second, names, signed_zeros, all_lines):
 
     Exit status: 0 if nothing differs, 3 if something does, 1 on errors.
 
-    \b
     Examples:
       keras-dc diff model.tflite small.tflite
       keras-dc diff v1.tflite v2.tflite --json
@@ -45,7 +44,8 @@ def diff(first, second, names, signed_zeros, all_lines):
     if len(text) < len(lines):
         text.append(f"... and {len(lines) - len(text)} more; --all prints them")
     if not lines:
-        text = [f"{first} and {second} are the same: graph and constants, bit for bit"]
+        but = "" if signed_zeros else " (but for the sign of zeros)"
+        text = [f"{first} and {second} are the same: graph and constants, bit for bit{but}"]
     return answers.Answer(values, text, answers.DIFFERENT if found else 0)
 
 

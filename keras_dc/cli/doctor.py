@@ -45,7 +45,6 @@ def doctor():
 
     Exit status: 0 if files can be compressed and run, 1 if not.
 
-    \b
     Examples:
       keras-dc doctor
       keras-dc doctor --json

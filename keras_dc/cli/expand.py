@@ -15,7 +15,6 @@ def expand(source, output):
     The graph and the weights are those of the file that was compressed, bit for bit; names of
     inner tensors are not kept, unless `compress --keep-names` did.
 
-    \b
     Example:
       keras-dc expand small.tflite -o model.tflite
     """

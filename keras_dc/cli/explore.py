@@ -49,7 +49,6 @@ def explore(source, samples, labels, sparsity, clusters, coder, runtime, threads
     Outputs move by far more than weights do: --samples shows by how much, and in how many
     examples the largest output stays the largest. Nothing is written.
 
-    \b
     Examples:
       keras-dc explore model.tflite
       keras-dc explore model.tflite --samples images.npy --labels classes.npy

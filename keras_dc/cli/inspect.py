@@ -1,5 +1,7 @@
 """`keras-dc inspect`."""
 
+from typing import Any
+
 import click
 
 from keras_dc.cli import answers, files
@@ -39,7 +41,6 @@ def inspect(source, measured, original):
     Of a compressed file: each coded tensor with its shape, density, clusters and bytes. Only
     headers are read, which takes a moment whatever the size; no TensorFlow, no runtime.
 
-    \b
     Examples:
       keras-dc inspect small.tflite
       keras-dc inspect small.tflite --measured --original model.tflite
@@ -94,7 +95,7 @@ def _plain(source):
 
     model = model_file.parse(source.read_bytes())
     size = source.stat().st_size
-    subgraphs = [_summary(subgraph) for subgraph in model.subgraphs]
+    subgraphs: list[dict[str, Any]] = [_summary(subgraph) for subgraph in model.subgraphs]
     ops = sorted({operator_name(code) for code in model.operatorCodes})
     weights = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
     values = {
@@ -106,7 +107,9 @@ def _plain(source):
         "ops": ops,
         "subgraphs": subgraphs,
     }
-    main = subgraphs[0] if subgraphs else {"inputs": [], "outputs": [], "num_ops": 0}
+    main: dict[str, Any] = (
+        subgraphs[0] if subgraphs else {"inputs": [], "outputs": [], "num_ops": 0}
+    )
     text = [
         f"{source} is an ordinary .tflite file of {answers.size(size)}: nothing in it is coded.",
         f"constants: {answers.size(weights)} in {main['num_ops']} ops: {', '.join(ops)}",

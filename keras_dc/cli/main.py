@@ -7,7 +7,7 @@ import sys
 import click
 
 import keras_dc
-from keras_dc.cli import terminal
+from keras_dc.cli import answers, terminal
 
 _MODULES = {
     "compress": "compress",
@@ -41,31 +41,35 @@ class _Commands(click.Group):
         return getattr(module, cmd_name)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = """Make neural networks small: compress, inspect, check and run .tflite files.
+
+Start here:
+  keras-dc doctor                               what is installed, what is missing
+  keras-dc explore model.tflite                 what could be made of a file
+  keras-dc compress model.keras -o small.tflite --coder arithmetic
+  keras-dc inspect small.tflite                 what is in it
+  keras-dc benchmark model.tflite small.tflite  how fast each one is
+
+A compressed file runs in TFLite interpreters with the ops of keras_dc (in Python
+keras_dc.Interpreter); `expand` gives the ordinary file back. A packed file is for transport
+alone: `unpack` gives the same bytes back.
+
+Every command has --json for machines and --debug for tracebacks. Sizes are in bytes; KB
+are 1024 bytes and MB 1024 KB.
+
+Exit status: 0 good, 1 error, 2 wrong usage,
+             3 the files differ (verify, diff), 130 interrupted.
+Tab completion: keras-dc completion --help"""
+
+
+@click.group(
+    cls=_Commands,
+    help=answers.help_of(_HELP),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(keras_dc.__version__, prog_name="keras-dc")
 def cli():
-    """Make neural networks small: compress, inspect, check and run .tflite files.
-
-    \b
-    Start here:
-      keras-dc doctor                               what is installed, what is missing
-      keras-dc explore model.tflite                 what could be made of a file
-      keras-dc compress model.keras -o small.tflite --coder arithmetic
-      keras-dc inspect small.tflite                 what is in it
-      keras-dc benchmark model.tflite small.tflite  how fast each one is
-
-    A compressed file runs in TFLite interpreters with the ops of keras_dc (in Python
-    keras_dc.Interpreter); `expand` gives the ordinary file back. A packed file is for transport
-    alone: `unpack` gives the same bytes back.
-
-    Every command has --json for machines and --debug for tracebacks. Sizes are in bytes; KB
-    are 1024 bytes and MB 1024 KB.
-
-    \b
-    Exit status: 0 good, 1 error, 2 wrong usage,
-                 3 the files differ (verify, diff), 130 interrupted.
-    Tab completion: keras-dc completion --help
-    """
+    """All commands."""
 
 
 def main(arguments=None):
@@ -78,6 +82,7 @@ def main(arguments=None):
         int, the exit status.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = arguments or ["--help"]
     flags = arguments[: arguments.index("--")] if "--" in arguments else arguments
     is_debug, as_json = "--debug" in flags, "--json" in flags
 

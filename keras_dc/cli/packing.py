@@ -26,7 +26,6 @@ def pack(source, output, base):
     Python, by kdc_unpack in C. Any file can be packed; .tflite files, compressed or not, and ZIP
     archives of them (.task) gain the most.
 
-    \b
     Examples:
       keras-dc pack model.tflite -o model.kdc
       keras-dc pack new.tflite --base old.tflite -o patch.kdc
@@ -47,7 +46,6 @@ def pack(source, output, base):
 def unpack(source, output, base):
     """Undo `pack`: the same bytes again.
 
-    \b
     Examples:
       keras-dc unpack model.kdc -o model.tflite
       keras-dc unpack patch.kdc --base old.tflite -o new.tflite

@@ -38,7 +38,6 @@ def verify(original, compressed, samples, tolerance, base, runtime, threads):
     Exit status: 0 if outputs stay within the tolerance (and packed bytes are the same), 3 if not,
     1 on errors.
 
-    \b
     Examples:
       keras-dc verify model.tflite small.tflite
       keras-dc verify model.tflite pruned.tflite --samples images.npy --tolerance 0.05

@@ -11,6 +11,7 @@ from keras_dc.codec import packs
 from keras_dc.codec.packs import Part
 from keras_dc.errors import CodecError
 from keras_dc.packing import bundles, constants
+from keras_dc.support import progress
 
 BYTE_KIND_OF = {
     "float32": "words",
@@ -101,7 +102,7 @@ def candidates(content, runs):
     """
     modelled = modelled_runs(runs)
     made = []
-    for run in runs:
+    for run in progress.tracked(runs, "packing", [run.end - run.begin for run in runs]):
         if run.is_origin:
             made.append(Candidate(Part("origin", 0)))
         if run.constant is None:

@@ -70,7 +70,8 @@ def explore(tflite, settings=SETTINGS, *, samples=None, labels=None, coder="huff
     content = model_file.read(tflite)
     for setting in settings:
         small, report = compress(content, return_report=True, coder=coder, **setting)
-        best = min(zips.zip_sizes(expand(small)).items(), key=lambda item: item[1])
+        sizes = zips.zip_sizes(expand(small))
+        best = min(sizes, key=sizes.__getitem__)
         ran = {}
         if samples is not None:
             progress.tell("running")
@@ -81,4 +82,4 @@ def explore(tflite, settings=SETTINGS, *, samples=None, labels=None, coder="huff
         if labels is not None:
             ran["accuracy"] = evaluate(small, (samples, labels), **options)
         error = max((row.relative_error for row in report), default=0.0)
-        yield Outcome(dict(setting), len(small), *best, error, **ran)
+        yield Outcome(dict(setting), len(small), best, sizes[best], error, **ran)
