@@ -21,7 +21,7 @@ class Answer:
 
     Attributes:
         values: dict that JSON holds, for `--json`.
-        text: list of str and of rich's renderables, for people.
+        text: list of str and `terminal.Table`, for people.
         exit_code: int.
     """
 

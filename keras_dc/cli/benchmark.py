@@ -17,10 +17,7 @@ from keras_dc.cli import answers, files
             show_default=True,
             help="Threads of the runtime.",
         ),
-        click.option(
-            "--runtime",
-            help="litert, tflite_runtime or tensorflow; the first that is installed if left out.",
-        ),
+        files.RUNTIME_OPTION,
         click.option(
             "--low-memory",
             is_flag=True,

@@ -22,10 +22,7 @@ class ByName(click.ParamType):
 
     def convert(self, value, param, ctx):
         pattern, _, number = str(value).rpartition("=")
-        try:
-            return pattern or None, self.kind(number)
-        except ValueError:
-            self.fail(f"{value!r} is neither a number nor PATTERN=NUMBER", param, ctx)
+        return pattern or None, self.kind.convert(number, param, ctx)
 
 
 class Shape(click.ParamType):
@@ -72,20 +69,20 @@ def merged(values, option):
         ),
         click.option(
             "--sparsity",
-            type=ByName(float, "fraction"),
+            type=ByName(click.FloatRange(0, 1, max_open=True), "fraction"),
             multiple=True,
             help="Prune float weights first, by magnitude, to this fraction of zeros; or "
             "PATTERN=FRACTION for the weights whose names match, several times.",
         ),
         click.option(
             "--clusters",
-            type=ByName(int, "number"),
+            type=ByName(click.IntRange(1, 256), "number"),
             multiple=True,
             help="Cluster float weights first to so many values, 1 to 256; or PATTERN=NUMBER.",
         ),
         click.option(
             "--min-saving",
-            type=float,
+            type=click.FloatRange(0, 1, max_open=True),
             default=0.0,
             metavar="FRACTION",
             help="Leave a tensor as it is unless coding saves this fraction of its bytes; a "
@@ -151,7 +148,7 @@ def _from_tflite(source, lossy, *, coder, min_saving, keep_names, **keras_option
     given = [name for name, value in keras_options.items() if value]
     if given:
         names = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise click.UsageError(f"{names} are for Keras models. Received: IN={source}")
+        raise click.UsageError(f"{names} must come with a Keras model. Received: IN={source}")
     if files.check_tflite(source) == "compressed":
         raise files.FileError(
             f"{source} is compressed already; `keras-dc expand` it first to code it anew"

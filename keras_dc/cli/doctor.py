@@ -160,7 +160,7 @@ def _text(values):
     text = [
         f"keras_dc {values['keras_dc']}, Python {values['python']}, {values['system']}",
         f"library {library}, computing with {isa} on {values['cpu']}",
-        terminal.table(["package", "version", "for", ""], rows, num_left=4),
+        terminal.Table(["package", "version", "for", ""], rows, num_left=4),
     ]
     if values["problems"]:
         return [*text, *(f"PROBLEM: {problem}" for problem in values["problems"])]

@@ -1,6 +1,7 @@
 """`keras-dc explore`."""
 
 import itertools
+from typing import Any
 
 import click
 
@@ -37,8 +38,8 @@ from keras_dc.cli import answers, files, terminal
             show_default=True,
             help="See `keras-dc compress --help`.",
         ),
-        click.option("--runtime", help="litert, tflite_runtime or tensorflow."),
-        click.option("--threads", type=click.IntRange(min=1), help="Threads of the runtime."),
+        files.RUNTIME_OPTION,
+        files.THREADS_OPTION,
     ],
 )
 def explore(source, samples, labels, sparsity, clusters, coder, runtime, threads):
@@ -118,7 +119,7 @@ def _text(source, content, outcomes, accuracy):
     title = f"{source.name}: {answers.size(len(content))}"
     if accuracy is not None:
         title += f", accuracy {answers.percent(accuracy)}"
-    text = [terminal.table(list(columns), rows, title=title)]
+    text: list[Any] = [terminal.Table(list(columns), rows, title=title)]
     if outcomes[0].output_error is None:
         text.append("outputs move by far more than weights; --samples FILE tells by how much")
     return text

@@ -19,6 +19,14 @@ SAMPLES_OPTION = click.option(
     help="Inputs to run on: an .npy array with the examples along the first axis, or an .npz "
     "of arrays by the names of the inputs; 'x' and 'y' are inputs and labels.",
 )
+RUNTIME_OPTION = click.option(
+    "--runtime",
+    type=click.Choice(["litert", "tflite_runtime", "tensorflow"]),
+    help="What runs the files; the first that is installed if left out.",
+)
+THREADS_OPTION = click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads of the runtime."
+)
 _PACKED_MAGIC = b"KDP"
 
 
@@ -77,15 +85,18 @@ def kind_of(path):
         head = file.read(8)
     if not head:
         raise FileError(f"{path} is empty")
-    if head.startswith(_PACKED_MAGIC):
-        from keras_dc.codec import packs
+    try:
+        if head.startswith(_PACKED_MAGIC):
+            from keras_dc.codec import packs
 
-        return "packed" if packs.info(path.read_bytes()).base_size is None else "patch"
-    if head[4:] != b"TFL3":
-        return "other"
-    import keras_dc
+            return "packed" if packs.info(path.read_bytes()).base_size is None else "patch"
+        if head[4:] != b"TFL3":
+            return "other"
+        import keras_dc
 
-    return "compressed" if len(keras_dc.inspect(path)) else "tflite"
+        return "compressed" if len(keras_dc.inspect(path)) else "tflite"
+    except KerasDcError as error:
+        raise FileError(f"{path}: {error}") from error
 
 
 def check_tflite(path):

@@ -51,6 +51,8 @@ def unpack(source, output, base):
       keras-dc unpack patch.kdc --base old.tflite -o new.tflite
     """
     _check(source, output, base)
+    if files.kind_of(source) not in ("packed", "patch"):
+        raise files.FileError(f"{source} is not a packed file: it does not begin with 'KDP'")
     import keras_dc
     from keras_dc.support import atomic_files
 

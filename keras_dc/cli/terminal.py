@@ -1,6 +1,7 @@
 """The terminal: tables and text on stdout, progress on stderr, and what runtimes print."""
 
 import contextlib
+import dataclasses
 import os
 import sys
 import warnings
@@ -12,7 +13,7 @@ _WIDTH_OF_A_FILE = 500
 
 
 def show(*parts):
-    """Print str and rich's renderables to stdout."""
+    """Print str and Tables to stdout."""
     if all(isinstance(part, str) for part in parts):
         print(*parts, sep="\n")
         return
@@ -24,25 +25,33 @@ def show(*parts):
         console.print(part)
 
 
-def table(headings, rows, *, title=None, num_left=1):
-    """A table of rich.
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table, made by rich when it is shown.
 
-    Args:
+    Attributes:
         headings: list of str.
         rows: list of lists of str.
         title: str or None.
         num_left: int, how many of the first columns are aligned to the left.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
 
-    made = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for place, heading in enumerate(headings):
-        made.add_column(heading, justify="left" if place < num_left else "right")
-    for row in rows:
-        made.add_row(*map(Text, row))
-    return made
+    headings: list[str]
+    rows: list[list[str]]
+    title: str | None = None
+    num_left: int = 1
+
+    def __rich__(self):
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        made = Table(title=self.title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        for place, heading in enumerate(self.headings):
+            made.add_column(heading, justify="left" if place < self.num_left else "right")
+        for row in self.rows:
+            made.add_row(*map(Text, row))
+        return made
 
 
 @contextlib.contextmanager

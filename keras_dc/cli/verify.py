@@ -22,8 +22,8 @@ _TOLERANCE, _QUANTIZED_TOLERANCE = 1e-4, 0.02
             f"{_TOLERANCE}, or {_QUANTIZED_TOLERANCE} in quantized models]",
         ),
         click.option("--base", type=files.INPUT, metavar="FILE", help="The base of a patch."),
-        click.option("--runtime", help="litert, tflite_runtime or tensorflow."),
-        click.option("--threads", type=click.IntRange(min=1), help="Threads of the runtime."),
+        files.RUNTIME_OPTION,
+        files.THREADS_OPTION,
     ],
 )
 def verify(original, compressed, samples, tolerance, base, runtime, threads):
@@ -84,7 +84,7 @@ def _first_line(is_lossless):
 
 
 def _table(changes):
-    return terminal.table(
+    return terminal.Table(
         ["output", "moved by", "largest move", "same class"],
         [
             [
