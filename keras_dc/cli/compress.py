@@ -137,7 +137,7 @@ def compress(source, output, sparsity, clusters, samples, report, **options):
         "num_clusters": merged(clusters, "--clusters"),
     }
     lossy = {name: value for name, value in lossy.items() if value is not None}
-    if source.is_dir() or source.suffix in (".keras", ".h5", ".hdf5"):
+    if files.is_keras(source):
         made, original = _from_keras(source, inputs, lossy, **options), None
     else:
         made, original = _from_tflite(source, lossy, **options), source
@@ -177,10 +177,7 @@ def _from_keras(
     quantize,
     no_verify,
 ):
-    if not source.exists():
-        raise files.FileError(f"there is no file {source}")
-    if source.is_dir() and not (source / "saved_model.pb").exists():
-        raise files.FileError(f"the folder {source} is no SavedModel: it has no saved_model.pb")
+    files.check_keras(source)
     if quantize == "int8" and inputs is None:
         raise click.UsageError("--quantize int8 needs --samples, whose ranges it takes")
     import keras_dc

@@ -71,6 +71,23 @@ def check_output(path, *inputs):
             raise FileError(f"{path} would overwrite the input {other}; name another output")
 
 
+def is_keras(path):
+    """Whether a path is that of a Keras model or a SavedModel: by its suffix, or a folder."""
+    return path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5")
+
+
+def check_keras(path):
+    """Refuse what is no Keras model or SavedModel.
+
+    Raises:
+        FileError: if nothing is there, or a folder is no SavedModel.
+    """
+    if not path.exists():
+        raise FileError(f"there is no file {path}")
+    if path.is_dir() and not (path / "saved_model.pb").exists():
+        raise FileError(f"the folder {path} is no SavedModel: it has no saved_model.pb")
+
+
 def kind_of(path):
     """What a file is, by its first bytes and its blobs.
 
