@@ -17,6 +17,7 @@ from keras_dc.cli import answers, files
             show_default=True,
             help="Threads of the runtime.",
         ),
+        files.SAMPLES_OPTION,
         files.RUNTIME_OPTION,
         click.option(
             "--low-memory",
@@ -34,14 +35,14 @@ from keras_dc.cli import answers, files
         click.option("--repeats", type=click.IntRange(min=1), help="Exactly so many invokes."),
     ],
 )
-def benchmark(first, second, threads, runtime, low_memory, batch_size, seconds, repeats):
+def benchmark(first, second, threads, samples, runtime, low_memory, batch_size, seconds, repeats):
     """Measure how fast a .tflite file runs and loads, and what memory it takes; or two files.
 
     p50 is the median time of an invoke in milliseconds, p90 what nine of ten take at most. load
     is the time until the interpreter is ready. memory is what loading and one invoke add to the
     process, peak the most at any time. Each file has a process of its own; two files run by
-    turns, so that other work of the machine hits both. Inputs are random. TensorFlow is not
-    needed.
+    turns, so that other work of the machine hits both. Inputs are random without --samples, of
+    which the first batch is taken. TensorFlow is not needed.
 
     Examples:
       keras-dc benchmark model.tflite small.tflite
@@ -50,11 +51,13 @@ def benchmark(first, second, threads, runtime, low_memory, batch_size, seconds, 
     for path in (first, second):
         if path is not None:
             files.check_tflite(path)
+    inputs, _ = files.load_samples(samples)
     import keras_dc
 
     found = keras_dc.benchmark(
         first,
         second,
+        inputs,
         num_threads=threads,
         runtime=runtime,
         low_memory=low_memory,

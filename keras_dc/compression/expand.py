@@ -176,6 +176,8 @@ class _Restorer:
         number = schema.BuiltinOperator.DENSIFY
         code = schema.OperatorCodeT(number, version=version, builtinCode=number)
         operator.opcodeIndex = code_index(self._model, code)
+        # Those of a KerasDcDecode tell the place of its blob in a bundle.
+        operator.customOptions = None
         operator.builtinOptionsType = options_type
         has_options = options_type == schema.BuiltinOptions.DensifyOptions
         operator.builtinOptions = schema.DensifyOptionsT() if has_options else None

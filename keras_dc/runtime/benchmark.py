@@ -14,12 +14,15 @@ import tempfile
 import numpy as np
 
 from keras_dc.codec import library
+from keras_dc.runtime import benchmark_process
 from keras_dc.runtime.interpreter import import_runtime
 from keras_dc.runtime.model_check import checked_content, checked_path
 from keras_dc.support import machine, progress, text_columns
 
 # One file runs for so long, then the other.
 _TURN_MS = 20.0
+# Not by -m: this module has imported it already.
+_START = "from keras_dc.runtime import benchmark_process; benchmark_process.main()"
 _FEWEST_INVOKES, _MOST_INVOKES = 10, 5000
 _HEADINGS = ["file", "p50 ms", "p90 ms", "load ms", "memory KB", "peak KB", "file KB"]
 
@@ -89,6 +92,7 @@ class Benchmark:
 def benchmark(
     first,
     second=None,
+    samples=None,
     *,
     num_threads=1,
     runtime=None,
@@ -100,12 +104,13 @@ def benchmark(
     """Measure latency, load time and memory of a TFLite model, or of two side by side.
 
     Each file is loaded in a process of its own, and the processes invoke in turns of 20 ms, so
-    that whatever else the machine does hits both. NumPy and a runtime are enough. Inputs are
-    random.
+    that whatever else the machine does hits both. NumPy and a runtime are enough.
 
     Args:
         first: bytes of a `.tflite` model, compressed or not, or the path of a file.
         second: another one, or None.
+        samples: inputs to run on, see `keras_dc.compare_outputs`; the first batch of them is
+            taken. None: random ones.
         num_threads: int, threads of the runtime.
         runtime: see `keras_dc.Interpreter`.
         low_memory: see `keras_dc.Interpreter`.
@@ -139,9 +144,12 @@ def benchmark(
         "num_threads": num_threads,
         "low_memory": bool(low_memory),
         "batch_size": batch_size,
+        "samples": None,
     }
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if samples is not None:
+            request["samples"] = _saved(samples, folder)
         files = [_file_of(first, "first", folder)]
         if second is not None:
             files.append(_file_of(second, "second", folder))
@@ -180,6 +188,14 @@ def _file_of(tflite, name, folder):
     return path.name, path
 
 
+def _saved(samples, folder):
+    """The path of an .npz file of the samples."""
+    path = str(folder / "samples.npz")
+    given = samples if isinstance(samples, dict) else {benchmark_process.ONE_ARRAY: samples}
+    np.savez(path, **{name: np.asarray(values) for name, values in given.items()})
+    return path
+
+
 def _take_turns(runs, repeats, seconds):
     """Invoke each file by turns until all have enough."""
     turns = [run.turn() for run in runs]  # which also warms up
@@ -202,7 +218,7 @@ class _Run:
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed at the exit)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "keras_dc.runtime.benchmark_process"],
+            [sys.executable, "-c", _START],
             env={**environment, "PYTHONPATH": machine.import_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

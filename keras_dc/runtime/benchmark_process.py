@@ -5,6 +5,7 @@ invoke, at last "finish". Nothing else is in the process but the runtime, so tha
 memory grows by is the model's.
 """
 
+import functools
 import json
 import os
 import sys
@@ -13,17 +14,23 @@ import warnings
 
 import numpy as np
 
+from keras_dc.runtime.batches import Batcher
 from keras_dc.runtime.interpreter import Interpreter, import_runtime
 from keras_dc.runtime.program import Program
-from keras_dc.runtime.sample_inputs import OPEN_SIZES, random_sample
+from keras_dc.runtime.sample_inputs import open_sizes, random_sample
 from keras_dc.support import machine
+
+_MOST_TRIES = 8
+# In a file of samples, the name of an array that was given without one.
+ONE_ARRAY = "keras_dc_array"
 
 
 def load(request):
     """Make an interpreter that is ready, and invoke it once.
 
     Args:
-        request: dict of `path`, `runtime`, `num_threads`, `low_memory` and `batch_size`.
+        request: dict of `path`, `runtime`, `num_threads`, `low_memory`, `batch_size` and
+            `samples`, the path of an .npz file or None.
 
     Returns:
         tuple `(interpreter, milliseconds, (resident bytes before, now))`.
@@ -31,45 +38,69 @@ def load(request):
     import_runtime(request["runtime"])
     machine.forget_peak()
     before, _ = machine.resident_bytes()
+    make = functools.partial(
+        Interpreter,
+        request["path"],
+        runtime=request["runtime"],
+        num_threads=request["num_threads"],
+        low_memory=request["low_memory"],
+    )
     failure = None
-    for open_size in OPEN_SIZES:
-        begin = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tf.lite warns that it is deprecated
-            interpreter = Interpreter(
-                request["path"],
-                runtime=request["runtime"],
-                num_threads=request["num_threads"],
-                low_memory=request["low_memory"],
-            )
-        program = Program(interpreter)
-        sample = _sample(program.inputs, open_size, request["batch_size"])
-        indices = program.input_indices
-        try:
-            for spec in program.inputs:
-                if sample[spec.name].shape != tuple(abs(size) for size in spec.shape):
-                    interpreter.resize_tensor_input(indices[spec.name], sample[spec.name].shape)
-            interpreter.allocate_tensors()
-            milliseconds = 1e3 * (time.perf_counter() - begin)
-            for name, values in sample.items():
-                interpreter.set_tensor(indices[name], values)
-            interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
-            failure = failure or error
-            continue
-        return interpreter, milliseconds, (before, machine.resident_bytes()[0])
-    raise RuntimeError(f"the runtime cannot run the model on random inputs: {failure}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf.lite warns that it is deprecated
+        for place in range(_MOST_TRIES):
+            begin = time.perf_counter()
+            interpreter = make()
+            made_ms = 1e3 * (time.perf_counter() - begin)
+            program = Program.main(interpreter)
+            samples = list(_samples(program.inputs, request))
+            try:
+                ready_ms = _prepare(interpreter, program, samples[place])
+                interpreter.invoke()
+            except (RuntimeError, ValueError) as error:
+                failure = failure or error
+                if place + 1 == len(samples):
+                    break
+                continue
+            return interpreter, made_ms + ready_ms, (before, machine.resident_bytes()[0])
+    inputs = "random inputs; give `samples`" if request["samples"] is None else "the samples"
+    raise RuntimeError(f"the runtime cannot run the model on {inputs}: {failure}")
 
 
-def _sample(specs, open_size, batch_size):
-    rng = np.random.default_rng(0)
-    sample = random_sample(specs, num_rows=2, open_size=open_size, rng=rng)
-    if batch_size is None:
-        return sample
-    return {
-        name: np.resize(values, (batch_size, *values.shape[1:])) if values.ndim else values
-        for name, values in sample.items()
-    }
+def _prepare(interpreter, program, sample):
+    """Allocate the tensors for a sample and set it; the milliseconds that allocating takes."""
+    begin = time.perf_counter()
+    indices = program.input_indices
+    for spec in program.inputs:
+        if sample[spec.name].shape != tuple(abs(size) for size in spec.shape):
+            interpreter.resize_tensor_input(indices[spec.name], sample[spec.name].shape)
+    interpreter.allocate_tensors()
+    milliseconds = 1e3 * (time.perf_counter() - begin)
+    for name, values in sample.items():
+        interpreter.set_tensor(indices[name], values)
+    return milliseconds
+
+
+def _samples(specs, request):
+    """Yield the inputs to try: the user's, or random ones for each size of open axes."""
+    batch_size = request["batch_size"]
+    if request["samples"] is not None:
+        is_open = any(spec.shape[:1] == (-1,) for spec in specs)
+        with np.load(request["samples"]) as arrays:
+            given = {name: arrays[name] for name in arrays.files}
+        given = given[ONE_ARRAY] if set(given) == {ONE_ARRAY} else given
+        batcher = Batcher([specs], batch_size or (1 if is_open else None))
+        yield next(batcher.batches(given))[0][0]
+        return
+    for open_size in open_sizes(specs):
+        rng = np.random.default_rng(0)
+        sample = random_sample(specs, num_rows=2, open_size=open_size, rng=rng)
+        yield {
+            name: np.resize(values, (batch_size or values.shape[0], *values.shape[1:]))
+            if values.ndim
+            else values
+            for name, values in sample.items()
+        }
 
 
 def invoke(interpreter, count):
@@ -111,7 +142,3 @@ def main():
         answer(memory_figures(before, after, machine.resident_bytes()[1]))
     except Exception as error:
         answer({"error": f"{type(error).__name__}: {error}"})
-
-
-if __name__ == "__main__":
-    main()

@@ -81,7 +81,12 @@ def _samples(first, programs, samples, batch_size, options):
     """Yield a batch for each of the programs."""
     models = [program.inputs for program in programs]
     if samples is None:
-        sample, _ = first_random_run(lambda: Program.main(first, **options))
+        try:
+            sample, _ = first_random_run(lambda: Program.main(first, **options))
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"the runtime cannot run the model on random inputs; give `samples`: {error}"
+            ) from error
         numbers = programs[0].dequantized(sample)
         yield [fitted(numbers, specs) for specs in models]
         return

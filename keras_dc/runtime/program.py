@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from keras_dc.runtime.interpreter import Interpreter
-from keras_dc.runtime.sample_inputs import OPEN_SIZES, InputSpec, random_sample
+from keras_dc.runtime.sample_inputs import InputSpec, open_sizes, random_sample
 
 MAIN_SIGNATURE = "serving_default"
 
@@ -119,10 +119,8 @@ def first_random_run(make_program, num_rows=2):
     """
     rng = np.random.default_rng(0)
     program, failure = make_program(), None
-    is_open = any(size < 0 for spec in program.inputs for size in spec.shape[1:])
-    sizes = OPEN_SIZES if is_open else OPEN_SIZES[:1]
     for rows in (num_rows, 1):
-        for open_size in sizes:
+        for open_size in open_sizes(program.inputs):
             sample = random_sample(program.inputs, num_rows=rows, open_size=open_size, rng=rng)
             try:
                 return sample, program(sample)

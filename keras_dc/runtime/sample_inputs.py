@@ -7,8 +7,9 @@ import inspect
 import numpy as np
 
 # Sizes to try for an axis that the model leaves open, besides the first one: a model may need
-# a large one (images that are pooled) or a small one (positions that are looked up).
-OPEN_SIZES = (16, 64, 1)
+# a large one (images that are pooled, sound) or a small one (positions that are looked up).
+_OPEN_SIZES = (16, 64, 1, 1024)
+_MOST_VALUES = 2**22
 # Whatever vocabulary a model has, it must take a word that it does not know.
 _WORDS = np.array([b"", b"a", b"the cat", b"keras"])
 
@@ -44,6 +45,19 @@ class InputSpec:
         if not self.scale:
             return values
         return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
+
+
+def open_sizes(specs):
+    """The sizes to try for axes that are open, besides the first one.
+
+    Args:
+        specs: list of InputSpec.
+
+    Returns:
+        list of int; one, if no such axis is open.
+    """
+    count = max((sum(size < 0 for size in spec.shape[1:]) for spec in specs), default=0)
+    return [size for size in _OPEN_SIZES if size**count <= _MOST_VALUES][: None if count else 1]
 
 
 def random_sample(specs, *, num_rows, open_size, rng):

@@ -81,6 +81,17 @@ def test_open_sizes_are_tried_until_one_fits():
     assert row.num_invokes == 1
 
 
+def test_samples_are_run_in_place_of_random_inputs(tmp_path):
+    x = np.ones((5, 2000), np.float32)
+    for samples in (x, {"images": x}):
+        assert dc.benchmark(SMALL, samples=samples, repeats=1).rows[0].num_invokes == 1
+        assert dc.benchmark(SMALL, SMALL, samples, repeats=1, batch_size=4).rows[1].num_invokes == 1
+    with pytest.raises(RuntimeError, match=r"'images' must be shaped \(-1, 2000\)"):
+        dc.benchmark(SMALL, samples=x[:, :7], repeats=1)
+    with pytest.raises(RuntimeError, match=r"for the names \['images'\]"):
+        dc.benchmark(SMALL, samples={"x": x, "y": x}, repeats=1)
+
+
 def test_what_no_runtime_runs_is_an_error_with_the_name():
     graph = mlp(sizes=(20, 4))
     weights = graph.subgraph.operators[0].inputs[1]

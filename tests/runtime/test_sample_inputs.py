@@ -26,6 +26,13 @@ def test_random_inputs_fill_what_is_open():
     assert 0.5 < sample["x"].std() < 1.5
 
 
+def test_open_axes_are_tried_in_several_sizes_that_fit_into_memory():
+    assert sample_inputs.open_sizes([spec(shape=(-1, 3))]) == [16]
+    assert sample_inputs.open_sizes([spec(shape=(-1, -1))]) == [16, 64, 1, 1024]
+    assert sample_inputs.open_sizes([spec(shape=(-1, -1, -1, 3))]) == [16, 64, 1, 1024]
+    assert sample_inputs.open_sizes([spec(shape=(-1, -1, -1, -1, 3))]) == [16, 64, 1]
+
+
 def test_random_integers_stay_in_range():
     assert set(random(spec(shape=(1000,), dtype=np.int32), num_rows=3)["x"]) == {0, 1, 2}
     assert random(spec(shape=(1000,), dtype=np.uint8), num_rows=10**6)["x"].max() <= 254
