@@ -52,10 +52,10 @@ def load(request):
             begin = time.perf_counter()
             interpreter = make()
             made_ms = 1e3 * (time.perf_counter() - begin)
-            program = Program.main(interpreter)
-            samples = list(_samples(program.inputs, request))
+            specs, indices = _inputs_of(interpreter)
+            samples = list(_samples(specs, request))
             try:
-                ready_ms = _prepare(interpreter, program, samples[place])
+                ready_ms = _prepare(interpreter, specs, indices, samples[place])
                 interpreter.invoke()
             except (RuntimeError, ValueError) as error:
                 failure = failure or error
@@ -67,11 +67,20 @@ def load(request):
     raise RuntimeError(f"the runtime cannot run the model on {inputs}: {failure}")
 
 
-def _prepare(interpreter, program, sample):
+def _inputs_of(interpreter):
+    """The InputSpecs, and the index of each by name.
+
+    The program goes at once: as long as its signature's runner lives, an interpreter refuses
+    to allocate.
+    """
+    program = Program.main(interpreter)
+    return program.inputs, program.input_indices
+
+
+def _prepare(interpreter, specs, indices, sample):
     """Allocate the tensors for a sample and set it; the milliseconds that allocating takes."""
     begin = time.perf_counter()
-    indices = program.input_indices
-    for spec in program.inputs:
+    for spec in specs:
         if sample[spec.name].shape != tuple(abs(size) for size in spec.shape):
             interpreter.resize_tensor_input(indices[spec.name], sample[spec.name].shape)
     interpreter.allocate_tensors()
