@@ -3,8 +3,9 @@
 The way, in its order: `prune`, `share_weights` and `strip` train a Keras model small;
 `convert` makes a compressed `.tflite` file of it; `compress`, `expand` and `inspect` work
 on any `.tflite` file; `pack` and `unpack` make any file small for transport, byte for byte;
-`report` shows what a compressed file holds, as a page; `Interpreter` runs it. `training` has
-what else helps to train, and `errors` what can be caught.
+`Interpreter` runs it; `evaluate`, `compare_outputs` and `benchmark` tell how well, and
+`report` shows what a compressed file holds, as a page. `training` has what else helps to train,
+and `errors` what can be caught.
 
 Importing keras_dc imports neither Keras nor TensorFlow: a device needs neither.
 """
@@ -31,6 +32,9 @@ _MODULES = {
     "unpack": "packing.pack",
     "report": "reporting.report",
     "Interpreter": "runtime",
+    "evaluate": "runtime.evaluate",
+    "compare_outputs": "runtime.compare_outputs",
+    "benchmark": "runtime.benchmark",
     "op_library_path": "codec.library",
     "training": "training",
     "errors": "errors",

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import os
 import pathlib
 import sys
 
@@ -137,6 +138,7 @@ def library():
     # The type of the result, and those of the arguments.
     signatures = {
         "kdc_status_message": (ctypes.c_char_p, int32),
+        "kdc_instruction_set": (ctypes.c_char_p,),
         "kdc_check_model": (ctypes.c_char_p, pointer, size),
         "kdc_bytes_data": (pointer, pointer),
         "kdc_bytes_size": (size, pointer),
@@ -158,3 +160,23 @@ def library():
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
     return loaded
+
+
+def instruction_set():
+    """What the library computes with in this process.
+
+    Returns:
+        str, "portable", "neon", "avx2" or "avx512".
+
+    Raises:
+        ValueError: if the environment variable KERAS_DC_ISA names another one than this
+            machine has.
+        FileNotFoundError, OSError: as `op_library_path`.
+    """
+    name = library().kdc_instruction_set()
+    if name is None:
+        raise ValueError(
+            "KERAS_DC_ISA must name an instruction set of this machine. Received: "
+            f"KERAS_DC_ISA={os.environ.get('KERAS_DC_ISA')!r}"
+        )
+    return name.decode()

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_dc import codec
 from keras_dc.compression.factoring import channel_scales
+from keras_dc.support import progress
 
 _MOST_WEIGHTS_TO_REGROUP = 2**22
 _MOST_BYTES_AT_ONCE = 2**25
@@ -52,7 +53,9 @@ def encode_all(constants, *, coder, candidates=None):
             return blob if coder == "huffman" else _recoded(blob, is_small)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(encode_in_turn, constants, are_small))
+        blobs = pool.map(encode_in_turn, constants, are_small)
+        sizes = [constant.values.nbytes for constant in constants]
+        return list(progress.tracked(blobs, "coding tensors", sizes))
 
 
 def _are_small(constants):

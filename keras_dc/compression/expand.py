@@ -9,6 +9,7 @@ from keras_dc.compression.constants import TYPE_OF, pack
 from keras_dc.compression.report import MAX_DECODED_BYTES, check_declared_bytes
 from keras_dc.errors import CodecError, CompressionError
 from keras_dc.support import atomic_files
+from keras_dc.support.file_bytes import FileBytes
 from keras_dc.tflite import cleanup, dense_and_sparse, model_file
 from keras_dc.tflite.graph import Graph, TensorRef, shape_of, tensor_name
 from keras_dc.tflite.model_file import schema
@@ -52,7 +53,7 @@ def expand(compressed, *, filepath=None, max_bytes=MAX_DECODED_BYTES):
     expanded = append_files(model_file.serialize(model), files)
     if filepath is not None:
         atomic_files.write_atomically(filepath, expanded)
-    return expanded
+    return FileBytes(expanded, ".tflite")
 
 
 def _check_declared_bytes(graph, max_bytes):
@@ -175,6 +176,8 @@ class _Restorer:
         number = schema.BuiltinOperator.DENSIFY
         code = schema.OperatorCodeT(number, version=version, builtinCode=number)
         operator.opcodeIndex = code_index(self._model, code)
+        # Those of a KerasDcDecode tell the place of its blob in a bundle.
+        operator.customOptions = None
         operator.builtinOptionsType = options_type
         has_options = options_type == schema.BuiltinOptions.DensifyOptions
         operator.builtinOptions = schema.DensifyOptionsT() if has_options else None

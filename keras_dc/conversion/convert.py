@@ -15,6 +15,7 @@ from keras_dc.conversion.loading import load, plain_model
 from keras_dc.conversion.source_outputs import SavedModelSource, SourceModel
 from keras_dc.conversion.tensorflow_converter import to_tflite
 from keras_dc.support import atomic_files
+from keras_dc.support.file_bytes import FileBytes
 
 
 def convert(
@@ -131,6 +132,7 @@ def convert(
         verification.check_expanded(original, expand(compressed))
     if filepath is not None:
         atomic_files.write_atomically(filepath, compressed)
+    compressed = FileBytes(compressed, "compressed .tflite")
     return compressed if report is None else (compressed, report)
 
 

@@ -5,23 +5,17 @@ constants, bit for bit. Then the original, the expanded and the compressed model
 the same inputs.
 """
 
-import warnings
-
 import numpy as np
 
 from keras_dc import runtime
 from keras_dc.compression.expand import expand
-from keras_dc.conversion.sample_inputs import (
-    OPEN_SIZES,
-    InputSpec,
-    random_sample,
-    table_rows,
-    user_samples,
-)
 from keras_dc.conversion.source_outputs import in_numeric_order
 from keras_dc.errors import VerificationError
+from keras_dc.runtime.program import Program, first_random_run
+from keras_dc.runtime.sample_inputs import user_samples
 from keras_dc.tflite import diff, model_file
 from keras_dc.tflite.graph import Graph, operator_name
+from keras_dc.tflite.lookup_tables import table_rows
 from keras_dc.tflite.model_file import schema
 
 # The largest difference allowed, relative to the largest output. Fused ops add in another
@@ -82,7 +76,7 @@ def verify(original, compressed, *, inputs=None, input_names=None, source=None, 
     contents = {"expanded": expanded, "compressed": compressed}
     for key in keys or [None]:
         # One of each serves all samples: a model may have a state.
-        programs: dict[str, _Program] = {}
+        programs: dict[str, Program] = {}
         source_of = None if source is None else source(key)
         plain_of = plain(key) if plain is not None and is_quantized else None
         for sample, want in _runs(original, graph, key, runtime_name, inputs, input_names):
@@ -90,7 +84,7 @@ def verify(original, compressed, *, inputs=None, input_names=None, source=None, 
             for kind, content in contents.items():
                 try:
                     if kind not in programs:
-                        programs[kind] = _Program(content, key, runtime_name)
+                        programs[kind] = Program(content, key, runtime=runtime_name)
                     got[kind] = programs[kind](sample)
                 except (RuntimeError, ValueError) as error:
                     raise VerificationError(
@@ -140,63 +134,15 @@ def check_expanded(original, expanded):
         )
 
 
-class _Program:
-    """A model in an interpreter, as a function from named inputs to named outputs."""
-
-    def __init__(self, content, key, runtime_name):
-        with warnings.catch_warnings():
-            # tf.lite warns that it is deprecated, which is no news to the caller.
-            warnings.simplefilter("ignore")
-            interpreter = runtime.Interpreter(model_content=content, runtime=runtime_name)
-        self._interpreter = interpreter
-        self._runner = None
-        if key is None:
-            self._inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
-            self._outputs = {detail["name"]: detail for detail in interpreter.get_output_details()}
-        else:
-            self._runner = interpreter.get_signature_runner(key)
-            self._inputs = self._runner.get_input_details()
-            self._outputs = self._runner.get_output_details()
-
-    @property
-    def inputs(self):
-        return [InputSpec.of(name, detail) for name, detail in self._inputs.items()]
-
-    def dequantized(self, sample):
-        """A sample as the numbers that its quantized inputs stand for."""
-        specs = {spec.name: spec for spec in self.inputs}
-        return {name: specs[name].dequantized(values) for name, values in sample.items()}
-
-    def steps(self, name):
-        """The range of a quantized output in steps, None for other outputs."""
-        dtype, scale = self._outputs[name]["dtype"], self._outputs[name]["quantization"][0]
-        is_quantized = scale and np.issubdtype(dtype, np.integer)
-        return int(np.iinfo(dtype).max) - int(np.iinfo(dtype).min) if is_quantized else None
-
-    def __call__(self, sample):
-        if self._runner is not None:
-            return self._runner(**sample)
-        for name, values in sample.items():
-            self._interpreter.resize_tensor_input(self._inputs[name]["index"], values.shape)
-        self._interpreter.allocate_tensors()
-        for name, values in sample.items():
-            self._interpreter.set_tensor(self._inputs[name]["index"], values)
-        self._interpreter.invoke()
-        return {
-            name: self._interpreter.get_tensor(detail["index"])
-            for name, detail in self._outputs.items()
-        }
-
-
 def _runs(original, graph, key, runtime_name, inputs, input_names):
     """Yield each sample with the outputs of the original."""
+    if inputs is None:
+        yield _random_run(original, graph, key, runtime_name)
+        return
     try:
-        program = _Program(original, key, runtime_name)
+        program = Program(original, key, runtime=runtime_name)
     except (RuntimeError, ValueError) as error:
         raise _not_runnable(error) from error
-    if inputs is None:
-        yield _random_run(original, graph, key, runtime_name, program)
-        return
     for sample in user_samples(inputs, program.inputs, names=input_names):
         try:
             want = program(sample)
@@ -205,23 +151,14 @@ def _runs(original, graph, key, runtime_name, inputs, input_names):
         yield sample, want
 
 
-def _random_run(original, graph, key, runtime_name, program):
+def _random_run(original, graph, key, runtime_name):
     """The first random inputs that the original runs on, and its outputs."""
-    rng = np.random.default_rng(0)
-    is_open = any(size < 0 for spec in program.inputs for size in spec.shape[1:])
-    sizes = OPEN_SIZES if is_open else OPEN_SIZES[:1]
-    failure = None
-    for num_rows in (table_rows(graph), 1):
-        for open_size in sizes:
-            specs = program.inputs
-            sample = random_sample(specs, num_rows=num_rows, open_size=open_size, rng=rng)
-            try:
-                return sample, program(sample)
-            except (RuntimeError, ValueError) as error:
-                failure = failure or error
-                # An interpreter cannot be used after a run that failed.
-                program = _Program(original, key, runtime_name)
-    raise _not_runnable(failure) from failure
+    try:
+        return first_random_run(
+            lambda: Program(original, key, runtime=runtime_name), table_rows(graph)
+        )
+    except (RuntimeError, ValueError) as error:
+        raise _not_runnable(error) from error
 
 
 def _not_runnable(error):

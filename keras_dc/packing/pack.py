@@ -6,6 +6,7 @@ import zlib
 from keras_dc.codec import packs
 from keras_dc.errors import CodecError
 from keras_dc.packing import parts, patches
+from keras_dc.support.file_bytes import FileBytes
 
 
 def pack(tflite, base=None):
@@ -39,7 +40,7 @@ def pack(tflite, base=None):
             "the packed file must unpack to the original; this is a fault of keras_dc. "
             f"Received: {len(content)} bytes with CRC-32 {zlib.crc32(content):#010x}"
         )
-    return packed
+    return FileBytes(packed, "packed file" if old is None else "patch")
 
 
 def unpack(packed, base=None):
@@ -78,13 +79,13 @@ def unpack(packed, base=None):
                 f"the base of this patch is a file {expected}. "
                 f"Received: {len(old)} bytes with CRC-32 {found:#010x}"
             )
-    return packs.unpack(content, base=old)
+    return FileBytes(packs.unpack(content, base=old), "unpacked file")
 
 
 def _read(file, name):
     """The bytes of a file, given as bytes or as its path."""
     if isinstance(file, (bytes, bytearray, memoryview)):
-        return bytes(file)
+        return file if isinstance(file, bytes) else bytes(file)
     if not isinstance(file, (str, os.PathLike)):
         raise TypeError(
             f"`{name}` is given as bytes or as the path of a file. Received: {type(file).__name__}"

@@ -12,6 +12,7 @@ from keras_dc.codec.packs import Part
 from keras_dc.compression.encode import huffman_blob
 from keras_dc.errors import CodecError
 from keras_dc.packing import bundles, constants
+from keras_dc.support import progress
 
 BYTE_KIND_OF = {
     "float32": "words",
@@ -105,7 +106,7 @@ def candidates(content, runs):
     modelled = modelled_runs(runs)
     smallest = _first_runs(runs, _MOST_SLOW_BYTES)
     made = []
-    for run in runs:
+    for run in progress.tracked(runs, "packing", [run.end - run.begin for run in runs]):
         if run.is_origin:
             made.append(Candidate(Part("origin", 0)))
         if run.constant is None:

@@ -5,6 +5,7 @@ from keras_dc.compression.apply import apply
 from keras_dc.compression.report import report_of
 from keras_dc.post_training.prune_and_cluster import prune_and_cluster
 from keras_dc.support import atomic_files
+from keras_dc.support.file_bytes import FileBytes
 from keras_dc.tflite import model_file
 
 
@@ -79,4 +80,5 @@ def compress(
     compressed = lossless.write(model, files, settings)
     if filepath is not None:
         atomic_files.write_atomically(filepath, compressed)
+    compressed = FileBytes(compressed, "compressed .tflite")
     return (compressed, report) if return_report else compressed

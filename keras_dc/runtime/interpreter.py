@@ -93,6 +93,25 @@ def available_runtimes():
     return [name for name, known in _RUNTIMES.items() if importlib.util.find_spec(known.package)]
 
 
+def import_runtime(runtime=None):
+    """Import a runtime, so that making an interpreter no longer does.
+
+    Args:
+        runtime: see `Interpreter`.
+
+    Returns:
+        tuple of str, the runtime's name and the name of its package on PyPI.
+
+    Raises:
+        ValueError: if `runtime` is unknown.
+        ImportError: if the runtime is not installed, or none is.
+    """
+    found = _find(runtime)
+    for path in (found.interpreter, found.load_delegate):
+        _resolve(found.package, path)
+    return next(name for name, known in _RUNTIMES.items() if known is found), found.requirement
+
+
 def _resolve(package, path):
     """The object at a dotted path; a submodule on the way is imported."""
     value = importlib.import_module(package)

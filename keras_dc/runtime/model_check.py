@@ -75,7 +75,7 @@ def checked_content(content):
             "`model_content` must be the bytes of a model; a path is given as `model_path`. "
             f"Received: {type(content).__name__}"
         )
-    content = bytes(content)
+    content = content if isinstance(content, bytes) else bytes(content)
     _check(content, "`model_content`")
     return content
 

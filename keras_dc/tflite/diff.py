@@ -108,7 +108,15 @@ def _walk(path, first, second):
         for index, pair in enumerate(zip(first, second)):
             yield from _walk(f"{path}[{index}]", *pair)
     elif first != second:
-        yield f"{path}: {_short(first)} and {_short(second)}"
+        yield f"{path}: {_short(first)} and {_short(second)}{_count(first, second)}"
+
+
+def _count(first, second):
+    """How many bytes of two constants of one size differ, for whom the first ones do not tell."""
+    if not (isinstance(first, bytes) and isinstance(second, bytes) and len(first) == len(second)):
+        return ""
+    differing = np.count_nonzero(np.frombuffer(first, "u1") != np.frombuffer(second, "u1"))
+    return f"; {differing} of {len(first)} bytes differ"
 
 
 def _short(value):

@@ -30,7 +30,7 @@ def parse(content):
         ModelFormatError: if `content` is not a TFLite model, is cut short or has another
             schema version.
     """
-    content = bytes(content)
+    content = content if isinstance(content, bytes) else bytes(content)
     _check_identifier(content[:_HEAD_BYTES], len(content))
     try:
         model = schema.ModelT.InitFromPackedBuf(content, 0)
@@ -191,7 +191,7 @@ def read(tflite):
             file.seek(0)
             return file.read()
     if isinstance(tflite, (bytes, bytearray, memoryview)):
-        return bytes(tflite)
+        return tflite if isinstance(tflite, bytes) else bytes(tflite)
     raise TypeError(
         f"a TFLite model is given as bytes or as the path of a file. "
         f"Received: {type(tflite).__name__}"

@@ -12,6 +12,7 @@ from support.sparse_models import (
     densified,
     densified_and_dense,
     densified_float16,
+    densified_float16_twice,
     densified_twice,
     read_directly,
     read_directly_by_a_builtin_op,
@@ -28,6 +29,7 @@ GRAPHS = {
     densified_and_dense: [custom_ops.DECODE],
     densified_twice: [custom_ops.FULLY_CONNECTED, custom_ops.FULLY_CONNECTED],
     densified_float16: [custom_ops.DECODE],
+    densified_float16_twice: [custom_ops.DECODE, custom_ops.DECODE],
     read_directly: [custom_ops.FULLY_CONNECTED],
     read_directly_by_a_builtin_op: [custom_ops.DECODE],
 }

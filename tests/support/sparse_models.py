@@ -69,6 +69,21 @@ def densified_float16():
     return densified(np.float16)
 
 
+def densified_float16_twice():
+    """Two layers with a DENSIFY and a DEQUANTIZE each, whose blobs lie in one bundle."""
+    graph = Graph()
+    x = graph.input((1, 64))
+    form = SparseForm((0, 1), (), (), (DENSE, csr(2, 3)))
+    for number in range(2):
+        dense = sparse((64, 64), dtype=np.float16, density=0.3, seed=number)
+        kernel = add_sparse_constant(graph, dense, form, f"stored{number}")
+        kernel = graph.builtin("DENSIFY", [kernel], (64, 64), dtype=np.float16)
+        kernel = graph.builtin("DEQUANTIZE", [kernel], (64, 64), version=3)
+        x = graph.fully_connected(x, kernel, None, name=f"y{number}")
+    graph.output(x)
+    return graph
+
+
 def read_directly(density=0.1):
     """FULLY_CONNECTED that reads sparse weights, in blocks of 1x4."""
     graph = Graph()

@@ -96,6 +96,11 @@ typedef struct kdc_blob_info {
 // One English sentence for `status`, without a full stop; never null.
 KDC_EXPORT const char* kdc_status_message(int32_t status);
 
+// The instruction set that the library computes with in this process:
+// "portable", "neon", "avx2" or "avx512". Null if the environment asks by
+// KERAS_DC_ISA for one that this machine lacks.
+KDC_EXPORT const char* kdc_instruction_set(void);
+
 // What an encoder wrote. How much that is, is known when it is written.
 typedef struct kdc_bytes kdc_bytes;
 

@@ -6,6 +6,7 @@
 
 #include "api/recoder.h"
 #include "api/written_bytes.h"
+#include "common/cpu.h"
 #include "common/no_throw.h"
 #include "common/return_if_error.h"
 #include "decode/blob_reader.h"
@@ -63,6 +64,11 @@ const char* kdc_status_message(int32_t status) {
     default:
       return "unknown status";
   }
+}
+
+const char* kdc_instruction_set() {
+  const keras_dc::Cpu& cpu = keras_dc::ThisCpu();
+  return cpu.error.empty() ? keras_dc::IsaName(cpu.isa) : nullptr;
 }
 
 const uint8_t* kdc_bytes_data(const kdc_bytes* bytes) {

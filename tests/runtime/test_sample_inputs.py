@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from support.tiny_models import lookup, mlp
 
-from keras_dc.conversion import sample_inputs
-from keras_dc.conversion.sample_inputs import InputSpec
-from keras_dc.tflite.graph import Graph as GraphIndex
+from keras_dc.runtime import sample_inputs
+from keras_dc.runtime.sample_inputs import InputSpec
 
 
 def spec(name="x", shape=(-1, 4), dtype=np.float32, scale=0.0, zero_point=0):
@@ -26,6 +24,13 @@ def test_random_inputs_fill_what_is_open():
     assert sample["one"].shape == (5,)
     assert sample["x"].dtype == np.float32
     assert 0.5 < sample["x"].std() < 1.5
+
+
+def test_open_axes_are_tried_in_several_sizes_that_fit_into_memory():
+    assert sample_inputs.open_sizes([spec(shape=(-1, 3))]) == [16]
+    assert sample_inputs.open_sizes([spec(shape=(-1, -1))]) == [16, 64, 1, 1024]
+    assert sample_inputs.open_sizes([spec(shape=(-1, -1, -1, 3))]) == [16, 64, 1, 1024]
+    assert sample_inputs.open_sizes([spec(shape=(-1, -1, -1, -1, 3))]) == [16, 64, 1]
 
 
 def test_random_integers_stay_in_range():
@@ -64,18 +69,6 @@ def test_what_is_no_text_is_refused():
         ValueError, match="must hold strings, str or bytes. Received: object with 3"
     ):
         fitted(np.array([["red", 3]], object), spec(dtype="S", shape=(-1, 2)))
-
-
-@pytest.mark.parametrize(("axis", "rows"), [(0, 20), (1, 8)])
-def test_the_smallest_table_bounds_the_indices(axis, rows):
-    assert sample_inputs.table_rows(GraphIndex(lookup(axis).model)) == rows
-
-
-def test_what_is_no_table_bounds_nothing():
-    assert sample_inputs.table_rows(GraphIndex(mlp().model)) == 2
-    graph = lookup()
-    graph.subgraph.operators[0].inputs = [0, 1]
-    assert sample_inputs.table_rows(GraphIndex(graph.model)) == 2
 
 
 @pytest.mark.parametrize(
@@ -121,6 +114,12 @@ def test_floats_for_a_quantized_input_are_quantized():
     assert sample["x"].tolist() == [3, 5, 1, 127]
     (sample,) = fitted(np.array([0, 1, -1, 2]), quantized)
     assert sample["x"].tolist() == [0, 1, -1, 2]
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5])
+def test_integers_that_the_dtype_does_not_hold_are_refused(scale):
+    with pytest.raises(ValueError, match="from -128 to 127.*Received: uint8 from 0 to 200"):
+        fitted(np.array([0, 200], np.uint8), spec(shape=(2,), dtype=np.int8, scale=scale))
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 5), (0, 4), (1, 2, 4)], ids=str)

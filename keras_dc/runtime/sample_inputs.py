@@ -6,18 +6,12 @@ import inspect
 
 import numpy as np
 
-from keras_dc.tflite.graph import TensorRef
-
 # Sizes to try for an axis that the model leaves open, besides the first one: a model may need
-# a large one (images that are pooled) or a small one (positions that are looked up).
-OPEN_SIZES = (16, 64, 1)
+# a large one (images that are pooled, sound) or a small one (positions that are looked up).
+_OPEN_SIZES = (16, 64, 1, 1024)
+_MOST_VALUES = 2**22
 # Whatever vocabulary a model has, it must take a word that it does not know.
 _WORDS = np.array([b"", b"a", b"the cat", b"keras"])
-
-_LOOKUPS = {  # name of the op: positions of the table and of the indices
-    "GATHER": (0, 1),
-    "EMBEDDING_LOOKUP": (1, 0),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,12 +47,25 @@ class InputSpec:
         return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
 
 
+def open_sizes(specs):
+    """The sizes to try for axes that are open, besides the first one.
+
+    Args:
+        specs: list of InputSpec.
+
+    Returns:
+        list of int; one, if no such axis is open.
+    """
+    count = max((sum(size < 0 for size in spec.shape[1:]) for spec in specs), default=0)
+    return [size for size in _OPEN_SIZES if size**count <= _MOST_VALUES][: None if count else 1]
+
+
 def random_sample(specs, *, num_rows, open_size, rng):
     """An array for each input: normal floats, or integers in the range of every lookup.
 
     Args:
         specs: list of InputSpec.
-        num_rows: int, see `table_rows`.
+        num_rows: int, the rows of the smallest table that integers look up.
         open_size: size of the axes that are open, except the first, which gets 1.
         rng: `numpy.random.Generator`.
 
@@ -69,30 +76,6 @@ def random_sample(specs, *, num_rows, open_size, rng):
         ValueError: if an input holds neither numbers nor truth values nor strings.
     """
     return {spec.name: _random(spec, num_rows, open_size, rng) for spec in specs}
-
-
-def table_rows(graph):
-    """Number of rows of the smallest constant table that a model looks up by index.
-
-    Args:
-        graph: `tflite.graph.Graph`.
-
-    Returns:
-        int; 2 if there is no such table: 0 and 1 are in range wherever integers are
-        expected.
-    """
-    rows = []
-    for op in graph.ops:
-        operator = graph.operator(op)
-        places = _LOOKUPS.get(graph.op_name(op))
-        if places is None or len(operator.inputs) < 2:
-            continue
-        table, indices = (TensorRef(op.subgraph, int(operator.inputs[place])) for place in places)
-        shape, axis = graph.tensor(table).shape, getattr(operator.builtinOptions, "axis", 0)
-        is_table = graph.data(table) is not None and graph.data(indices) is None
-        if is_table and np.size(shape) > axis:
-            rows.append(int(shape[axis]))
-    return min(rows, default=2)
 
 
 def user_samples(inputs, specs, *, names=None):
@@ -119,9 +102,9 @@ def user_samples(inputs, specs, *, names=None):
     count = 0
     for sample in inputs if is_many else [inputs]:
         count += 1
-        yield _fitting(sample, specs, names)
+        yield fitted(sample, specs, names)
     if not count:
-        raise ValueError("`verify_inputs` must yield a sample at least. Received: none")
+        raise ValueError("inputs must yield a sample at least. Received: none")
 
 
 def _random(spec, num_rows, open_size, rng):
@@ -136,7 +119,7 @@ def _random(spec, num_rows, open_size, rng):
         return rng.choice(_WORDS, size=sizes)
     if spec.dtype.kind not in "iu":
         raise ValueError(
-            "random inputs are numbers, truth values or strings; give `verify_inputs` for others. "
+            "random inputs are numbers, truth values or strings; give inputs for others. "
             f"Received: the input {spec.name!r} of dtype {spec.dtype}"
         )
     limits = np.iinfo(spec.dtype)
@@ -145,7 +128,8 @@ def _random(spec, num_rows, open_size, rng):
     return rng.integers(0, min(num_rows, limits.max), size=sizes).astype(spec.dtype)
 
 
-def _fitting(sample, specs, names):
+def fitted(sample, specs, names=None):
+    """One of the user's samples by name, in the dtypes of the inputs; see `user_samples`."""
     if isinstance(sample, dict):
         given = dict(sample)
     elif isinstance(sample, (list, tuple)):
@@ -201,7 +185,19 @@ def _as_input(values, spec):
             f"the input {spec.name!r} must hold values of dtype {spec.dtype}. "
             f"Received: {values.dtype}"
         )
+    if spec.dtype.kind in "iu" and values.dtype.kind in "iu":
+        _check_range(values, spec)
     return values.astype(spec.dtype)
+
+
+def _check_range(values, spec):
+    limits = np.iinfo(spec.dtype)
+    if values.min() < limits.min or values.max() > limits.max:
+        hint = "; floats are quantized, integers are taken as they are" if spec.scale else ""
+        raise ValueError(
+            f"the input {spec.name!r} must hold integers from {limits.min} to {limits.max}{hint}. "
+            f"Received: {values.dtype} from {values.min()} to {values.max()}"
+        )
 
 
 def _as_bytes(values, spec):
