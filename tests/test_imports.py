@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "runtime": ["tflite", "codec"],
     "post_training": ["compression", "runtime"],
     "conversion": ["training", "post_training"],
+    "recipe": ["conversion", "packing"],
 }
-WITH_KERAS = ["wrapping", "training", "conversion"]
+WITH_KERAS = ["wrapping", "training", "conversion", "recipe"]
 FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "tensorflow_model_optimization", "jax", "torch"}
 
 MAY_INCLUDE = {
@@ -150,6 +151,7 @@ def test_the_public_names_are_the_way():
         "__version__",
         "compress",
         "convert",
+        "deep_compress",
         "errors",
         "expand",
         "inspect",

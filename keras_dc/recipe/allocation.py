@@ -125,30 +125,41 @@ def densities_by_byte(sensitivity, sizes, kernel_bytes):
         sizes_bytes = [sizes.kernel_bytes(name, 1.0 - s) for s in sparsities]
         steps += _hull_steps(name, losses, sizes_bytes, sparsities)
     densities = dict.fromkeys(sensitivity.values, 1.0)
-    total = sum(sizes.kernel_bytes(name, 1.0) for name in densities)
-    for _, name, saved_bytes, sparsity in sorted(steps):
-        if total <= kernel_bytes:
-            break
-        # The last step is taken in part: sizes are nearly linear within it.
-        share = min(1.0, (total - kernel_bytes) / saved_bytes)
-        densities[name] += share * (1.0 - sparsity - densities[name])
-        total -= share * saved_bytes
+    for _, name, _, sparsity in sorted(steps):
+        if _kernel_bytes(sizes, densities) <= kernel_bytes:
+            return densities
+        after = {**densities, name: 1.0 - sparsity}
+        if _kernel_bytes(sizes, after) <= kernel_bytes:
+            return _between(sizes, after, densities, kernel_bytes)
+        densities = after
+    floors = dict.fromkeys(densities, MIN_DENSITY)
+    return _between(sizes, floors, densities, kernel_bytes)
+
+
+def _between(sizes, small, large, kernel_bytes):
+    """The densities on the way from `small` to `large` that just take `kernel_bytes`."""
     low, high = 0.0, 1.0
     for _ in range(30):
-        scale = (low + high) / 2
-        scaled = {name: max(MIN_DENSITY, scale * d) for name, d in densities.items()}
-        if sum(sizes.kernel_bytes(name, d) for name, d in scaled.items()) <= kernel_bytes:
-            low = scale
+        share = (low + high) / 2
+        found = {name: small[name] + share * (large[name] - small[name]) for name in small}
+        if _kernel_bytes(sizes, found) <= kernel_bytes:
+            low = share
         else:
-            high = scale
-    return {name: max(MIN_DENSITY, high * d) for name, d in densities.items()}
+            high = share
+    return {name: small[name] + low * (large[name] - small[name]) for name in small}
+
+
+def _kernel_bytes(sizes, densities):
+    return sum(sizes.kernel_bytes(name, density) for name, density in densities.items())
 
 
 def kernels_by_layer(model, filters, leave_out):
     """The kernels of the layers that are pruned, flat: dict of arrays by the name of the layer."""
     layers = selected_layers(model, filters, leave_out=leave_out)
     return {
-        name: np.concatenate([np.array(host_array(k.variable)).ravel() for k in find_kernels(layer)])
+        name: np.concatenate(
+            [np.array(host_array(k.variable)).ravel() for k in find_kernels(layer)]
+        )
         for name, layer in layers.items()
     }
 
@@ -164,7 +175,7 @@ def pruned_weight(weights, density):
 
 
 def _hull_steps(name, losses, sizes_bytes, sparsities):
-    """Steps from one point of the lower hull to the next: (loss a byte, name, bytes, sparsity).
+    """Steps from one point of the lower hull to the next: (loss a byte, name, order, sparsity).
 
     The losses a byte rise along the hull, so that steps sort into its order.
     """
@@ -177,7 +188,7 @@ def _hull_steps(name, losses, sizes_bytes, sparsities):
         saved = {i: sizes_bytes[at] - sizes_bytes[i] for i in smaller}
         best = min(smaller, key=lambda i: ((losses[i] - losses[at]) / saved[i], -i))
         slope = float((losses[best] - losses[at]) / saved[best])
-        steps.append((slope, name, saved[best], sparsities[best]))
+        steps.append((slope, name, best, sparsities[best]))
         at = best
 
 

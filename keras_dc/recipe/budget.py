@@ -19,7 +19,9 @@ class Plan:
 
     def rows(self):
         """(stage, epochs) for a table."""
-        rows = [("baseline, trained further", self.baseline)] if self.baseline else []
+        rows: list[tuple[str, object]] = (
+            [("baseline, trained further", self.baseline)] if self.baseline else []
+        )
         if self.trial:
             rows.append(("trials of two allocations", 2 * self.trial))
         for i, (prune, share) in enumerate(self.attempts, 1):
@@ -33,7 +35,7 @@ class Plan:
         return self.baseline + 2 * self.trial + sum(map(sum, self.attempts))
 
 
-def plan_of(epochs, *, baseline_epochs, has_choice, is_about_loss):
+def plan_of(epochs, *, baseline_epochs, has_choice, is_about_loss, can_search=True):
     """Share out `epochs`.
 
     Args:
@@ -42,6 +44,7 @@ def plan_of(epochs, *, baseline_epochs, has_choice, is_about_loss):
         has_choice: whether two allocations are to be compared.
         is_about_loss: whether the aim bounds the loss: then sizes are searched, and the epochs
             are spread over three attempts; else the first gets most.
+        can_search: False for one attempt alone.
 
     Raises:
         ValueError: if there are too few.
@@ -54,15 +57,13 @@ def plan_of(epochs, *, baseline_epochs, has_choice, is_about_loss):
         )
     trial = left // 30 if has_choice else 0
     left -= 2 * trial
-    if left < 10:
+    if left < 10 or not can_search:
         return Plan(baseline_epochs, trial, (_split(left),))
     if not is_about_loss:
         second = left // 4
         return Plan(baseline_epochs, trial, (_split(left - second), _split(second)))
     later = left * 3 // 11
-    return Plan(
-        baseline_epochs, trial, (_split(left - 2 * later), _split(later), _split(later))
-    )
+    return Plan(baseline_epochs, trial, (_split(left - 2 * later), _split(later), _split(later)))
 
 
 def _split(epochs):

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from keras_dc.recipe.allocation import SPARSITIES, Allocation, CodedSizes
+from keras_dc.recipe.fitting import DivergedError
 from keras_dc.training.sensitivity_scan import Sensitivity, sensitivity
 from keras_dc.wrapping.compilation import compile_arguments
 
@@ -13,11 +14,11 @@ _KNOWS_NOTHING = 0.9
 # The scan may cost as many samples as an epoch of training has, three times.
 _SCAN_SHARE = 3
 _FEWEST, _MOST = 256, 2048
-# Densities pruned at once, and what their loss tells: trained with regrowth, a quarter of the
+# Densities pruned at once, and what their loss tells: trained with regrowth, a fifth of the
 # weights does.
 _AT_ONCE = (0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03)
 _TOLERANCE = 10.0
-_TRAINED_SHARE = 0.25
+_TRAINED_SHARE = 0.18
 _SMALLEST_FIRST, _LARGEST_FIRST = 0.015, 0.5
 
 
@@ -86,7 +87,7 @@ def first_bytes(stages, weights, allocations, sizes, baseline, max_loss):
     """The size of the first attempt at an aim of loss: int.
 
     Each allocation is pruned at once, ever further, until it loses ten times what the aim
-    allows; a training with regrowth can do with a quarter of what is kept then.
+    allows; a training with regrowth can do with a fifth of what is kept then.
     """
     total = sum(sizes.num_weights.values())
 
@@ -118,20 +119,32 @@ def first_bytes(stages, weights, allocations, sizes, baseline, max_loss):
     return sizes.file_bytes(even), info["evidence"]
 
 
-def chosen_allocation(stages, weights, allocations, sizes, target_bytes, epochs, rates):
+def chosen_allocation(stages, weights, allocations, sizes, target_bytes, epochs, rates, history):
     """The allocation that loses least in a short training: (`Allocation`, dict of evidence)."""
-    if len(allocations) == 1:
-        return allocations[0], {}
-    if not epochs:
+    if len(allocations) == 1 or not epochs:
         return allocations[0], {}
     losses = {}
     for allocation in allocations:
         kind = allocation.kind
         densities = allocation.densities(sizes, target_bytes)
-        pruned = stages.prune(
-            f"trial-{kind}", f"Trial: {kind}", weights, densities, kind, epochs, rates
+        try:
+            pruned = stages.prune(
+                f"trial-{kind}", f"Trial: {kind}", weights, densities, kind, epochs, rates
+            )
+        except DivergedError:
+            losses[kind] = math.inf
+            continue
+        losses[kind] = stages.judge.of_model(stages.copy(pruned.weights))["loss"]
+        history.append(
+            {
+                "stage": f"trial, {kind}",
+                "epochs": epochs,
+                "score": pruned.score,
+                "densities": pruned.densities,
+                "logs": pruned.logs,
+            }
         )
-        model = stages.copy(pruned.weights)
-        losses[kind] = stages.judge.of_model(model)["loss"]
-    best = min(allocations, key=lambda a: losses[a.kind] if math.isfinite(losses[a.kind]) else 1e30)
+    best = min(
+        allocations, key=lambda a: math.inf if math.isnan(losses[a.kind]) else losses[a.kind]
+    )
     return best, losses

@@ -149,14 +149,14 @@ def data_of(name, data, batch_size):
             raise ValueError(
                 f"`{name}` must be (x, y) or (x, y, sample_weight). Received: {len(data)} values"
             )
-        parts = [keras.tree.map_structure(_as_array, part) for part in (*data, None)[:3]]
-        sizes = {len(a) for a in keras.tree.flatten(parts) if a is not None}
+        x, y, w = (keras.tree.map_structure(_as_array, part) for part in (*data, None)[:3])
+        sizes = {len(a) for a in keras.tree.flatten((x, y, w)) if a is not None}
         if len(sizes) != 1 or sizes == {0}:
             raise ValueError(
                 f"the arrays of `{name}` must have the same number of samples, one at least. "
                 f"Received: {sorted(sizes)}"
             )
-        return Arrays(*parts, batch_size or _DEFAULT_BATCH_SIZE)
+        return Arrays(x, y, w, batch_size or _DEFAULT_BATCH_SIZE)
     if hasattr(data, "__next__") or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
         raise TypeError(
             f"`{name}` must be (x, y) arrays, or a dataset that can be read many times, such as "

@@ -1,36 +1,21 @@
 """`deep_compress`: the paper's three stages in one call."""
 
 import dataclasses
-import os
-import warnings
-import zlib
-from typing import Any
 
 import keras
 import numpy as np
 
 import keras_dc
-from keras_dc.compression.expand import expand
-from keras_dc.conversion.tensorflow_converter import to_tflite
-from keras_dc.packing.pack import pack
-from keras_dc.recipe import choosing
 from keras_dc.recipe.aims import aim_of
-from keras_dc.recipe.allocation import Allocation
-from keras_dc.recipe.budget import plan_of
 from keras_dc.recipe.data import Arrays, data_of, with_validation
-from keras_dc.recipe.fitting import Trainer, rates_of
+from keras_dc.recipe.fingerprints import model_fingerprint, named
 from keras_dc.recipe.journal import Journal
-from keras_dc.recipe.judging import Judge
 from keras_dc.recipe.progress import Reporter
-from keras_dc.recipe.result import Result
-from keras_dc.recipe.search import Search
-from keras_dc.recipe.settings import CLUSTERS, Settings
-from keras_dc.recipe.stages import Stages
-from keras_dc.wrapping.cloning import replace_layers
-from keras_dc.wrapping.compilation import compile_arguments, optimizer_like, optimizer_of
+from keras_dc.recipe.run import Run
+from keras_dc.recipe.settings import Settings
+from keras_dc.wrapping.compilation import compile_arguments
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import check_model, layers_of_class
-from keras_dc.wrapping.weights import host_array
 
 _DEFAULT_EPOCHS = 60
 
@@ -113,20 +98,23 @@ def deep_compress(
         allocation: "global": one threshold for all layers; "layers": a density for each layer,
             from the sensitivity per coded byte. None: whichever loses less in a short training.
         densities: dict from regular expressions to floats, the density of each layer that is
-            pruned; then the aim is not searched by densities.
+            pruned. There is one attempt then, and the aim is what it is held to.
         num_clusters: int or dict, see `share_weights`. None: 8, and more where sharing costs too
             much.
-        num_bias_clusters, rate_weight: see `share_weights`.
+        num_bias_clusters: int or None, see `share_weights`.
+        rate_weight: float, see `share_weights`.
         learning_rate: float, of pruning at its highest. None: three times that of the model's
             optimizer, 0.004 at most, for Adam and its like; else that of the optimizer.
         sharing_learning_rate: float, of sharing. None: that of the model's optimizer.
         weight_decay: float, of pruning. None: 0.1 for Adam and its like.
-        filters, leave_out: see `prune`: which layers are pruned and shared.
+        filters: see `prune`: which layers are pruned and shared.
+        leave_out: see `prune`.
         fold_batch_norm: whether to fold BatchNormalization before sharing.
         remove_dead_units: whether to remove units without input or effect.
         rescale_dropout: whether to reduce dropout as weights become fewer.
         float16_exact: whether shared values are rounded to what float16 holds.
-        coder, input_signature: see `convert`.
+        coder: see `convert`.
+        input_signature: see `convert`; the float file is made with it, too.
         jit_compile: as `compile` takes it. None: XLA for dense networks on TensorFlow.
         seed: int.
         verbose: "auto" or 1: lines and bars; 2: lines; 0: nothing.
@@ -186,250 +174,15 @@ def deep_compress(
         {
             "keras_dc": keras_dc.__version__,
             "aim": str(aim),
-            **{name: _named(value) for name, value in options.items()},
-            **{f.name: _named(getattr(settings, f.name)) for f in dataclasses.fields(settings)},
-            "model": _fingerprint(model),
+            **{name: named(value) for name, value in options.items()},
+            **{f.name: named(getattr(settings, f.name)) for f in dataclasses.fields(settings)},
+            "model": model_fingerprint(model),
             "train_data": train.fingerprint(),
             "validation_data": validation.fingerprint(),
         },
     )
-    run = _Run(model, aim, settings, options, train, validation, journal, reporter)
+    run = Run(model, aim, settings, options, train, validation, journal, reporter)
     return run.result()
-
-
-@dataclasses.dataclass
-class _Run:
-    """One call, its arguments checked."""
-
-    model: Any
-    aim: Any
-    settings: Settings
-    options: dict
-    train: Any
-    validation: Any
-    journal: Journal
-    reporter: Reporter
-
-    def result(self):
-        """Do all stages: `Result`."""
-        self._prepare()
-        weights = self._baseline()
-        search, evidence = self._search(weights)
-        best = search.run(self.plan)
-        return self._finished(search, best, evidence)
-
-    def _prepare(self):
-        options = self.options
-        copy = replace_layers(self.model, lambda layer: layer)
-        steps = self.train.steps(options["steps_per_epoch"])
-        trainer = Trainer(
-            self.model,
-            self.train,
-            steps,
-            options["steps_per_epoch"],
-            options["seed"],
-            self.journal,
-            self.reporter,
-            options["class_weight"],
-            options["jit_compile"],
-        )
-        judge = Judge(
-            self.model,
-            self.validation,
-            metric=options["metric"],
-            higher_is_better=options["higher_is_better"],
-        )
-        self.reporter.steps_per_epoch = steps
-        self.stages = Stages(copy, self.settings, trainer, judge, self.journal)
-        self.history = []
-        self.rates = rates_of(
-            self.model,
-            learning_rate=self.settings.learning_rate,
-            sharing_learning_rate=self.settings.sharing_learning_rate,
-            weight_decay=self.settings.weight_decay,
-        )
-
-    def _baseline(self):
-        """Measure the model, train it if it needs that; the weights to start from."""
-        judge = self.stages.judge
-        logs = judge.of_model(self.model)
-        score = judge.score(logs)
-        if not np.isfinite(score) or not np.isfinite(logs["loss"]):
-            raise ValueError(
-                "`model` must give finite outputs and a finite loss on `validation_data`. "
-                f"Received: {judge.metric}={score}, loss={logs['loss']}"
-            )
-        epochs = self.options["baseline_epochs"]
-        untrained = choosing.is_untrained(self.model, judge, logs)
-        if epochs is None:
-            epochs = max(1, self.options["epochs"] // 4) if untrained else 0
-            if untrained:
-                self.reporter.say(
-                    f"The model looks untrained (loss {logs['loss']:.4g}, no steps made): "
-                    f"{epochs} epochs train it first. `baseline_epochs=0` leaves it as it is."
-                )
-        elif untrained and not epochs:
-            warnings.warn(
-                "The model looks untrained: no steps were made, and its outputs fit the targets "
-                f"hardly better than those of other samples. Received: baseline_epochs=0, "
-                f"loss={logs['loss']:.4g}",
-                stacklevel=4,
-            )
-        kernels = self.settings.kernels(self.model)
-        self.has_choice = (
-            self.settings.allocation is None and self.settings.densities is None and len(kernels) > 1
-        )
-        self.plan = plan_of(
-            self.options["epochs"],
-            baseline_epochs=epochs,
-            has_choice=self.has_choice,
-            is_about_loss=self.aim.is_about_loss and self.settings.densities is None,
-        )
-        self.reporter.say(f"Aim: {self.aim}. The model has {judge.metric} {score:.4f}.")
-        self.reporter.table(f"What {self.options['epochs']} epochs buy", self.plan.rows())
-        self.reporter.epochs_left = self.plan.total
-        weights = self.model.get_weights()
-        self.float_tflite = self._float_file(self.model)
-        if epochs:
-            weights, found = self.stages.train_dense("baseline", weights, epochs, self.rates)
-            trained = self.stages.copy(weights)
-            score = judge.score(judge.of_model(trained))
-            self.float_tflite = self._float_file(trained)
-            self.history.append(
-                {"stage": "baseline", "epochs": epochs, "score": score, "logs": found}
-            )
-            self.reporter.say(f"Baseline: {judge.metric} {score:.4f}.")
-        self.baseline = score
-        return weights
-
-    def _float_file(self, model):
-        return to_tflite(
-            replace_layers(model, lambda layer: layer),
-            input_signature=self.settings.input_signature,
-        )
-
-    def _search(self, weights):
-        stages, settings = self.stages, self.settings
-        clusters = settings.num_clusters or CLUSTERS[0]
-        typical = max(clusters.values()) if isinstance(clusters, dict) else clusters
-        sizes = choosing.first_sizes(stages, weights, typical)
-        max_bytes = None
-        if not self.aim.is_about_loss:
-            max_bytes = self.aim.size_bytes(len(self.float_tflite))
-            smallest = sizes.other_bytes // 2
-            if max_bytes < smallest:
-                raise ValueError(
-                    "no file of this model can be as small: without any weights it has "
-                    f"some {sizes.other_bytes:,} bytes. Received: {self.aim}, which is "
-                    f"{max_bytes:,} bytes"
-                )
-        kernels = settings.kernels(stages.copy(weights))
-        given = settings.given_densities(list(kernels))
-        sensitivity, evidence = None, {}
-        if given is not None:
-            allocations = [Allocation("given", kernels, given=given)]
-        else:
-            if settings.allocation != "global" and len(kernels) > 1:
-                steps = stages.trainer.steps
-                num_train = getattr(self.train, "num_samples", 32 * steps)
-                sensitivity = choosing.scan(stages, weights, self.validation, num_train)
-                self.reporter.say(str(sensitivity))
-            kinds = {None: ("global", "layers"), "global": ("global",), "layers": ("layers",)}
-            allocations = [
-                Allocation(kind, kernels, sensitivity)
-                for kind in kinds[settings.allocation]
-                if kind == "global" or sensitivity is not None
-            ]
-        if max_bytes is None:
-            target, evidence["pruned at once"] = choosing.first_bytes(
-                stages, weights, allocations, sizes, self.baseline, self.aim.max_loss
-            )
-        else:
-            target = 0.975 * max_bytes
-        allocation, losses = choosing.chosen_allocation(
-            stages, weights, allocations, sizes, target, self.plan.trial, self.rates
-        )
-        if losses:
-            evidence["loss after a trial"] = losses
-            self.reporter.say(
-                f"Allocation: {allocation.kind}; loss after the trials: "
-                + ", ".join(f"{kind} {loss:.4f}" for kind, loss in losses.items())
-            )
-        search = Search(
-            self.aim, stages, allocation, sizes, self.baseline, weights, self.rates, max_bytes,
-            clusters, self.reporter, history=self.history, first_target=target,
-        )  # fmt: skip
-        self.sensitivity = sensitivity
-        return search, evidence
-
-    def _finished(self, search, best, evidence):
-        stages = self.stages
-        reached = search.reaches(best)
-        shared, pruned = best.shared, best.pruned
-        ratio = len(self.float_tflite) / shared.size_bytes
-        if not reached:
-            warnings.warn(
-                "The aim was not reached: more `epochs` may help, or another aim. Received: "
-                f"{self.aim}; the nearest file has {shared.size_bytes:,} bytes, is {ratio:.1f} "
-                f"times smaller and loses {best.loss:.4g} of {stages.judge.metric}",
-                stacklevel=4,
-            )
-        model = stages.prepared(pruned.weights)
-        model.set_weights(shared.weights)
-        model.compile(optimizer_like(optimizer_of(self.model)), **compile_arguments(self.model))
-        scores = {"dense": self.baseline, "pruned": pruned.score, "compressed file": shared.score}
-        choices = self._choices(search, best, evidence)
-        result = Result(
-            model=model,
-            tflite=shared.tflite,
-            packed=pack(expand(shared.tflite)),
-            history=tuple(search.history),
-            scores=scores,
-            metric=stages.judge.metric,
-            ratio=ratio,
-            reached=reached,
-            choices=choices,
-            _report_arguments={
-                "original": self.float_tflite,
-                "scores": scores,
-                "metric": stages.judge.metric,
-                "sensitivity": self.sensitivity,
-                "curve": [
-                    {
-                        "ratio": len(self.float_tflite) / attempt.size_bytes,
-                        "score": attempt.shared.score,
-                        "label": f"attempt {i}",
-                    }
-                    for i, attempt in enumerate(search.attempts, 1)
-                    if attempt.shared is not None
-                ],
-                "choices": choices,
-                "stages": {"pruned": self._float_file(stages.prepared(pruned.weights))},
-                "title": self.model.name,
-            },
-        )
-        self.reporter.say(repr(result))
-        return result
-
-    def _choices(self, search, best, evidence):
-        given = {
-            field.name: _named(getattr(self.settings, field.name))
-            for field in dataclasses.fields(self.settings)
-        }
-        return {
-            "aim": str(self.aim),
-            "epochs": dict(self.plan.rows()),
-            "allocation": search.allocation.kind,
-            "evidence": evidence,
-            "densities": best.pruned.densities,
-            "num_clusters": best.shared.num_clusters,
-            "learning_rate": search.rates.pruning,
-            "sharing_learning_rate": search.rates.sharing,
-            "weight_decay": search.rates.weight_decay,
-            "optimizer": type(optimizer_of(self.model)).__name__,
-            "seed": self.options["seed"],
-            "given": {**given, **{name: _named(v) for name, v in self.options.items()}},
-        }
 
 
 def _check_model(model):
@@ -455,33 +208,3 @@ def _check_count(name, value, *, smallest):
     is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not is_int or value < smallest:
         raise ValueError(f"`{name}` must be an int from {smallest}. Received: {name}={value!r}")
-
-
-def _fingerprint(model):
-    """A text that tells a model, its weights and its compilation from others."""
-    check = 0
-    for weight in model.weights:
-        check = zlib.crc32(np.ascontiguousarray(host_array(weight)).view(np.uint8).data, check)
-    optimizer = optimizer_of(model)
-    arguments = compile_arguments(model)
-    names = [f"{type(layer).__name__} {layer.name}" for layer in model.layers]
-    check = zlib.crc32(" ".join(names).encode(), check)
-    compiled = {name: _named(value) for name, value in arguments.items()}
-    return f"{model.name}, CRC-32 {check:08x}, {_named(optimizer)}, {compiled}"
-
-
-def _named(value):
-    """A text of a value that is the same in another process."""
-    if isinstance(value, dict):
-        return {str(key): _named(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_named(item) for item in value]
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    name = getattr(value, "__name__", type(value).__name__)
-    config = getattr(value, "get_config", None)
-    if isinstance(value, keras.optimizers.Optimizer) and config is not None:
-        return f"{name} with learning rate {_named(config()['learning_rate'])}"
-    return name if callable(value) or config is not None else repr(value)

@@ -205,7 +205,7 @@ class Trainer:
             optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         arguments = compile_arguments(self.given)
         is_small = _is_safe_for_xla(model) and not arguments["run_eagerly"]
-        jit = self.jit_compile
+        jit: bool | str | None = self.jit_compile
         if jit is None:
             # XLA is 1.4 times as fast for dense layers on a CPU, and slower for convolutions.
             jit = True if is_small else "auto"
@@ -243,5 +243,7 @@ def _on_host(data):
         return array if array is None or array.dtype == object else tf.convert_to_tensor(array)
 
     with tf.device("cpu:0"):
-        x, y, w = (keras.tree.map_structure(tensor, p) for p in (data.x, data.y, data.sample_weight))
+        x, y, w = (
+            keras.tree.map_structure(tensor, p) for p in (data.x, data.y, data.sample_weight)
+        )
     return dataclasses.replace(data, x=x, y=y, sample_weight=w)

@@ -46,27 +46,17 @@ class Journal:
         about = {"format": str(_FORMAT), **about}
         path = self._folder / _ABOUT
         if not path.exists():
-            self._check_empty()
+            _check_empty(self._folder)
             write_atomically(path, json.dumps(about, indent=2).encode() + b"\n")
             return
         found = json.loads(path.read_text())
-        names = sorted(
-            name for name in {*found, *about} if found.get(name) != about.get(name)
-        )
+        names = sorted(name for name in {*found, *about} if found.get(name) != about.get(name))
         if names:
             raise ValueError(
                 "`directory` holds a run of other arguments, another model or other data: call "
                 "with the same, or give another folder. Received: directory="
                 f"{str(directory)!r}, which differs in "
                 + "; ".join(f"{n}: {found.get(n)} there, {about.get(n)} now" for n in names)
-            )
-
-    def _check_empty(self):
-        others = [path.name for path in self._folder.iterdir() if not path.name.startswith(".")]
-        if others:
-            raise ValueError(
-                "`directory` must be empty, or hold an earlier run. Received: directory="
-                f"{str(self._folder)!r} with {sorted(others)[:5]}"
             )
 
     def remembered(self, name, compute):
@@ -128,7 +118,7 @@ class Journal:
         if path is None or not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 head = json.loads(file["head"].tobytes())
                 raw = [(file[f"a{i}"], dtype) for i, dtype in enumerate(head["dtypes"])]
                 arrays = [a if a.dtype.name == dtype else a.view(dtype) for a, dtype in raw]
@@ -142,3 +132,12 @@ class Journal:
     def _remove(self, name):
         if self._folder is not None:
             (self._folder / name).unlink(missing_ok=True)
+
+
+def _check_empty(folder):
+    others = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    if others:
+        raise ValueError(
+            "`directory` must be empty, or hold an earlier run. Received: directory="
+            f"{str(folder)!r} with {sorted(others)[:5]}"
+        )

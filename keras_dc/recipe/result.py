@@ -6,6 +6,9 @@ from typing import Any
 
 import keras
 
+import keras_dc
+from keras_dc.support.atomic_files import write_atomically
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Result:
@@ -41,9 +44,7 @@ class Result:
     @functools.cached_property
     def report(self) -> Any:
         """A `CompressionReport` of the run, see `keras_dc.report`; made when it is first read."""
-        from keras_dc import reporting  # draws figures: only needed here
-
-        return reporting.report(self.tflite, **self._report_arguments)
+        return keras_dc.report(self.tflite, **self._report_arguments)
 
     def save(self, filepath):
         """Write the `.tflite` file, whole or not at all.
@@ -51,8 +52,6 @@ class Result:
         Args:
             filepath: path.
         """
-        from keras_dc.support.atomic_files import write_atomically
-
         write_atomically(filepath, self.tflite)
 
     def __repr__(self):

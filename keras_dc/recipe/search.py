@@ -47,6 +47,7 @@ class Search:
         weights: list of arrays, the model to start from.
         rates: `fitting.Rates`.
         max_bytes: int or None, the size that the aim allows.
+        first_target: float, the bytes that the first attempt aims at.
         num_clusters: int or dict.
         reporter: `progress.Reporter`.
     """
@@ -66,7 +67,7 @@ class Search:
     first_target: float = 0.0
 
     def run(self, plan):
-        """Make the attempts of `plan`, the first for a file of `first_target` bytes: the best one."""
+        """Make the attempts of `plan`: the best one."""
         weights, target_bytes = self.weights, self.first_target
         redo = None
         for i, (prune_epochs, share_epochs) in enumerate(plan.attempts, 1):
@@ -162,9 +163,7 @@ class Search:
         )
         loss = self.stages.judge.loss_of(shared.score, self.baseline)
         self.attempts.append(Attempt(pruned, shared, loss))
-        self.sizes = self.sizes.calibrated(
-            pruned.densities, shared.kernel_bytes, shared.size_bytes
-        )
+        self.sizes = self.sizes.calibrated(pruned.densities, shared.kernel_bytes, shared.size_bytes)
         self.reporter.say(
             f"  file: {shared.size_bytes:,} bytes, {self._told(shared.score)}"
             f"{'' if self.reaches(self.attempts[-1]) else ': not what was asked for'}"
@@ -209,7 +208,7 @@ class Search:
         ratio = self.max_bytes / last.size_bytes
         if 1.0 <= ratio <= _CLOSE:
             return None
-        return last.pruned.weights, _ROOM * self.max_bytes, None
+        return last.pruned.weights, _ROOM * (self.max_bytes or 0), None
 
     def _scaled(self, size_bytes, factor):
         """A file size with `factor` times the bytes of its kernels."""

@@ -155,7 +155,9 @@ class Stages:
         schedule = {pattern_of(n): 1.0 - d for n, d in densities.items() if d < _DENSE}
         if not schedule:
             return weights
-        return strip(prune(self.copy(weights), schedule, filters=self.settings.filters)).get_weights()
+        return strip(
+            prune(self.copy(weights), schedule, filters=self.settings.filters)
+        ).get_weights()
 
     def densities_of(self, weights, names):
         """The share of weights that are not zero, of the layers in `names`: dict."""
@@ -178,7 +180,7 @@ class Stages:
         sizes = {n: k.size for n, k in self.settings.kernels(model).items()}
         if kind == "global":
             of = functools.partial(_mean, weights=sizes)
-            schedule = decay(1.0 - of(now), 1.0 - of(densities))
+            schedule: Any = decay(1.0 - of(now), 1.0 - of(densities))
         else:
             schedule = {
                 pattern_of(name): decay(1.0 - now[name], 1.0 - density)
@@ -202,10 +204,13 @@ class Stages:
         """Train shared weights, and make a file of them: `Shared`.
 
         Args:
-            name, title, epochs, rates: as of `prune`.
+            name: str, of the stage.
+            title: str, beside the bar.
             pruned: `Pruned`.
             num_clusters: see `keras_dc.share_weights`.
-            rate_weight: float, likewise.
+            rate_weight: float, see `keras_dc.share_weights`.
+            epochs: int.
+            rates: `fitting.Rates`.
         """
 
         def compute():
@@ -231,7 +236,7 @@ class Stages:
                 callbacks=[WeightSharingCallback],
             )
             plain = strip(model, float16_exact=self.settings.float16_exact)
-            tflite, report = self.convert(plain)
+            tflite = self.convert(plain)
             score = self.judge.score(self.judge.of_file(tflite))
             info = {"logs": logs, "score": score, "kernel_bytes": _kernel_bytes(tflite)}
             return info, [np.frombuffer(tflite, np.uint8), *plain.get_weights()]
@@ -265,18 +270,16 @@ class Stages:
         return remove_dead_units(model) if self.settings.remove_dead_units else model
 
     def convert(self, model):
-        """The compressed file of a plain model, and its report."""
+        """The compressed file of a plain model: bytes."""
         return convert(
             model,
             coder=self.settings.coder,
             input_signature=self.settings.input_signature,
-            return_report=True,
         )
-
 
     def file_sizes(self, model):
         """(bytes of the file, those of its kernels) of a model with shared weights."""
-        tflite, _ = self.convert(strip(model, float16_exact=self.settings.float16_exact))
+        tflite = self.convert(strip(model, float16_exact=self.settings.float16_exact))
         return len(tflite), _kernel_bytes(tflite)
 
 
