@@ -17,6 +17,9 @@ _FIRST_FACTOR = 0.85
 # Of the uniform code, once indices are chosen for short codes.
 _INDEX_SHARE = 0.9
 MIN_DENSITY = 0.001
+# Of the largest loss in a scan: beyond it a layer is broken, and more of it costs nothing.
+_TELLING = 0.25
+_LARGEST_BASE = 0.8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +49,10 @@ class CodedSizes:
     def file_bytes(self, densities):
         """Of a file with these densities by layer: float."""
         return self.other_bytes + sum(self.kernel_bytes(n, d) for n, d in densities.items())
+
+    def scaled(self, file_bytes, factor):
+        """A file size with `factor` times the bytes of its kernels: float."""
+        return self.other_bytes + factor * max(file_bytes - self.other_bytes, 0)
 
     def calibrated(self, densities, kernel_bytes, file_bytes):
         """The same with the factor and the rest of a file that was made with `densities`."""
@@ -90,10 +97,12 @@ class Allocation:
 
     def _global(self, density, sizes):
         names = list(self.kernels)
+        total = sum(kernel.size for kernel in self.kernels.values())
+        least = sum(max(4, 2 * MIN_DENSITY * kernel.size) for kernel in self.kernels.values())
         # A warm start has fewer non-zero weights; those pruned return by their share.
         masks = global_magnitude_masks(
             [_with_ties_broken(self.kernels[name]) for name in names],
-            1.0 - max(density, 2 * MIN_DENSITY),
+            1.0 - max(density, least / total),
             min_density=MIN_DENSITY,
         )
         return {name: float(mask.mean()) for name, mask in zip(names, masks, strict=True)}
@@ -107,8 +116,10 @@ class Allocation:
 def densities_by_byte(sensitivity, sizes, kernel_bytes):
     """Densities that lose least by the scan, of kernels within `kernel_bytes` together.
 
-    The bytes are taken, a step of the scan at a time, where the loss of the metric for each
-    coded byte is least. Where the scan ends, all densities shrink alike.
+    The bytes are taken, a step of the scan at a time, where the loss for each coded byte is
+    least. The scan tells nothing once a layer has lost most of what there is to lose; from
+    there on all densities are raised to one power, so that sparse layers become sparser and
+    touchy ones stay dense.
 
     Args:
         sensitivity: `keras_dc.training.Sensitivity`.
@@ -119,34 +130,43 @@ def densities_by_byte(sensitivity, sizes, kernel_bytes):
         dict from the name of a layer to its density.
     """
     sparsities = (0.0, *sensitivity.sparsities)
+    limit = _TELLING * max(_finite(sensitivity.loss_of(n)).max() for n in sensitivity.values)
     steps = []
     for name in sensitivity.values:
         losses = np.maximum.accumulate([0.0, *_finite(sensitivity.loss_of(name))])
-        sizes_bytes = [sizes.kernel_bytes(name, 1.0 - s) for s in sparsities]
+        losses = losses[losses <= limit]
+        sizes_bytes = [sizes.kernel_bytes(name, 1.0 - s) for s, _ in zip(sparsities, losses)]
         steps += _hull_steps(name, losses, sizes_bytes, sparsities)
     densities = dict.fromkeys(sensitivity.values, 1.0)
     for _, name, _, sparsity in sorted(steps):
         if _kernel_bytes(sizes, densities) <= kernel_bytes:
             return densities
-        after = {**densities, name: 1.0 - sparsity}
+        before, after = densities, {**densities, name: 1.0 - sparsity}
         if _kernel_bytes(sizes, after) <= kernel_bytes:
-            return _between(sizes, after, densities, kernel_bytes)
+
+            def way(share, name=name, after=after, before=before):
+                return {**after, name: after[name] + share * (before[name] - after[name])}
+
+            return _largest(sizes, way, kernel_bytes)
         densities = after
-    floors = dict.fromkeys(densities, MIN_DENSITY)
-    return _between(sizes, floors, densities, kernel_bytes)
+    starts = {name: min(density, _LARGEST_BASE) for name, density in densities.items()}
+
+    def powers(share):
+        return {name: max(MIN_DENSITY, d ** (1.0 / max(share, 1e-3))) for name, d in starts.items()}
+
+    return _largest(sizes, powers, kernel_bytes)
 
 
-def _between(sizes, small, large, kernel_bytes):
-    """The densities on the way from `small` to `large` that just take `kernel_bytes`."""
+def _largest(sizes, way, kernel_bytes):
+    """`way(share)` with the largest share in [0, 1] that takes `kernel_bytes` at most."""
     low, high = 0.0, 1.0
     for _ in range(30):
         share = (low + high) / 2
-        found = {name: small[name] + share * (large[name] - small[name]) for name in small}
-        if _kernel_bytes(sizes, found) <= kernel_bytes:
+        if _kernel_bytes(sizes, way(share)) <= kernel_bytes:
             low = share
         else:
             high = share
-    return {name: small[name] + low * (large[name] - small[name]) for name in small}
+    return way(low)
 
 
 def _kernel_bytes(sizes, densities):
@@ -193,8 +213,10 @@ def _hull_steps(name, losses, sizes_bytes, sparsities):
 
 
 def _finite(losses):
-    """Losses with infinities and NaN as the largest number."""
-    return np.nan_to_num(np.asarray(losses, np.float64), nan=1e30, posinf=1e30)
+    """Losses with infinities and NaN as twice the largest of the others."""
+    losses = np.asarray(losses, np.float64)
+    largest = 2 * np.max(losses[np.isfinite(losses)], initial=0.0) + 1e-9
+    return np.nan_to_num(losses, nan=largest, posinf=largest, neginf=0.0)
 
 
 def _with_ties_broken(kernel):

@@ -19,6 +19,8 @@ _FEWEST, _MOST = 256, 2048
 _AT_ONCE = (0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03)
 _TOLERANCE = 10.0
 _TRAINED_SHARE = 0.18
+# Allocations are compared where it matters: at so much of the first attempt's kernel bytes.
+_TRIAL_SHARE = 0.6
 _SMALLEST_FIRST, _LARGEST_FIRST = 0.015, 0.5
 
 
@@ -126,7 +128,7 @@ def chosen_allocation(stages, weights, allocations, sizes, target_bytes, epochs,
     losses = {}
     for allocation in allocations:
         kind = allocation.kind
-        densities = allocation.densities(sizes, target_bytes)
+        densities = allocation.densities(sizes, sizes.scaled(target_bytes, _TRIAL_SHARE))
         try:
             pruned = stages.prune(
                 f"trial-{kind}", f"Trial: {kind}", weights, densities, kind, epochs, rates

@@ -109,12 +109,17 @@ class Batches:
         With `steps_per_epoch` an epoch begins where the last one ended.
         """
         if steps_per_epoch is None:
-            return {"x": self.dataset}
+            # Keras shuffles the batches of its own datasets, and warns for others.
+            return {"x": self.dataset, "shuffle": isinstance(self.dataset, keras.utils.PyDataset)}
         endless = itertools.chain.from_iterable(itertools.repeat(self.dataset))
         start = epoch * steps_per_epoch
         some = itertools.islice(endless, start, start + steps_per_epoch)
         # Keras knows generators alone.
-        return {"x": (batch for batch in some), "steps_per_epoch": steps_per_epoch}
+        return {
+            "x": (batch for batch in some),
+            "steps_per_epoch": steps_per_epoch,
+            "shuffle": False,
+        }
 
     def batches(self):
         """Yield (x, y, sample_weight) of one pass."""

@@ -100,6 +100,9 @@ class Judge:
             targets.append(y)
             weights.append(w)
         outputs, targets, weights = map(_joined, (outputs, targets, weights))
+        if isinstance(outputs, list):
+            # Keras maps weights onto targets in a dict, but not those onto a list of outputs.
+            targets, weights = map(self._as_list, (targets, weights))
         if shuffled:
             order = np.random.default_rng(0).permutation(len(keras.tree.flatten(outputs)[0]))
             outputs = keras.tree.map_structure(lambda a: a[order], outputs)
@@ -107,6 +110,11 @@ class Judge:
             outputs, targets, sample_weight=weights, batch_size=1024, verbose=0, return_dict=True
         )
         return {name: float(value) for name, value in logs.items()}
+
+    def _as_list(self, values):
+        names = self._metrics_of.output_names
+        is_by_name = isinstance(values, dict) and set(values) == set(names)
+        return [values[name] for name in names] if is_by_name else values
 
 
 class FileProgram:

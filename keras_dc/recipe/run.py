@@ -23,6 +23,7 @@ from keras_dc.recipe.settings import CLUSTERS, Settings
 from keras_dc.recipe.stages import Stages
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.compilation import compile_arguments, optimizer_like, optimizer_of
+from keras_dc.wrapping.precision import in_full_precision
 
 
 @dataclasses.dataclass
@@ -134,10 +135,7 @@ class Run:
         return weights
 
     def _float_file(self, model):
-        return to_tflite(
-            replace_layers(model, lambda layer: layer),
-            input_signature=self.settings.input_signature,
-        )
+        return to_tflite(in_full_precision(model), input_signature=self.settings.input_signature)
 
     def _search(self, weights):
         stages, settings = self.stages, self.settings

@@ -184,14 +184,14 @@ class Search:
             return None, None, last.pruned
         if not good:
             factor = _BACK if last.loss <= _HOPELESS * self.aim.max_loss else _BACK_FAR
-            return self.weights, self._scaled(largest_bad, factor), None
+            return self.weights, self.sizes.scaled(largest_bad, factor), None
         best = min(good, key=lambda attempt: attempt.size_bytes)
         if largest_bad:
             if largest_bad >= best.size_bytes / _CLOSE:
                 return None
             return best.pruned.weights, math.sqrt(largest_bad * best.size_bytes), None
         factor = _PUSH_FAR if best.loss <= 0 else _PUSH
-        return best.pruned.weights, self._scaled(best.size_bytes, factor), None
+        return best.pruned.weights, self.sizes.scaled(best.size_bytes, factor), None
 
     def _can_share_better(self, attempt):
         """Whether more clusters are worth a try; they are then what comes next."""
@@ -209,11 +209,6 @@ class Search:
         if 1.0 <= ratio <= _CLOSE:
             return None
         return last.pruned.weights, _ROOM * (self.max_bytes or 0), None
-
-    def _scaled(self, size_bytes, factor):
-        """A file size with `factor` times the bytes of its kernels."""
-        rest = self.sizes.other_bytes
-        return rest + factor * max(size_bytes - rest, 0)
 
     def _bytes_of(self, attempt):
         if attempt.shared is not None:

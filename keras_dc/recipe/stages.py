@@ -19,6 +19,7 @@ from keras_dc.training.stripping import strip
 from keras_dc.training.weight_sharing import WeightSharingCallback, share_weights
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.layer_tree import layers_within
+from keras_dc.wrapping.precision import in_full_precision
 
 # Shares of the training: until when sparsity grows, and until when masks move.
 _RAMP, _FREEZE = 0.45, 0.65
@@ -272,7 +273,7 @@ class Stages:
     def convert(self, model):
         """The compressed file of a plain model: bytes."""
         return convert(
-            model,
+            in_full_precision(model),
             coder=self.settings.coder,
             input_signature=self.settings.input_signature,
         )

@@ -56,10 +56,13 @@ def test_bytes_go_where_they_save_most_loss():
     assert 1900 < kernel_bytes < 2050
 
 
-def test_beyond_the_scan_all_shrink_alike():
-    found = densities_by_byte(scan([0.1, 0.2, 0.3], [0.1, 0.2, 0.3]), SIZES, 200)
-    assert found["small"] == pytest.approx(found["big"])
-    assert found["big"] < 0.05
+def test_beyond_the_scan_densities_are_raised_to_one_power():
+    # A loss above a quarter of the largest tells nothing: "small" ends at 0.5, "big" at 0.05.
+    found = densities_by_byte(scan([0.1, 0.2, 0.3], [0.4, 1.0, 2.0]), SIZES, 400)
+    power = np.log(found["big"]) / np.log(0.05)
+    assert power > 1.0
+    assert found["small"] == pytest.approx(0.5**power)
+    assert 390 < SIZES.file_bytes(found) - 500 <= 400
 
 
 @pytest.mark.parametrize("kernel_bytes", [1, 100, 1000, 3000, 10_000])

@@ -137,5 +137,8 @@ def test_a_training_that_diverges_is_slower_the_second_time():
 
 def test_twice_is_an_error():
     stages = Stages(lambda density: 0.9, diverges=2)
-    with pytest.warns(UserWarning), pytest.raises(ValueError, match="diverged twice"):
+    with (
+        pytest.warns(UserWarning, match="third"),
+        pytest.raises(ValueError, match="diverged twice"),
+    ):
         search(stages, max_bytes=2000, ratio=50).run(Plan(0, 0, ((4, 1),)))

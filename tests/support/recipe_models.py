@@ -7,8 +7,15 @@ from keras import layers
 _RNG = np.random.default_rng(0)
 X = _RNG.normal(size=(640, 12)).astype(np.float32)
 Y = np.argmax(X @ _RNG.normal(size=(12, 3)), axis=1)
-# One short attempt, and nothing to compare.
-QUICK = {"ratio": 2.0, "epochs": 2, "allocation": "global", "batch_size": 64, "verbose": 0}
+# One short attempt, nothing to compare, and no XLA, which takes seconds to compile.
+QUICK = {
+    "ratio": 2.0,
+    "epochs": 2,
+    "allocation": "global",
+    "batch_size": 64,
+    "jit_compile": False,
+    "verbose": 0,
+}
 
 
 def data():
