@@ -59,7 +59,7 @@ def test_several_inputs_and_outputs_own_losses_and_metrics_in_a_dataset():
         model,
         train.repeat(),
         validation,
-        ratio=1.5,
+        ratio=2.5,
         epochs=2,
         steps_per_epoch=8,
         metric="size_largest_error",
