@@ -7,9 +7,7 @@ import re
 import numpy as np
 
 from keras_dc.numerics.entropy import ideal_bytes
-from keras_dc.numerics.masks import global_magnitude_masks, magnitude_mask
-from keras_dc.wrapping.layer_selection import selected_layers
-from keras_dc.wrapping.weights import find_kernels, host_array
+from keras_dc.numerics.masks import global_magnitude_masks
 
 SPARSITIES = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 # A trained mask has a pattern, which the coder learns.
@@ -173,25 +171,9 @@ def _kernel_bytes(sizes, densities):
     return sum(sizes.kernel_bytes(name, density) for name, density in densities.items())
 
 
-def kernels_by_layer(model, filters, leave_out):
-    """The kernels of the layers that are pruned, flat: dict of arrays by the name of the layer."""
-    layers = selected_layers(model, filters, leave_out=leave_out)
-    return {
-        name: np.concatenate(
-            [np.array(host_array(k.variable)).ravel() for k in find_kernels(layer)]
-        )
-        for name, layer in layers.items()
-    }
-
-
 def pattern_of(name):
     """The expression that finds the layer `name` alone."""
     return f"^{re.escape(name)}$"
-
-
-def pruned_weight(weights, density):
-    """A kernel without its smallest magnitudes."""
-    return weights * magnitude_mask(weights, 1.0 - density)
 
 
 def _hull_steps(name, losses, sizes_bytes, sparsities):

@@ -57,7 +57,7 @@ def scan(stages, weights, validation, num_train):
             sparsities=SPARSITIES,
             filters=stages.settings.filters,
             leave_out=stages.settings.leave_out,
-            verbose=0,
+            verbose=stages.trainer.reporter.keras_verbose,
         )
         return dataclasses.asdict(found), []
 
@@ -91,21 +91,27 @@ def first_bytes(stages, weights, allocations, sizes, baseline, max_loss):
     Each allocation is pruned at once, ever further, until it loses ten times what the aim
     allows; a training with regrowth can do with a fifth of what is kept then.
     """
-    total = sum(sizes.num_weights.values())
+    num_weights = sum(sizes.num_weights.values())
+
+    def lost_at(allocation, density):
+        even = dict.fromkeys(sizes.num_weights, density)
+        densities = allocation.densities(sizes, sizes.file_bytes(even))
+        model = stages.copy(stages.prune_at_once(weights, densities))
+        score = stages.judge.score(stages.judge.of_model(model))
+        return stages.judge.loss_of(score, baseline)
 
     def compute():
-        evidence = {}
-        for allocation in allocations:
-            evidence[allocation.kind] = []
-            for density in _AT_ONCE:
-                even = dict.fromkeys(sizes.num_weights, density)
-                densities = allocation.densities(sizes, sizes.file_bytes(even))
-                model = stages.copy(stages.prune_at_once(weights, densities))
-                score = stages.judge.score(stages.judge.of_model(model))
-                loss = stages.judge.loss_of(score, baseline)
-                evidence[allocation.kind].append([density, loss])
-                if not loss <= _TOLERANCE * max_loss:
-                    break
+        evidence = {allocation.kind: [] for allocation in allocations}
+        total = len(allocations) * len(_AT_ONCE)
+        with stages.trainer.reporter.stage("Pruned at once", total) as advance:
+            for i, allocation in enumerate(allocations):
+                for j, density in enumerate(_AT_ONCE):
+                    loss = lost_at(allocation, density)
+                    evidence[allocation.kind].append([density, loss])
+                    if not loss <= _TOLERANCE * max_loss:
+                        break
+                    advance(i * len(_AT_ONCE) + j + 1)
+            advance(total)
         return {"evidence": evidence}, []
 
     info, _ = stages.journal.remembered("pruned-at-once", compute)
@@ -116,7 +122,7 @@ def first_bytes(stages, weights, allocations, sizes, baseline, max_loss):
         if loss <= _TOLERANCE * max_loss
     ]
     density = _TRAINED_SHARE * min(good, default=1.0)
-    density = min(max(density, _SMALLEST_FIRST, 20 / total), _LARGEST_FIRST)
+    density = min(max(density, _SMALLEST_FIRST, 20 / num_weights), _LARGEST_FIRST)
     even = dict.fromkeys(sizes.num_weights, density)
     return sizes.file_bytes(even), info["evidence"]
 

@@ -44,10 +44,11 @@ class Arrays:
         """Batches of an epoch: int."""
         return steps_per_epoch or -(-self.num_samples // self.batch_size)
 
-    def epoch(self, epoch, steps_per_epoch=None):
-        """Arguments of `fit` for an epoch: dict."""
+    def epochs(self, first, steps_per_epoch=None):
+        """Yield the arguments of `fit` for each epoch from the `first` on, without end: dicts."""
         x, y, w = (self.x, self.y, self.sample_weight)
-        return {"x": x, "y": y, "sample_weight": w, "batch_size": self.batch_size}
+        while True:
+            yield {"x": x, "y": y, "sample_weight": w, "batch_size": self.batch_size}
 
     def batches(self):
         """Yield (x, y, sample_weight) of one pass, in order."""
@@ -103,23 +104,21 @@ class Batches:
             return len(self.dataset)
         return sum(1 for _ in self.dataset)
 
-    def epoch(self, epoch, steps_per_epoch=None):
-        """Arguments of `fit` for an epoch: dict.
+    def epochs(self, first, steps_per_epoch=None):
+        """Yield the arguments of `fit` for each epoch from the `first` on, without end: dicts.
 
         With `steps_per_epoch` an epoch begins where the last one ended.
         """
-        if steps_per_epoch is None:
-            # Keras shuffles the batches of its own datasets, and warns for others.
-            return {"x": self.dataset, "shuffle": isinstance(self.dataset, keras.utils.PyDataset)}
+        # Keras shuffles the batches of its own datasets, and warns for others.
+        shuffle = isinstance(self.dataset, keras.utils.PyDataset)
+        while steps_per_epoch is None:
+            yield {"x": self.dataset, "shuffle": shuffle}
         endless = itertools.chain.from_iterable(itertools.repeat(self.dataset))
-        start = epoch * steps_per_epoch
-        some = itertools.islice(endless, start, start + steps_per_epoch)
-        # Keras knows generators alone.
-        return {
-            "x": (batch for batch in some),
-            "steps_per_epoch": steps_per_epoch,
-            "shuffle": False,
-        }
+        batches = itertools.islice(endless, first * steps_per_epoch, None)
+        while True:
+            # Not more than its share: Keras reads ahead. And Keras knows generators alone.
+            some = (batch for batch in itertools.islice(batches, steps_per_epoch))
+            yield {"x": some, "steps_per_epoch": steps_per_epoch, "shuffle": False}
 
     def batches(self):
         """Yield (x, y, sample_weight) of one pass."""

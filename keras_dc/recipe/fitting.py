@@ -150,24 +150,25 @@ class Trainer:
         data = _on_host(self.data)
         with self.reporter.stage(title, epochs * self.steps) as advance:
             advance(done * self.steps)
+            self.reporter.epochs_left -= done
+            given = data.epochs(done, self.steps_per_epoch)
             for epoch in range(done, epochs):
                 keras.utils.set_random_seed(self._seed_of(name, epoch + 1))
-                found = self._epoch(model, data, epoch, made, advance)
+                found = self._epoch(model, next(given), epoch, made, advance)
                 for key, value in found.items():
                     logs.setdefault(key, []).append(float(value))
-                self._check_finite(title, model, logs, epoch)
+                _check_finite(title, logs, epoch)
                 info = {"done": epoch + 1, "logs": logs}
                 self.journal.save_part(
                     name, info, lambda: [np.array(host_array(v)) for v in all_state(model)]
                 )
-                self.reporter.epochs_left -= 1
         return model, logs
 
-    def _epoch(self, model, data, epoch, callbacks, advance):
+    def _epoch(self, model, given, epoch, callbacks, advance):
         bar = StageBar(self.reporter, advance, epoch * self.steps)
         try:
             history = model.fit(
-                **data.epoch(epoch, self.steps_per_epoch),
+                **given,
                 epochs=epoch + 1,
                 initial_epoch=epoch,
                 class_weight=self.class_weight,
@@ -180,13 +181,6 @@ class Trainer:
             raise
         return {key: values[-1] for key, values in history.history.items()}
 
-    def _check_finite(self, title, model, logs, epoch):
-        if not math.isfinite(logs["loss"][-1]):
-            raise DivergedError(
-                f"the loss must be finite. Received: loss={logs['loss'][-1]} in epoch "
-                f"{epoch + 1} of {title!r}"
-            )
-
     def _compile(self, model, epochs, learning_rate, weight_decay):
         total = max(1, epochs * self.steps)
         warmup = min(200, total // 10)
@@ -197,11 +191,13 @@ class Trainer:
             warmup_target=learning_rate if warmup else None,
             warmup_steps=warmup,
         )
+        own = optimizer_of(self.given)
         changes = {"learning_rate": schedule}
-        if weight_decay is not None:
+        decays = weight_decay is not None and "weight_decay" in own.get_config()
+        if decays:
             changes["weight_decay"] = weight_decay
-        optimizer = optimizer_like(optimizer_of(self.given), **changes)
-        if weight_decay is not None:
+        optimizer = optimizer_like(own, **changes)
+        if decays:
             optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         arguments = compile_arguments(self.given)
         is_small = _is_safe_for_xla(model) and not arguments["run_eagerly"]
@@ -218,6 +214,14 @@ class Trainer:
 
     def _seed_of(self, name, epoch):
         return zlib.crc32(f"{self.seed} {name} {epoch}".encode())
+
+
+def _check_finite(title, logs, epoch):
+    if not math.isfinite(logs["loss"][-1]):
+        raise DivergedError(
+            f"the loss must be finite. Received: loss={logs['loss'][-1]} in epoch {epoch + 1} of "
+            f"{title!r}"
+        )
 
 
 def _is_safe_for_xla(model):

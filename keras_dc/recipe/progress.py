@@ -29,6 +29,11 @@ class Reporter:
         self.epochs_left = 0
         self.steps_per_epoch = None
 
+    @property
+    def keras_verbose(self):
+        """What Keras' own bars take as `verbose`: int."""
+        return int(self._has_bars)
+
     def say(self, text):
         """Print a line."""
         if self._has_lines:

@@ -203,8 +203,7 @@ class Run:
                 f"times smaller and loses {best.loss:.4g} of {stages.judge.metric}",
                 stacklevel=4,
             )
-        model = stages.prepared(pruned.weights)
-        model.set_weights(shared.weights)
+        model = stages.plain(pruned, shared)
         model.compile(optimizer_like(optimizer_of(self.model)), **compile_arguments(self.model))
         scores = {"dense": self.baseline, "pruned": pruned.score, "compressed file": shared.score}
         choices = self._choices(search, best, evidence)

@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_dc.recipe.fitting import DivergedError
 from keras_dc.recipe.settings import CLUSTERS
+from keras_dc.recipe.trimming import trimmed
 
 # How far pruning goes on after a good attempt: bytes times this; further if nothing was lost.
 _PUSH, _PUSH_FAR = 0.75, 0.6
@@ -48,6 +49,7 @@ class Search:
         rates: `fitting.Rates`.
         max_bytes: int or None, the size that the aim allows.
         first_target: float, the bytes that the first attempt aims at.
+        trim: `trimming.trimmed`, or what stands for it.
         num_clusters: int or dict.
         reporter: `progress.Reporter`.
     """
@@ -65,6 +67,7 @@ class Search:
     attempts: list = dataclasses.field(default_factory=list)
     history: list = dataclasses.field(default_factory=list)
     first_target: float = 0.0
+    trim: Any = trimmed
 
     def run(self, plan):
         """Make the attempts of `plan`: the best one."""
@@ -84,7 +87,8 @@ class Search:
                 self.reporter.say("No better file is to be expected: the other epochs are left.")
                 break
             weights, target_bytes, redo = move
-        return self.best()
+        best = self.best()
+        return best if self.reaches(best) else self._trimmed(best)
 
     def best(self):
         """The attempt whose file is nearest to the aim."""
@@ -105,6 +109,24 @@ class Search:
         if self.aim.is_about_loss:
             return attempt.loss <= self.aim.max_loss
         return attempt.size_bytes <= self.max_bytes
+
+    def _trimmed(self, attempt):
+        """An attempt at a size, without the smallest weights if it fits then."""
+        if self.aim.is_about_loss:
+            return attempt
+        shared = self.trim(self.stages, attempt.pruned, attempt.shared, self.max_bytes)
+        if shared is None:
+            return attempt
+        self.history.append(
+            {"stage": "trim", "epochs": 0, "score": shared.score, "size_bytes": shared.size_bytes}
+        )
+        loss = self.stages.judge.loss_of(shared.score, self.baseline)
+        self.attempts.append(Attempt(attempt.pruned, shared, loss))
+        self.reporter.say(
+            f"The smallest weights go, to fit: {shared.size_bytes:,} bytes, "
+            f"{self._told(shared.score)}"
+        )
+        return self.attempts[-1]
 
     def _prune(self, i, weights, target_bytes, epochs):
         densities = self.allocation.densities(self.sizes, target_bytes)

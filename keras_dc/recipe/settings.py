@@ -3,9 +3,13 @@
 import dataclasses
 from typing import Any
 
+import keras  # noqa: F401 (first: keras_dc registers its layers with it)
+import numpy as np
+
 from keras_dc.compression import lossless
-from keras_dc.recipe.allocation import kernels_by_layer
 from keras_dc.support.name_patterns import values_by_name
+from keras_dc.wrapping.layer_selection import selected_layers
+from keras_dc.wrapping.weights import find_kernels, host_array
 
 ALLOCATIONS = (None, "global", "layers")
 # Tried in this order, and taken one after another where too few clusters cost too much.
@@ -51,9 +55,18 @@ class Settings:
             )
         lossless.Settings(self.coder, True, 0.0)
 
+    def layers(self, model):
+        """The layers that are pruned and shared: dict by name."""
+        return selected_layers(model, self.filters, leave_out=self.leave_out)
+
     def kernels(self, model):
-        """The kernels that are pruned, by layer: see `allocation.kernels_by_layer`."""
-        return kernels_by_layer(model, self.filters, self.leave_out)
+        """Their kernels, flat: dict of arrays by the name of the layer."""
+        return {
+            name: np.concatenate(
+                [np.array(host_array(k.variable)).ravel() for k in find_kernels(layer)]
+            )
+            for name, layer in self.layers(model).items()
+        }
 
     def given_densities(self, names):
         """The caller's densities by layer, None without: dict.

@@ -116,7 +116,7 @@ class Stages:
             )
             return {"logs": logs}, model.get_weights()
 
-        info, trained = self.journal.remembered(name, compute)
+        info, trained = self._trained(name, compute, epochs)
         return trained, info["logs"]
 
     def prune(self, name, title, weights, densities, kind, epochs, rates):
@@ -147,9 +147,15 @@ class Stages:
             score = self.judge.score(self.judge.of_model(plain))
             return {"logs": logs, "score": score}, plain.get_weights()
 
-        info, found = self.journal.remembered(name, compute)
+        info, found = self._trained(name, compute, epochs)
         reached = self.densities_of(found, densities)
         return Pruned(name, found, info["score"], reached, info["logs"])
+
+    def _trained(self, name, compute, epochs):
+        left = self.trainer.reporter.epochs_left
+        found = self.journal.remembered(name, compute)
+        self.trainer.reporter.epochs_left = left - epochs
+        return found
 
     def prune_at_once(self, weights, densities):
         """The weights of the model with its smallest magnitudes pruned: list of arrays."""
@@ -239,10 +245,10 @@ class Stages:
             plain = strip(model, float16_exact=self.settings.float16_exact)
             tflite = self.convert(plain)
             score = self.judge.score(self.judge.of_file(tflite))
-            info = {"logs": logs, "score": score, "kernel_bytes": _kernel_bytes(tflite)}
+            info = {"logs": logs, "score": score, "kernel_bytes": kernel_bytes_of(tflite)}
             return info, [np.frombuffer(tflite, np.uint8), *plain.get_weights()]
 
-        info, (content, *weights) = self.journal.remembered(name, compute)
+        info, (content, *weights) = self._trained(name, compute, epochs)
         return Shared(
             name, content.tobytes(), weights, info["score"], num_clusters, info["kernel_bytes"],
             info["logs"],
@@ -270,6 +276,12 @@ class Stages:
             model = fold_batch_norm(model)
         return remove_dead_units(model) if self.settings.remove_dead_units else model
 
+    def plain(self, pruned, shared):
+        """The plain model that the file of `shared` was made of."""
+        model = self.prepared(pruned.weights)
+        model.set_weights(shared.weights)
+        return model
+
     def convert(self, model):
         """The compressed file of a plain model: bytes."""
         return convert(
@@ -281,10 +293,11 @@ class Stages:
     def file_sizes(self, model):
         """(bytes of the file, those of its kernels) of a model with shared weights."""
         tflite = self.convert(strip(model, float16_exact=self.settings.float16_exact))
-        return len(tflite), _kernel_bytes(tflite)
+        return len(tflite), kernel_bytes_of(tflite)
 
 
-def _kernel_bytes(tflite):
+def kernel_bytes_of(tflite):
+    """What the coded kernels of a compressed file take: int."""
     return sum(row.blob_bytes for row in inspect(tflite) if row.role == "weights")
 
 

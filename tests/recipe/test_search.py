@@ -135,6 +135,17 @@ def test_a_training_that_diverges_is_slower_the_second_time():
     assert stages.calls[0] == ("attempt-1-prune-slower", ["given"], pytest.approx(0.001))
 
 
+def test_a_size_that_is_missed_to_the_last_is_trimmed():
+    stages = Stages(lambda density: 0.9, size=1.3)
+    run = search(stages, first_target=0.975 * 2000, max_bytes=2000, ratio=50)
+    small = Shared("trimmed", bytes(1990), [], 0.89, 8, 990, {})
+    run.trim = lambda stages, pruned, shared, max_bytes: small
+    best = run.run(Plan(0, 0, ((4, 1),)))
+    assert best.shared is small
+    assert best.loss == pytest.approx(0.01)
+    assert run.history[-1]["stage"] == "trim"
+
+
 def test_twice_is_an_error():
     stages = Stages(lambda density: 0.9, diverges=2)
     with (
