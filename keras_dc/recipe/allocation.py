@@ -11,7 +11,7 @@ from keras_dc.numerics.masks import global_magnitude_masks
 
 SPARSITIES = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 # A trained mask has a pattern, which the coder learns.
-_FIRST_FACTOR = 0.85
+_FIRST_FACTOR = 0.75
 # Of the uniform code, once indices are chosen for short codes.
 _INDEX_SHARE = 0.9
 MIN_DENSITY = 0.001

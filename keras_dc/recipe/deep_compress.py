@@ -17,7 +17,7 @@ from keras_dc.wrapping.compilation import compile_arguments
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import check_model, layers_of_class
 
-_DEFAULT_EPOCHS = 60
+_DEFAULT_EPOCHS = 40
 
 
 def deep_compress(

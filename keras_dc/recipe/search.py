@@ -15,6 +15,8 @@ _PUSH, _PUSH_FAR = 0.75, 0.6
 _BACK, _BACK_FAR = 1.5, 2.2
 # Two sizes nearer than this are the same.
 _CLOSE = 1.06
+# A file that fits is not made larger again for less room than this.
+_CLOSE_ENOUGH = 1.15
 # A size aim is aimed at with so much room.
 _ROOM = 0.975
 # Where sharing cannot make up for what pruning lost: times the tolerated loss.
@@ -228,7 +230,7 @@ class Search:
     def _next_by_size(self):
         last = self.attempts[-1]
         ratio = self.max_bytes / last.size_bytes
-        if 1.0 <= ratio <= _CLOSE:
+        if 1.0 <= ratio <= _CLOSE_ENOUGH:
             return None
         return last.pruned.weights, _ROOM * (self.max_bytes or 0), None
 

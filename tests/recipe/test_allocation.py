@@ -11,7 +11,7 @@ from keras_dc.recipe.allocation import (
 )
 from keras_dc.training import Sensitivity
 
-SIZES = CodedSizes({"big": 10_000, "small": 1_000}, 8, other_bytes=500)
+SIZES = CodedSizes({"big": 10_000, "small": 1_000}, 8, factor=0.85, other_bytes=500)
 EVEN = {"big": 0.1, "small": 0.1}
 
 
