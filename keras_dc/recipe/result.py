@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -39,12 +40,12 @@ class Result:
     ratio: float
     reached: bool
     choices: dict
-    _report_arguments: dict
+    _report_arguments: Callable
 
     @functools.cached_property
     def report(self) -> Any:
         """A `CompressionReport` of the run, see `keras_dc.report`; made when it is first read."""
-        return keras_dc.report(self.tflite, **self._report_arguments)
+        return keras_dc.report(self.tflite, **self._report_arguments())
 
     def save(self, filepath):
         """Write the `.tflite` file, whole or not at all.

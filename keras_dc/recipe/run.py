@@ -1,12 +1,14 @@
 """One call of `deep_compress`: the stages in their order, and what comes of them."""
 
 import dataclasses
+import functools
 import warnings
 from typing import Any
 
 import numpy as np
 
 from keras_dc.compression.expand import expand
+from keras_dc.conversion.convert import convert
 from keras_dc.conversion.tensorflow_converter import to_tflite
 from keras_dc.packing.pack import pack
 from keras_dc.recipe import choosing
@@ -42,8 +44,8 @@ class Run:
     def result(self):
         """Do all stages: `Result`."""
         self._prepare()
-        weights = self._baseline()
-        search, evidence = self._search(weights)
+        self.weights = self._baseline()
+        search, evidence = self._search(self.weights)
         best = search.run(self.plan)
         return self._finished(search, best, evidence)
 
@@ -134,8 +136,9 @@ class Run:
         self.baseline = score
         return weights
 
-    def _float_file(self, model):
-        return to_tflite(in_full_precision(model), input_signature=self.settings.input_signature)
+    def _float_file(self, model, **settings):
+        signature = self.settings.input_signature
+        return to_tflite(in_full_precision(model), input_signature=signature, **settings)
 
     def _search(self, weights):
         stages, settings = self.stages, self.settings
@@ -217,27 +220,43 @@ class Run:
             ratio=ratio,
             reached=reached,
             choices=choices,
-            _report_arguments={
-                "original": self.float_tflite,
-                "scores": scores,
-                "metric": stages.judge.metric,
-                "sensitivity": self.sensitivity,
-                "curve": [
-                    {
-                        "ratio": len(self.float_tflite) / attempt.size_bytes,
-                        "score": attempt.shared.score,
-                        "label": f"attempt {i}",
-                    }
-                    for i, attempt in enumerate(search.attempts, 1)
-                    if attempt.shared is not None
-                ],
-                "choices": choices,
-                "stages": {"pruned": self._float_file(stages.prepared(pruned.weights))},
-                "title": self.model.name,
-            },
+            _report_arguments=functools.partial(
+                self._report_arguments, search.attempts, pruned, model, scores, choices
+            ),
         )
         self.reporter.say(repr(result))
         return result
+
+    def _report_arguments(self, attempts, pruned, model, scores, choices):
+        """What `keras_dc.report` takes, beside the file. This converts the model three times."""
+        stages, float_bytes = self.stages, len(self.float_tflite)
+        _, names = convert(
+            in_full_precision(model),
+            coder=self.settings.coder,
+            input_signature=self.settings.input_signature,
+            verify=False,
+            return_report=True,
+        )
+        return {
+            "original": self.float_tflite,
+            "names": names,
+            "int8": self._float_file(stages.copy(self.weights), optimizations=["DEFAULT"]),
+            "scores": scores,
+            "metric": stages.judge.metric,
+            "sensitivity": self.sensitivity,
+            "curve": [
+                {
+                    "ratio": float_bytes / attempt.size_bytes,
+                    "score": attempt.shared.score,
+                    "label": f"attempt {i}",
+                }
+                for i, attempt in enumerate(attempts, 1)
+                if attempt.shared is not None
+            ],
+            "choices": choices,
+            "stages": {"pruned": self._float_file(stages.prepared(pruned.weights))},
+            "title": self.model.name,
+        }
 
     def _choices(self, search, best, evidence):
         given = {

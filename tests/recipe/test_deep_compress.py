@@ -88,6 +88,8 @@ def test_the_report_is_made_of_the_run(small_run, monkeypatch):
     assert tflite == result.tflite
     assert list(options["scores"]) == ["dense", "pruned", "compressed file"]
     assert options["curve"][0]["ratio"] == pytest.approx(result.ratio)
+    assert len(options["int8"]) < len(options["original"])
+    assert {row.layer.name for row in options["names"].coded} == {"hidden", "logits"}
     assert len(options["original"]) == pytest.approx(result.ratio * len(result.tflite))
     vars(result).pop("report")
 
