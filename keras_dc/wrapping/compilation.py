@@ -1,10 +1,6 @@
 """What a model was compiled with, for a copy of it."""
 
-import contextlib
-
 import keras
-
-from keras_dc.wrapping.layer_state import is_of_keras
 
 
 def compile_arguments(model):
@@ -105,17 +101,14 @@ def _copied(metrics):
         return [_copied(value) for value in metrics]
     if not isinstance(metrics, keras.metrics.Metric):
         return metrics
-    function = getattr(metrics, "_fn", None)
-    names = {type(metrics).__name__: type(metrics)} if not is_of_keras(type(metrics)) else {}
-    if function is not None and hasattr(function, "__name__"):
-        names[function.__name__] = function
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(keras.saving.custom_object_scope(names))
-        try:
-            return type(metrics).from_config(metrics.get_config())
-        except Exception as error:
-            raise ValueError(
-                "A metric of the model cannot be copied: its class must take what its "
-                f"`get_config` gives. Received: metric={metrics.name!r}, "
-                f"{type(error).__name__}: {error}"
-            ) from error
+    config, cls = metrics.get_config(), type(metrics)
+    try:
+        if "fn" in config:
+            # A function of the user's is found by no name.
+            return cls(**{**config, "fn": metrics._fn})
+        return cls.from_config(config)
+    except Exception as error:
+        raise ValueError(
+            "A metric of the model cannot be copied: its class must take what its `get_config` "
+            f"gives. Received: metric={metrics.name!r}, {type(error).__name__}: {error}"
+        ) from error
