@@ -1,11 +1,11 @@
 """Deep Compression for Keras 3: prune, share weights, convert, run.
 
 The way, in its order: `prune`, `share_weights` and `strip` train a Keras model small;
-`convert` makes a compressed `.tflite` file of it; `compress`, `expand` and `inspect` work
-on any `.tflite` file; `pack` and `unpack` make any file small for transport, byte for byte;
-`Interpreter` runs it; `evaluate`, `compare_outputs` and `benchmark` tell how well, and
-`report` shows what a compressed file holds, as a page. `training` has what else helps to train,
-and `errors` what can be caught.
+`convert` makes a compressed `.tflite` file of it; `deep_compress` does all that in one call;
+`compress`, `expand` and `inspect` work on any `.tflite` file; `pack` and `unpack` make any
+file small for transport, byte for byte; `Interpreter` runs it; `evaluate`, `compare_outputs`
+and `benchmark` tell how well, and `report` shows what a compressed file holds, as a page.
+`training` has what else helps to train, and `errors` what can be caught.
 
 Importing keras_dc imports neither Keras nor TensorFlow: a device needs neither.
 """
@@ -30,6 +30,7 @@ _MODULES = {
     "inspect": "compression.report",
     "pack": "packing.pack",
     "unpack": "packing.pack",
+    "deep_compress": "recipe.deep_compress",
     "report": "reporting.report",
     "Interpreter": "runtime",
     "evaluate": "runtime.evaluate",

@@ -26,9 +26,10 @@ MAY_IMPORT = {
     "post_training": ["compression", "runtime"],
     "reporting": ["compression"],
     "conversion": ["training", "post_training"],
-    "cli": ["conversion", "packing"],
+    "recipe": ["conversion", "packing", "reporting"],
+    "cli": ["conversion", "packing", "reporting"],
 }
-WITH_KERAS = ["wrapping", "training", "conversion"]
+WITH_KERAS = ["wrapping", "training", "conversion", "recipe"]
 FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "tensorflow_model_optimization", "jax", "torch"}
 
 MAY_INCLUDE = {
@@ -160,6 +161,7 @@ def test_the_public_names_are_the_way():
         "compare_outputs",
         "compress",
         "convert",
+        "deep_compress",
         "errors",
         "evaluate",
         "expand",
