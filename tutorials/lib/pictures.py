@@ -1,0 +1,78 @@
+"""The pictures of tutorials, drawn by matplotlib without a screen."""
+
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GRAY = "#2f6fb0", "#d9772b", "#8a8f98"
+
+
+def bars(values, *, title, unit, highlight=(), logarithmic=False, number="{:,.1f}"):
+    """Horizontal bars, the first at the top, each with its number.
+
+    Args:
+        values: dict from labels to numbers.
+        title: str.
+        unit: str, what the numbers count.
+        highlight: labels to draw in the other colour.
+        logarithmic: whether the axis is logarithmic.
+        number: format of the numbers.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = Figure(figsize=(7, 0.8 + 0.42 * len(values)))
+    axes = figure.add_subplot()
+    colours = [ORANGE if label in highlight else BLUE for label in values]
+    drawn = axes.barh(list(values), list(values.values()), color=colours, log=logarithmic)
+    axes.bar_label(drawn, [number.format(value) for value in values.values()], padding=4)
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(unit)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+def points(rows, *, x, y, label, title):
+    """A line through points with a text at each, in the order of the rows.
+
+    Args:
+        rows: list of dicts.
+        x, y: the keys of the numbers, which are the axes' names.
+        label: the key of the texts.
+        title: str.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = Figure(figsize=(7, 4))
+    axes = figure.add_subplot()
+    axes.plot([row[x] for row in rows], [row[y] for row in rows], marker="o", color=BLUE)
+    for row in rows:
+        axes.annotate(
+            row[label], (row[x], row[y]), xytext=(6, 4), textcoords="offset points", fontsize=8
+        )
+    axes.margins(x=0.2, y=0.15)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.set_title(title, loc="left")
+    return figure
+
+
+def digits(images, titles):
+    """A row of images of digits, each under its title.
+
+    Args:
+        images: array `(n, 28, 28)`.
+        titles: n texts.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = Figure(figsize=(1.1 * len(images), 1.5))
+    for number, (image, title) in enumerate(zip(images, titles, strict=True), start=1):
+        axes = figure.add_subplot(1, len(images), number)
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(title, fontsize=8)
+        axes.axis("off")
+    return figure
