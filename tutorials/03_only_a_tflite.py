@@ -1,30 +1,78 @@
-"""All you have is a trained `.tflite`: make it smaller, without its data and without training.
+# %% [markdown]
+# # 3. Only a `.tflite`
+#
+# **What you have at the end:** a `.tflite` file made several times smaller without its training data and without
+# training, by settings that you chose because you saw how far the *outputs* move.
+#
+# On the command line one setting is tried by
+#
+# ```sh
+# keras-dc compress model.tflite -o small.tflite --clusters 32
+# keras-dc verify model.tflite small.tflite
+# ```
 
-    python tutorials/02_only_a_tflite.py [FILE ...]
-
-Files that are named are coded without loss and with weights clustered and pruned by ever
-bolder settings: a table each with the sizes beside the best zip, and how far weights are
-off (root mean square, in the tensor where it is the most). Without a file a convolutional
-net is trained on MNIST for a minute first, written as a plain `.tflite`, and compressed;
-the table then shows the test error of each file, too.
-"""
-
-import argparse
-import dataclasses
-import pathlib
-
+# %%
 import keras
 from keras import layers
-from lib import mnist
-from lib.accuracy import interpreter_error
-from lib.baselines import KILO, float_tflite, zip_sizes
-from rich.console import Console
-from rich.table import Table
+from lib import mnist, pictures
+from lib.accuracy import outputs_of, percent_moved, percent_same_class
+from lib.baselines import float_tflite, zip_sizes
+from lib.tutorial import Run
 
 import keras_dc as dc
 
-# From lossless to what only training can repair; see `dc.compress`.
-SETTINGS = {
+run = Run("03_only_a_tflite")
+
+# %% [markdown]
+# ## A file
+#
+# So that there is one, a small convolutional network is trained on MNIST and written by TensorFlow's converter. From
+# there on we act as if we had nothing but the file.
+
+# %%
+keras.utils.set_random_seed(0)
+data = mnist.load().with_channel()
+data = run.pick(data, data.first(4000, 500))
+model = keras.Sequential(
+    [
+        keras.Input((28, 28, 1), name="image"),
+        layers.Conv2D(16, 5, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(64, activation="relu"),
+        layers.Dense(10),
+    ]
+)
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+model.fit(data.x_train, data.y_train, batch_size=128, epochs=3, verbose=2)
+path = run.folder / "model.tflite"
+path.write_bytes(float_tflite(model))
+print(f"{path}: {path.stat().st_size:,} bytes")
+
+# %% [markdown]
+# ## Without loss
+#
+# `dc.compress` codes the weights as they are, and `dc.expand` gives them back bit for bit. Weights that were neither
+# pruned nor clustered have little to code: each is a value of its own.
+
+# %%
+lossless = dc.compress(path)
+print(f"without loss: {len(lossless):,} bytes")
+
+# %% [markdown]
+# ## With loss
+#
+# Clusters: each weight becomes the nearest of so many values. Sparsity: so many of the smallest weights become zero. The
+# report tells how far the *weights* of a tensor moved. What you care about are the *outputs*: errors of many layers
+# add up in them, so a small error of weights may be a large one of outputs. Run both files on some inputs. These need
+# no labels: a hundred samples of what the device will see. (Random numbers are no such inputs: on them a
+# network may do anything.)
+
+# %%
+inputs = data.x_test[: run.pick(1000, 200)]
+settings = {
     "as it is": {},
     "256 clusters": {"num_clusters": 256},
     "32 clusters": {"num_clusters": 32},
@@ -33,73 +81,66 @@ SETTINGS = {
     "40 % pruned, 16": {"sparsity": 0.4, "num_clusters": 16},
     "60 % pruned, 16": {"sparsity": 0.6, "num_clusters": 16},
 }
-
-
-def train_a_net(data, *, epochs=3):
-    """A convolutional net for digits: 60K weights, trained as anyone would."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 1), name="image"),
-            layers.Conv2D(16, 5, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(10),
-        ]
+original = path.read_bytes()
+expected = outputs_of(original, inputs)
+rows, outputs = [], {}
+for label, options in settings.items():
+    small, report = dc.compress(original, return_report=True, **options)
+    outputs[label] = outputs_of(small, inputs)
+    rows.append(
+        {
+            "setting": label,
+            "bytes": len(small),
+            "ratio": len(original) / len(small),
+            "best zip": min(zip_sizes(dc.expand(small)).values()),
+            "weights off %": 100 * max((row.relative_error for row in report), default=0.0),
+            "outputs off %": percent_moved(outputs[label], expected),
+            "same class %": percent_same_class(outputs[label], expected),
+            "accuracy %": 100 * dc.evaluate(small, (data.x_test, data.y_test)),
+        }
     )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, jit_compile=False)
-    model.fit(data.x_train[..., None], data.y_train, batch_size=128, epochs=epochs, verbose=0)
-    return model
+run.table(f"model.tflite, {len(original):,} bytes", rows)
 
+# %% [markdown]
+# - *best zip* is the smallest of gzip, xz and zstd of the same pruned and clustered weights, without our coding.
+# - *weights off* and *outputs off* are root mean squares: the length of the difference by the length of the original.
+#   *weights off* is that of the tensor where it is the most.
+# - *same class* counts the inputs for which both files choose the same class. That is what you can measure
+#   without labels. *accuracy* is here to show that it tells the truth.
 
-def compress_all(content):
-    """`(label, compressed bytes, largest relative error of a tensor in percent)` per setting."""
-    for label, options in SETTINGS.items():
-        compressed, report = dc.compress(content, return_report=True, **options)
-        yield label, compressed, 100 * max((row.relative_error for row in report), default=0.0)
+# %%
+figure = pictures.points(
+    rows, x="ratio", y="outputs off %", label="setting", title="How far outputs move"
+)
+run.show(figure, "outputs")
 
+# %% [markdown]
+# Each dot below is one output of one input, before and after. On the line nothing moved.
 
-def table_of(name, content, test_error=None):
-    """Sizes at each setting, and test errors where `test_error` measures them."""
-    table = Table(title=f"{name}: {len(content) / KILO:,.1f} KB")
-    headings = ["setting", "KB", "ratio", "best zip", "weights off %"]
-    for heading in headings + ["test error %"] * (test_error is not None):
-        justify = "left" if heading == "setting" else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)
-    if test_error is not None:
-        table.add_row("uncompressed", *[""] * 4, f"{test_error(content):.2f}")
-    for label, compressed, error in compress_all(content):
-        # The rival is the zip of the pruned and clustered file.
-        zipped = min(zip_sizes(dc.expand(compressed)).values())
-        sizes = [f"{size / KILO:,.1f}" for size in (len(compressed), zipped)]
-        row = [label, sizes[0], f"{len(content) / len(compressed):.1f}x", sizes[1], f"{error:.1f}"]
-        if test_error is not None:
-            row.append(f"{test_error(compressed):.2f}")
-        table.add_row(*row)
-    return table
+# %%
+shown = ["256 clusters", "16 clusters", "60 % pruned, 16"]
+figure = pictures.scatters(
+    expected, {label: outputs[label] for label in shown}, before="original output", after="output"
+)
+run.show(figure, "before_and_after")
 
+# %% [markdown]
+# ## Choose
+#
+# Take the smallest file that chooses the same class nearly always, and write it.
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=pathlib.Path, metavar="FILE")
-    console = Console()
-    files = parser.parse_args().files
-    for path in files:
-        console.print(table_of(path.name, path.read_bytes()))
-    if not files:
-        data = mnist.load()
-        content = float_tflite(train_a_net(data))
+# %%
+LEAST_SAME_CLASS = 99.0
+good = [row for row in rows if row["same class %"] >= LEAST_SAME_CLASS]
+chosen = min(good, key=lambda row: row["bytes"])
+dc.compress(path, filepath=run.folder / "small.tflite", **settings[chosen["setting"]])
+report = dc.report(run.folder / "small.tflite", original=path, title="Only a .tflite")
+report.save(run.folder / "report.html")
+print(
+    f"Chosen: {chosen['setting']}: {chosen['ratio']:.1f} times smaller, the same class for "
+    f"{chosen['same class %']:.1f} % of the inputs. See {run.folder / 'report.html'}"
+)
 
-        def test_error(tflite):
-            images = dataclasses.replace(data, x_test=data.x_test[..., None])
-            return interpreter_error(dc.Interpreter(model_content=tflite), images)
-
-        console.print(table_of("A net for MNIST", content, test_error))
-
-
-if __name__ == "__main__":
-    main()
+# %% [markdown]
+# What is lost beyond that, only training repairs: see [tutorial 1](quickstart.py) and
+# [tutorial 2](02_your_own_model.py), whose networks are far smaller.

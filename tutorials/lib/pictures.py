@@ -76,3 +76,26 @@ def digits(images, titles):
         axes.set_title(title, fontsize=8)
         axes.axis("off")
     return figure
+
+
+def scatters(expected, found, *, before, after):
+    """Outputs before and after, a panel for each of `found`, with the line where they agree.
+
+    Args:
+        expected: array of the outputs before.
+        found: dict from titles to arrays of the same shape.
+        before, after: names of the axes.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = Figure(figsize=(3 * len(found), 3))
+    panels = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
+    ends = [expected.min(), expected.max()]
+    for axes, (title, values) in zip(panels, found.items(), strict=True):
+        axes.plot(ends, ends, color=GRAY, linewidth=1)
+        axes.scatter(expected.ravel(), values.ravel(), s=2, alpha=0.4, color=BLUE)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(before)
+    panels[0].set_ylabel(after)
+    return figure

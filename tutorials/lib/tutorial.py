@@ -81,7 +81,8 @@ class Run:
         """
         table = Table(title=title, title_justify="left")
         for heading, value in rows[0].items():
-            table.add_column(heading, justify="left" if isinstance(value, str) else "right")
+            is_text = isinstance(value, str)
+            table.add_column(heading, justify="left" if is_text else "right", no_wrap=is_text)
         for row in rows:
             table.add_row(*map(_text, row.values()))
         Console(width=None if self.in_notebook else 100).print(table)
