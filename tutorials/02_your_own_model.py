@@ -73,14 +73,15 @@ model = keras.Sequential(
 )
 
 
-def compiled(network, learning_rate=1e-3):
-    """The same model, compiled as this task wants it."""
+def train(network, epochs, callbacks=()):
+    """Compile a model as this task wants it, and train it."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"])
-    return network
+    network.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
+    # The pipeline shuffles: Keras warns where `fit` is to do it, too.
+    network.fit(train_data, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
 
-compiled(model).fit(train_data, epochs=run.pick(8, 3), verbose=2)
+train(model, epochs=run.pick(8, 3))
 original = float_tflite(model)
 
 # %% [markdown]
@@ -134,11 +135,11 @@ pruned = dc.prune(
     model,
     {name: dc.PolynomialDecay(0.0, target, 0, end_step) for name, target in targets.items()},
 )
-compiled(pruned).fit(train_data, epochs=EPOCHS, callbacks=[dc.PruningCallback()], verbose=2)
+train(pruned, EPOCHS, callbacks=[dc.PruningCallback()])
 
 folded = dc.training.fold_batch_norm(dc.strip(pruned))
 shared = dc.share_weights(folded, num_clusters=16, rate_weight=0.005)
-compiled(shared).fit(train_data, epochs=run.pick(3, 1), verbose=2)
+train(shared, epochs=run.pick(3, 1))
 
 by_hand = dc.convert(shared, run.folder / "by_hand.tflite", coder="arithmetic")
 
