@@ -48,11 +48,11 @@ base = keras.Sequential(
     [
         keras.Input((28, 28, 1)),
         layers.Conv2D(16, 5, use_bias=False),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.9),
         layers.ReLU(),
         layers.MaxPooling2D(),
         layers.Conv2D(32, 3, use_bias=False),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.9),
         layers.ReLU(),
         layers.MaxPooling2D(),
         layers.Flatten(),
