@@ -141,7 +141,9 @@ folded = dc.training.fold_batch_norm(dc.strip(pruned))
 shared = dc.share_weights(folded, num_clusters=16, rate_weight=0.005)
 train(shared, epochs=run.pick(3, 1))
 
-by_hand = dc.convert(shared, run.folder / "by_hand.tflite", coder="arithmetic")
+by_hand, conversion = dc.convert(
+    shared, run.folder / "by_hand.tflite", coder="arithmetic", return_report=True
+)
 
 # %% [markdown]
 # ## Both, beside what people ship
@@ -176,12 +178,14 @@ figure = pictures.bars(
 run.show(figure, "sizes")
 
 # %% [markdown]
-# The report of the file that was made by hand: what each layer takes, its weights and centroids, its masks.
+# The report of the file that was made by hand: what each layer takes, its weights and centroids, its masks. The file itself
+# holds no names of layers; what `convert` told of it does.
 
 # %%
 report = dc.report(
     by_hand,
     original=original,
+    names=conversion,
     int8=rival,
     scores={row["file"]: row["accuracy %"] / 100 for row in rows if row["file"] != "by one call"},
     sensitivity=scan,

@@ -3,6 +3,7 @@
 import argparse
 import os
 import pathlib
+import re
 import sys
 
 from rich.console import Console
@@ -52,16 +53,16 @@ class Run:
         return short if self.short else full
 
     def show(self, figure, name):
-        """Save a picture as NAME.png in the folder; a notebook shows it, too.
+        """Save a picture in the folder; a notebook shows it, too.
 
         Args:
             figure: `matplotlib.figure.Figure`.
-            name: str.
+            name: str, of the file; what is no letter, digit or minus in it becomes "_".
 
         Returns:
             pathlib.Path of the picture.
         """
-        path = self.folder / f"{name}.png"
+        path = self.folder / (re.sub(r"[^\w-]+", "_", name) + ".png")
         figure.savefig(path, dpi=120, bbox_inches="tight")
         if self.in_notebook:
             from IPython import display  # of notebooks alone
