@@ -15,7 +15,7 @@
 import keras
 from keras import layers
 from lib import mnist, pictures
-from lib.accuracy import outputs_of, percent_moved, percent_same_class
+from lib.accuracy import outputs_of
 from lib.baselines import float_tflite, zip_sizes
 from lib.tutorial import Run
 
@@ -68,7 +68,7 @@ print(f"without loss: {len(lossless):,} bytes")
 # report tells how far the *weights* of a tensor moved. What you care about are the *outputs*: errors of many layers
 # add up in them, so a small error of weights may be a large one of outputs. Run both files on some inputs. These need
 # no labels: a hundred samples of what the device will see. (Random numbers are no such inputs: on them a
-# network may do anything.)
+# network may do anything.) `dc.compare_outputs` runs them.
 
 # %%
 inputs = data.x_test[: run.pick(1000, 200)]
@@ -82,11 +82,11 @@ settings = {
     "60 % pruned, 16": {"sparsity": 0.6, "num_clusters": 16},
 }
 original = path.read_bytes()
-expected = outputs_of(original, inputs)
-rows, outputs = [], {}
+rows, files = [], {}
 for label, options in settings.items():
     small, report = dc.compress(original, return_report=True, **options)
-    outputs[label] = outputs_of(small, inputs)
+    [change] = dc.compare_outputs(original, small, inputs)
+    files[label] = small
     rows.append(
         {
             "setting": label,
@@ -94,8 +94,8 @@ for label, options in settings.items():
             "ratio": len(original) / len(small),
             "best zip": min(zip_sizes(dc.expand(small)).values()),
             "weights off %": 100 * max((row.relative_error for row in report), default=0.0),
-            "outputs off %": percent_moved(outputs[label], expected),
-            "same class %": percent_same_class(outputs[label], expected),
+            "outputs off %": 100 * change.relative_error,
+            "same class %": 100 * change.same_class,
             "accuracy %": 100 * dc.evaluate(small, (data.x_test, data.y_test)),
         }
     )
@@ -103,7 +103,7 @@ run.table(f"model.tflite, {len(original):,} bytes", rows)
 
 # %% [markdown]
 # - *best zip* is the smallest of gzip, xz and zstd of the same pruned and clustered weights, without our coding.
-# - *weights off* and *outputs off* are root mean squares: the length of the difference by the length of the original.
+# - *weights off* and *outputs off* are the root mean square of the difference, in per cent of that of the original;
 #   *weights off* is that of the tensor where it is the most.
 # - *same class* counts the inputs for which both files choose the same class. That is what you can measure
 #   without labels. *accuracy* is here to show that it tells the truth.
@@ -120,7 +120,10 @@ run.show(figure, "outputs")
 # %%
 shown = ["256 clusters", "16 clusters", "60 % pruned, 16"]
 figure = pictures.scatters(
-    expected, {label: outputs[label] for label in shown}, before="original output", after="output"
+    outputs_of(original, inputs),
+    {label: outputs_of(files[label], inputs) for label in shown},
+    before="original output",
+    after="output",
 )
 run.show(figure, "before_and_after")
 

@@ -12,7 +12,7 @@
 import lzma
 
 from lib import mnist, pictures, trained
-from lib.accuracy import outputs_of, percent_moved
+from lib.accuracy import outputs_of
 from lib.tutorial import Run
 
 import keras_dc as dc
@@ -63,15 +63,15 @@ for label, settings in formats.items():
 # ## Figures
 #
 # *plain* is the file without our coding, *xz* its zip, *packed* what `dc.pack` sends over the air
-# ([tutorial 7](07_over_the_air.py)). *outputs off* is how far outputs are from those of float32: the length of the
-# difference by the length of the original.
+# ([tutorial 7](07_over_the_air.py)). *outputs off* is how far outputs are from those of float32: the root
+# mean square of the difference, in per cent of that of the original.
 
 # %%
 images = data.x_test[: run.pick(1000, 200)]
-outputs = {label: outputs_of(path.read_bytes(), images) for label, path in files.items()}
 rows = []
 for label, path in files.items():
     plain = dc.expand(path)
+    [change] = dc.compare_outputs(files["float32"], path, images)
     rows.append(
         {
             "format": label,
@@ -80,7 +80,7 @@ for label, path in files.items():
             "compressed": path.stat().st_size,
             "packed": len(dc.pack(plain)),
             "accuracy %": 100 * dc.evaluate(path, (data.x_test, data.y_test)),
-            "outputs off %": percent_moved(outputs[label], outputs["float32"]),
+            "outputs off %": change.relative_error,
         }
     )
 run.table("One network, pruned and shared; bytes", rows)
@@ -95,6 +95,7 @@ figure = pictures.bars(
 run.show(figure, "sizes")
 
 # %%
+outputs = {label: outputs_of(path.read_bytes(), images) for label, path in files.items()}
 shown = ["float16", "int8 weights", "int8"]
 figure = pictures.scatters(
     outputs["float32"],

@@ -1,4 +1,4 @@
-"""Test errors of classifiers, in Keras and in a TFLite interpreter, and how far outputs move."""
+"""Test errors and outputs of classifiers, in Keras and in a TFLite interpreter."""
 
 import numpy as np
 
@@ -42,13 +42,3 @@ def outputs_of(tflite, inputs):
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(result)[0])
     return np.stack(outputs)
-
-
-def percent_moved(outputs, expected):
-    """How far outputs are from the expected ones: length of the difference, % of theirs."""
-    return 100 * float(np.linalg.norm(outputs - expected) / np.linalg.norm(expected))
-
-
-def percent_same_class(outputs, expected):
-    """For how many inputs, in %, the largest output is the same one."""
-    return 100 * float(np.mean(outputs.argmax(-1) == expected.argmax(-1)))
