@@ -4,15 +4,16 @@
 # **What you have at the end:** a `.tflite` file made several times smaller without its training data and without
 # training, by settings that you chose because you saw how far the *outputs* move.
 #
-# On the command line one setting is tried by
+# The command line does the same: the first command shows what each setting makes of the file, the second writes one.
 #
 # ```sh
-# keras-dc compress model.tflite -o small.tflite --clusters 32
-# keras-dc verify model.tflite small.tflite
+# keras-dc explore model.tflite --samples images.npy
+# keras-dc compress model.tflite -o small.tflite --clusters 32 --samples images.npy --report report.html
 # ```
 
 # %%
 import keras
+import numpy as np
 from keras import layers
 from lib import mnist, pictures
 from lib.accuracy import outputs_of
@@ -72,6 +73,7 @@ print(f"without loss: {len(lossless):,} bytes")
 
 # %%
 inputs = data.x_test[: run.pick(1000, 200)]
+np.save(run.folder / "images.npy", inputs)  # for `keras-dc explore --samples`
 settings = {
     "as it is": {},
     "256 clusters": {"num_clusters": 256},

@@ -80,7 +80,7 @@ for label, path in files.items():
             "compressed": path.stat().st_size,
             "packed": len(dc.pack(plain)),
             "accuracy %": 100 * dc.evaluate(path, (data.x_test, data.y_test)),
-            "outputs off %": change.relative_error,
+            "outputs off %": 100 * change.relative_error,
         }
     )
 run.table("One network, pruned and shared; bytes", rows)
