@@ -154,5 +154,4 @@ report = dc.report(
     title="Transfer learning",
 )
 report.save(run.folder / "report.html")
-for name, figure in report.figures().items():
-    run.show(figure, f"report_{name}")
+run.show(report.figures()["bytes"], "report_bytes")

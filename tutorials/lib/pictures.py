@@ -49,7 +49,7 @@ def points(rows, *, x, y, label, title):
     axes.plot([row[x] for row in rows], [row[y] for row in rows], marker="o", color=BLUE)
     for row in rows:
         axes.annotate(
-            row[label], (row[x], row[y]), xytext=(6, 4), textcoords="offset points", fontsize=8
+            row[label], (row[x], row[y]), xytext=(8, -10), textcoords="offset points", fontsize=8
         )
     axes.margins(x=0.2, y=0.15)
     axes.spines[["top", "right"]].set_visible(False)
