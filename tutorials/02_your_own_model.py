@@ -93,7 +93,7 @@ original = float_tflite(model)
 
 # %%
 result = dc.deep_compress(
-    model, train_data, validation_data, max_loss=0.005, epochs=run.pick(16, 6), verbose=2
+    model, train_data, validation_data, max_loss=0.005, epochs=run.pick(16, 4), verbose=2
 )
 result.save(run.folder / "one_call.tflite")
 result.report.save(run.folder / "one_call.html")
@@ -129,7 +129,7 @@ targets = scan.targets(0.02)
 # 4. `convert` writes the file, and verifies that it computes what the model does.
 
 # %%
-EPOCHS = run.pick(8, 4)
+EPOCHS = run.pick(8, 3)
 end_step = EPOCHS * -(-NUM_TRAIN // BATCH_SIZE) // 2
 pruned = dc.prune(
     model,

@@ -154,4 +154,4 @@ report = dc.report(
     title="Transfer learning",
 )
 report.save(run.folder / "report.html")
-run.show(report.figures()["bytes"], "report_bytes")
+print(f"Report: {run.folder / 'report.html'}")
