@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 2. Your own model
 #
-# **What you have at the end:** a Keras model of your own, with BatchNorm and fed by `tf.data`, as a small `.tflite` file: once
-# by one call, and once by hand, so that you see what the call does and can do it otherwise. Both come with a report.
+# **What you have at the end:** a Keras model of your own, with BatchNorm and fed by `tf.data`, as
+# a small `.tflite` file: once by one call, and once by hand, so that you see what the call does
+# and can do it otherwise. Both come with a report.
 
 # %%
 import keras
@@ -20,8 +21,9 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## A model and its data
 #
-# Replace these by your own. The data are three `tf.data` pipelines. The training images are shifted at random; the
-# validation images decide what is pruned how far; the test images are looked at once, at the end.
+# Replace these by your own. The data are three `tf.data` pipelines. The training images are
+# shifted at random; the validation images decide what is pruned how far; the test images are
+# looked at once, at the end.
 
 # %%
 data = mnist.load().with_channel()
@@ -87,9 +89,10 @@ original = float_tflite(model)
 # %% [markdown]
 # ## By one call
 #
-# `dc.deep_compress` looks for the smallest file that loses no more than `max_loss` of the metric (half a point of accuracy
-# here) on the validation data. `max_bytes="20 KB"` or `ratio=50` ask for a size instead. `epochs` is all that it may
-# train; it says first what they buy. Long runs take `directory=...` as well: a call that was killed goes on there.
+# `dc.deep_compress` looks for the smallest file that loses no more than `max_loss` of the metric
+# (half a point of accuracy here) on the validation data. `max_bytes="20 KB"` or `ratio=50` ask
+# for a size instead. `epochs` is all that it may train; it says first what they buy. Long runs
+# take `directory=...` as well: a call that was killed goes on there.
 
 # %%
 result = dc.deep_compress(
@@ -100,7 +103,8 @@ result.report.save(run.folder / "one_call.html")
 print(f"{result.ratio:.1f} times smaller; {result.metric} on validation data: {result.scores}")
 
 # %% [markdown]
-# Every choice that it made stands in `result.choices` and in the report, and can be made by you, as an argument.
+# Every choice that it made stands in `result.choices` and in the report, and can be made by you,
+# as an argument.
 
 # %%
 for name, choice in result.choices.items():
@@ -109,8 +113,9 @@ for name, choice in result.choices.items():
 # %% [markdown]
 # ## By hand: how much does each layer tolerate?
 #
-# `sensitivity` prunes one layer at a time, without training, and measures. `targets` reads from it how sparse each layer
-# may become when each alone may lose 2 points; retraining will make up for them.
+# `sensitivity` prunes one layer at a time, without training, and measures. `targets` reads from
+# it how sparse each layer may become when each alone may lose 2 points; retraining will make up
+# for them.
 
 # %%
 scan = dc.training.sensitivity(
@@ -124,7 +129,8 @@ targets = scan.targets(0.02)
 # ## By hand: prune, fold, share, convert
 #
 # 1. Weights fall to zero along a schedule while the model trains. The callback moves the masks.
-# 2. BatchNorm is folded into the kernels before they get codebooks, as the converter would fold it after.
+# 2. BatchNorm is folded into the kernels before they get codebooks, as the converter would fold
+#    it after.
 # 3. Each kernel becomes one of 16 values per weight, and training moves these values.
 # 4. `convert` writes the file, and verifies that it computes what the model does.
 
@@ -178,8 +184,8 @@ figure = pictures.bars(
 run.show(figure, "sizes")
 
 # %% [markdown]
-# The report of the file that was made by hand: what each layer takes, its weights and centroids, its masks. The file itself
-# holds no names of layers; what `convert` told of it does.
+# The report of the file that was made by hand: what each layer takes, its weights and centroids,
+# its masks. The file itself holds no names of layers; what `convert` told of it does.
 
 # %%
 report = dc.report(

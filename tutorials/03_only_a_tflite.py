@@ -1,14 +1,16 @@
 # %% [markdown]
 # # 3. Only a `.tflite`
 #
-# **What you have at the end:** a `.tflite` file made several times smaller without its training data and without
-# training, by settings that you chose because you saw how far the *outputs* move.
+# **What you have at the end:** a `.tflite` file made several times smaller without its training
+# data and without training, by settings that you chose because you saw how far the *outputs*
+# move.
 #
-# The command line does the same: the first command shows what each setting makes of the file, the second writes one.
+# The command line does the same: the first command shows what each setting makes of the file, the
+# second writes one.
 #
 # ```sh
 # keras-dc explore model.tflite --samples images.npy
-# keras-dc compress model.tflite -o small.tflite --clusters 32 --samples images.npy --report report.html
+# keras-dc compress model.tflite -o small.tflite --clusters 32 --report report.html
 # ```
 
 # %%
@@ -27,8 +29,8 @@ run = Run("03_only_a_tflite")
 # %% [markdown]
 # ## A file
 #
-# So that there is one, a small convolutional network is trained on MNIST and written by TensorFlow's converter. From
-# there on we act as if we had nothing but the file.
+# So that there is one, a small convolutional network is trained on MNIST and written by
+# TensorFlow's converter. From there on we act as if we had nothing but the file.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -55,8 +57,8 @@ print(f"{path}: {path.stat().st_size:,} bytes")
 # %% [markdown]
 # ## Without loss
 #
-# `dc.compress` codes the weights as they are, and `dc.expand` gives them back bit for bit. Weights that were neither
-# pruned nor clustered have little to code: each is a value of its own.
+# `dc.compress` codes the weights as they are, and `dc.expand` gives them back bit for bit.
+# Weights that were neither pruned nor clustered have little to code: each is a value of its own.
 
 # %%
 lossless = dc.compress(path)
@@ -65,11 +67,12 @@ print(f"without loss: {len(lossless):,} bytes")
 # %% [markdown]
 # ## With loss
 #
-# Clusters: each weight becomes the nearest of so many values. Sparsity: so many of the smallest weights become zero. The
-# report tells how far the *weights* of a tensor moved. What you care about are the *outputs*: errors of many layers
-# add up in them, so a small error of weights may be a large one of outputs. Run both files on some inputs. These need
-# no labels: a hundred samples of what the device will see. (Random numbers are no such inputs: on them a
-# network may do anything.) `dc.compare_outputs` runs them.
+# Clusters: each weight becomes the nearest of so many values. Sparsity: so many of the smallest
+# weights become zero. The report tells how far the *weights* of a tensor moved. What you care
+# about are the *outputs*: errors of many layers add up in them, so a small error of weights may
+# be a large one of outputs. Run both files on some inputs. These need no labels: a hundred
+# samples of what the device will see. (Random numbers are no such inputs: on them a network may
+# do anything.) `dc.compare_outputs` runs them.
 
 # %%
 inputs = data.x_test[: run.pick(1000, 200)]
@@ -104,11 +107,12 @@ for label, options in settings.items():
 run.table(f"model.tflite, {len(original):,} bytes", rows)
 
 # %% [markdown]
-# - *best zip* is the smallest of gzip, xz and zstd of the same pruned and clustered weights, without our coding.
-# - *weights off* and *outputs off* are the root mean square of the difference, in per cent of that of the original;
-#   *weights off* is that of the tensor where it is the most.
-# - *same class* counts the inputs for which both files choose the same class. That is what you can measure
-#   without labels. *accuracy* is here to show that it tells the truth.
+# - *best zip* is the smallest of gzip, xz and zstd of the same pruned and clustered weights,
+#   without our coding.
+# - *weights off* and *outputs off* are the root mean square of the difference, in per cent of
+#   that of the original; *weights off* is that of the tensor where it is the most.
+# - *same class* counts the inputs for which both files choose the same class. That is what you
+#   can measure without labels. *accuracy* is here to show that it tells the truth.
 
 # %%
 figure = pictures.points(
@@ -147,5 +151,5 @@ print(
 )
 
 # %% [markdown]
-# What is lost beyond that, only training repairs: see [tutorial 1](quickstart.py) and
-# [tutorial 2](02_your_own_model.py), whose networks are far smaller.
+# What is lost beyond that, only training repairs: see [tutorial 1](quickstart.py) and [tutorial
+# 2](02_your_own_model.py), whose networks are far smaller.

@@ -1,27 +1,30 @@
 # %% [markdown]
 # # 4. Coming from TensorFlow Model Optimization
 #
-# **What you have at the end:** your TFMOT code beside the same lines of keras_dc, both run on the same network with the same
-# data, and the sizes and accuracies of both.
+# **What you have at the end:** your TFMOT code beside the same lines of keras_dc, both run on the
+# same network with the same data, and the sizes and accuracies of both.
 #
 # | TFMOT | keras_dc |
 # |---|---|
-# | `prune_low_magnitude(model, pruning_schedule=s)` | `dc.prune(model, s)` |
-# | `PolynomialDecay(...)`, `ConstantSparsity(...)` | `dc.PolynomialDecay(...)`, `dc.ConstantSparsity(...)`, same arguments; theirs work, too |
+# | `prune_low_magnitude(model, schedule)` | `dc.prune(model, schedule)` |
+# | `PolynomialDecay`, `ConstantSparsity` | `dc.PolynomialDecay`, `dc.ConstantSparsity` |
 # | `UpdatePruningStep()` | `dc.PruningCallback()` |
 # | `PruningSummaries(log_dir)` | `dc.training.CompressionTensorBoard(log_dir)` |
-# | `strip_pruning(model)`, `strip_clustering(model)` | `dc.strip(model)` |
-# | `cluster_weights(model, number_of_clusters=17, preserve_sparsity=True)` | `dc.share_weights(model, 16)`: zero is not counted, and always kept |
-# | `cluster_centroids_init=CentroidInitialization.LINEAR` | `initialization="linear"`, the default |
-# | `TFLiteConverter.from_keras_model(model).convert()`, then zip | `dc.convert(model, "model.tflite")`, which runs as it is |
+# | `strip_pruning`, `strip_clustering` | `dc.strip` |
+# | `cluster_weights(model, 17, preserve_sparsity=True)` | `dc.share_weights(model, 16)` |
+# | `CentroidInitialization.LINEAR` | `initialization="linear"`, the default |
+# | `TFLiteConverter`, then a zip | `dc.convert(model, "model.tflite")` |
 #
-# Their half needs `pip install ".[tfmot]"` (Python up to 3.11) and is left out where that is missing.
+# Schedules take the same arguments, and theirs work here, too. Zero is not counted as a cluster,
+# and always kept.
+#
+# Their half needs `pip install ".[tfmot]"` (Python up to 3.11) and is left out where that is
+# missing.
 
 # %%
 import importlib.util
 
 import keras
-import numpy as np
 from lib import mnist, pictures
 from lib.baselines import float_tflite, zip_sizes
 from lib.tutorial import Run
@@ -129,8 +132,8 @@ ours = dc.convert(model, run.folder / "ours.tflite", coder="arithmetic")
 # %% [markdown]
 # ## Theirs, with our last line
 #
-# A model that TFMOT trained and stripped needs no new training: `dc.convert` takes it, and `dc.compress` takes its
-# `.tflite` file.
+# A model that TFMOT trained and stripped needs no new training: `dc.convert` takes it, and
+# `dc.compress` takes its `.tflite` file.
 
 # %%
 files = {"dense float32": original}
@@ -154,8 +157,8 @@ rows = [
 run.table("LeNet-300-100, 90 % pruned, 16 clusters", rows)
 
 # %% [markdown]
-# The zip of a file is what travels, but the device unzips it, and computes with all the zeros. The compressed file
-# stays as small on the device, and computes without them.
+# The zip of a file is what travels, but the device unzips it, and computes with all the zeros.
+# The compressed file stays as small on the device, and computes without them.
 
 # %%
 figure = pictures.bars(
@@ -186,5 +189,5 @@ if HAVE_TFMOT:
     print(theirs_here.layers[0].schedule)
 
 # %% [markdown]
-# Both halves above follow TFMOT's way. What more there is to gain, such as pruned weights that may return, is in
-# [tutorial 2](02_your_own_model.py).
+# Both halves above follow TFMOT's way. What more there is to gain, such as pruned weights that
+# may return, is in [tutorial 2](02_your_own_model.py).

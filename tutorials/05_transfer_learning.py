@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 5. Transfer learning
 #
-# **What you have at the end:** a network that learned one task from plenty of images, moved to another task with a few
-# hundred, and pruned and shared on the way: first its new head alone, with the base frozen, then all of it.
+# **What you have at the end:** a network that learned one task from plenty of images, moved to
+# another task with a few hundred, and pruned and shared on the way: first its new head alone,
+# with the base frozen, then all of it.
 #
-# The first task is to tell the digits 0 to 4 apart, the second 5 to 9. In your own work the base would be a network of
-# `keras.applications` with the weights of ImageNet; the steps are the same.
+# The first task is to tell the digits 0 to 4 apart, the second 5 to 9. In your own work the base
+# would be a network of `keras.applications` with the weights of ImageNet; the steps are the same.
 
 # %%
 import keras
@@ -75,9 +76,9 @@ trained(keras.Sequential([base, layers.Dense(5)]), old_task, epochs=run.pick(3, 
 # %% [markdown]
 # ## A new head on the frozen base
 #
-# `base.trainable = False` freezes it, and `training=False` keeps its BatchNorm at the statistics that it has. `dc.prune`
-# leaves frozen layers alone: they do not train, so they could not recover. Here it prunes the head. (`filters="."` would
-# take frozen layers as well.)
+# `base.trainable = False` freezes it, and `training=False` keeps its BatchNorm at the statistics
+# that it has. `dc.prune` leaves frozen layers alone: they do not train, so they could not
+# recover. Here it prunes the head. (`filters="."` would take frozen layers as well.)
 
 # %%
 base.trainable = False
@@ -102,9 +103,9 @@ head_only = dc.share_weights(head_only, num_clusters=16)
 # %% [markdown]
 # ## Fine-tuning all of it
 #
-# Nearly all bytes are in the base. So let it train, with a small learning rate, while it is pruned; the masks reach
-# into the nested model. Then BatchNorm is folded into the kernels and the weights are shared; a last short training
-# moves the centroids.
+# Nearly all bytes are in the base. So let it train, with a small learning rate, while it is
+# pruned; the masks reach into the nested model. Then BatchNorm is folded into the kernels and the
+# weights are shared; a last short training moves the centroids.
 
 # %%
 base.trainable = True

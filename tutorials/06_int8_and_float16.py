@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 6. int8 and float16
 #
-# **What you have at the end:** one pruned and shared network in four number formats, each compressed and measured:
-# bytes, accuracy, how far outputs move. And so the answer to which of them you need.
+# **What you have at the end:** one pruned and shared network in four number formats, each
+# compressed and measured: bytes, accuracy, how far outputs move. And so the answer to which of
+# them you need.
 #
-# In short: the format is a question of the *hardware*, compression one of *size*. They add up, but for a network that
-# was pruned and shared, int8 brings nothing to the file: a weight of eight values takes three bits or fewer in any
-# format. Take int8 where the chip computes in int8.
+# In short: the format is a question of the *hardware*, compression one of *size*. They add up,
+# but for a network that was pruned and shared, int8 brings nothing to the file: a weight of eight
+# values takes three bits or fewer in any format. Take int8 where the chip computes in int8.
 
 # %%
 import lzma
@@ -26,13 +27,17 @@ model = trained.build(name, trained.load()[name])
 # %% [markdown]
 # ## Four formats
 #
-# `dc.convert` passes these settings on to TensorFlow's converter, compresses what comes out, and verifies it.
+# `dc.convert` passes these settings on to TensorFlow's converter, compresses what comes out, and
+# verifies it.
 #
 # - *float16*: weights in half the bytes; the runtime computes in float32.
-# - *int8 weights*: the large weights in int8 with a scale for each channel; activations stay float32 ("dynamic range").
-# - *int8*: activations too. The converter needs some inputs, to learn their ranges: a hundred images.
-# - *int8, a scale per layer*: the same, with one scale for each Dense layer instead of one for each of its units. The
-#   scales of 500 units take more bytes than their compressed weights! The setting is TensorFlow's, and experimental.
+# - *int8 weights*: the large weights in int8 with a scale for each channel; activations stay
+#   float32 ("dynamic range").
+# - *int8*: activations too. The converter needs some inputs, to learn their ranges: a hundred
+#   images.
+# - *int8, a scale per layer*: the same, with one scale for each Dense layer instead of one for
+#   each of its units. The scales of 500 units take more bytes than their compressed weights! The
+#   setting is TensorFlow's, and experimental.
 
 
 # %%
@@ -63,8 +68,8 @@ for label, settings in formats.items():
 # ## Figures
 #
 # *plain* is the file without our coding, *xz* its zip, *packed* what `dc.pack` sends over the air
-# ([tutorial 7](07_over_the_air.py)). *outputs off* is how far outputs are from those of float32: the root
-# mean square of the difference, in per cent of that of the original.
+# ([tutorial 7](07_over_the_air.py)). *outputs off* is how far outputs are from those of float32:
+# the root mean square of the difference, in per cent of that of the original.
 
 # %%
 images = data.x_test[: run.pick(1000, 200)]
@@ -108,8 +113,8 @@ run.show(figure, "before_and_after")
 # %% [markdown]
 # ## What a file holds
 #
-# `dc.inspect` shows each coded tensor. In the int8 file the weights take about what they take in float32, and the
-# rest is the scale and the zero point of each channel.
+# `dc.inspect` shows each coded tensor. In the int8 file the weights take about what they take in
+# float32, and the rest is the scale and the zero point of each channel.
 
 # %%
 for label in ("float32", "int8"):
@@ -120,7 +125,10 @@ for label in ("float32", "int8"):
 #
 # | you have | take |
 # |---|---|
-# | a phone, a PC, a Raspberry Pi | float32, compressed: it is computed from its codebooks, see [tutorial 8](08_run_it.py) |
-# | a GPU delegate | float16, packed: unpacked at installation, so that the delegate finds the constants it knows |
-# | a chip or a microcontroller that computes in int8 | int8, packed in the same way |
-# | a network that you cannot train | int8 + `dc.pack`, or clusters: see [tutorial 3](03_only_a_tflite.py) |
+# | a phone, a PC, a Raspberry Pi | float32, compressed ([tutorial 8](08_run_it.py)) |
+# | a GPU delegate | float16, packed ([tutorial 7](07_over_the_air.py)) |
+# | a chip that computes in int8 | int8, packed |
+# | a network that you cannot train | clusters ([tutorial 3](03_only_a_tflite.py)) |
+#
+# Compressed float32 is computed from its codebooks. Delegates and chips know constants of their
+# own alone, so their files are unpacked at installation.

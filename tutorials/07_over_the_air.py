@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 7. Over the air: pack and patch
 #
-# **What you have at the end:** a network of 1.7 MB that travels in a few kilobytes, and an update of it that
-# travels in a few hundred bytes. A wrong base is refused. Nothing but `dc.unpack` is needed where it arrives, and
-# the file that comes out runs in any TFLite runtime.
+# **What you have at the end:** a network of over a megabyte that travels in a few kilobytes, and an update
+# of it that travels in a few hundred bytes. A wrong base is refused. Nothing but `dc.unpack` is
+# needed where it arrives, and the file that comes out runs in any TFLite runtime.
 #
-# The story: digits are read by a camera in the field. A year later the camera sees badly: little contrast, much
-# noise. The network learns the new images by moving its *centroids* alone, and only these are sent.
+# The story: digits are read by a camera in the field. A year later the camera sees badly: little
+# contrast, much noise. The network learns the new images by moving its *centroids* alone, and
+# only these are sent.
 
 # %%
 import lzma
@@ -26,9 +27,10 @@ data = run.pick(data, data.first(4000, 1000))
 # %% [markdown]
 # ## Version 1
 #
-# A LeNet-5 that was pruned and whose weights were shared stands in the repository. Its kernels hold a few values
-# each, most of them zero. `dc.convert` makes the compressed file, and `dc.expand` the ordinary `.tflite`: the form
-# to send, since `dc.pack` makes it smaller still, and any runtime takes it.
+# A LeNet-5 that was pruned and whose weights were shared stands in the repository. Its kernels
+# hold a few values each, most of them zero. `dc.convert` makes the compressed file, and
+# `dc.expand` the ordinary `.tflite`: the form to send, since `dc.pack` makes it smaller still,
+# and any runtime takes it.
 
 # %%
 net = trained.load()["lenet_5_r0_200x"]
@@ -69,9 +71,9 @@ run.show(figure, "camera")
 # %% [markdown]
 # ## Version 2: the centroids learn
 #
-# The model comes back out of its codebooks: `dc.share_weights` finds the same few values, and `fit` moves them. Which
-# weight belongs to which centroid stays as it is, so the update is small. `float16_exact` rounds the centroids to
-# float16, which halves them.
+# The model comes back out of its codebooks: `dc.share_weights` finds the same few values, and
+# `fit` moves them. Which weight belongs to which centroid stays as it is, so the update is small.
+# `float16_exact` rounds the centroids to float16, which halves them.
 
 # %%
 shared = dc.share_weights(model, num_clusters=32)
@@ -96,9 +98,9 @@ patch = dc.pack(v2, base=v1)
 # %% [markdown]
 # ## On the device
 #
-# It has version 1, gets the patch, and makes version 2. (In C the same is `kdc_unpack`, which needs neither Python
-# nor a runtime.) With another base, such as a file that was updated already, `unpack` raises an error and writes
-# nothing.
+# It has version 1, gets the patch, and makes version 2. (In C the same is `kdc_unpack`, which
+# needs neither Python nor a runtime.) With another base, such as a file that was updated already,
+# `unpack` raises an error and writes nothing.
 
 # %%
 assert dc.unpack(run.folder / "v1_to_v2.kdc", base=run.folder / "v1.tflite") == v2
@@ -111,9 +113,9 @@ except dc.errors.CodecError as error:
 # %% [markdown]
 # ## What it takes
 #
-# xz is what one would send otherwise. The *compressed* file is the one that runs as it is, with our ops; packing
-# the ordinary file gives fewer bytes for the wire, and patches are made between ordinary files: in a compressed
-# one a moved centroid moves the bytes behind it.
+# xz is what one would send otherwise. The *compressed* file is the one that runs as it is, with
+# our ops; packing the ordinary file gives fewer bytes for the wire, and patches are made between
+# ordinary files: in a compressed one a moved centroid moves the bytes behind it.
 
 # %%
 sizes = {

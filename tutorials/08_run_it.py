@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 8. Run it
 #
-# **What you have at the end:** a compressed file that runs in Python, in the runtime of your choice, and its figures:
-# accuracy, latency, memory, time to load, each beside those of the uncompressed file.
+# **What you have at the end:** a compressed file that runs in Python, in the runtime of your
+# choice, and its figures: accuracy, latency, memory, time to load, each beside those of the
+# uncompressed file.
 #
-# A device needs `pip install keras-dc` and neither TensorFlow nor Keras. This tutorial imports Keras only to make the
-# files.
+# A device needs `pip install keras-dc` and neither TensorFlow nor Keras. This tutorial imports
+# Keras only to make the files.
 
 # %%
 import keras
@@ -23,8 +24,8 @@ data = run.pick(data, data.first(1000, 500))
 # %% [markdown]
 # ## A file to run
 #
-# The LeNet-5 of the repository is trained, pruned and shared. `dc.convert` writes the compressed file; `dc.expand` gives
-# the same network uncompressed, to compare with.
+# The LeNet-5 of the repository is trained, pruned and shared. `dc.convert` writes the compressed
+# file; `dc.expand` gives the same network uncompressed, to compare with.
 
 # %%
 name = "lenet_5_r0_200x"
@@ -37,8 +38,9 @@ print(f"{plain.stat().st_size:,} bytes plain, {compressed.stat().st_size:,} comp
 # %% [markdown]
 # ## One image
 #
-# `dc.Interpreter` makes the runtime's own interpreter, with our ops attached. It takes ai-edge-litert, tflite-runtime or
-# TensorFlow, the first of these that is installed; `runtime="tflite_runtime"` chooses one.
+# `dc.Interpreter` makes the runtime's own interpreter, with our ops attached. It takes
+# ai-edge-litert, tflite-runtime or TensorFlow, the first of these that is installed;
+# `runtime="tflite_runtime"` chooses one.
 
 # %%
 image = data.x_test[:1]
@@ -58,8 +60,8 @@ print("digit:", np.argmax(outputs), "label:", data.y_test[0])
 # %% [markdown]
 # ## An interpreter of your own
 #
-# A program that makes its own interpreter attaches the ops as a delegate. Without them the runtime refuses the
-# file, and says which op it does not know.
+# A program that makes its own interpreter attaches the ops as a delegate. Without them the
+# runtime refuses the file, and says which op it does not know.
 
 # %%
 delegate = litert.load_delegate(dc.op_library_path())
@@ -76,8 +78,9 @@ except (RuntimeError, ValueError) as error:
 # %% [markdown]
 # ## Threads and memory
 #
-# `num_threads` is the runtime's own setting. Weights are decoded once, into a form that is made for speed; with
-# `low_memory=True` they stay compressed and are decoded at every call. The outputs agree up to the order of the sums.
+# `num_threads` is the runtime's own setting. Weights are decoded once, into a form that is made
+# for speed; with `low_memory=True` they stay compressed and are decoded at every call. The
+# outputs agree up to the order of the sums.
 
 # %%
 variants = {
@@ -96,8 +99,9 @@ print("Largest difference of an output:", {k: f"{v:.1e}" for k, v in differences
 # %% [markdown]
 # ## Accuracy
 #
-# `dc.evaluate` runs a file over a data set: arrays, a `tf.data` pipeline or a generator of batches. It needs NumPy and a
-# runtime alone, so it measures on the device what the device will do.
+# `dc.evaluate` runs a file over a data set: arrays, a `tf.data` pipeline or a generator of
+# batches. It needs NumPy and a runtime alone, so it measures on the device what the device will
+# do.
 
 # %%
 test_data = (data.x_test, data.y_test)
@@ -107,10 +111,11 @@ print("accuracy:", accuracy)
 # %% [markdown]
 # ## Speed
 #
-# `dc.benchmark` runs two files side by side and in turns, so that both meet the same load of the machine; each loads in
-# a process of its own, which tells its memory. A LeNet-5 is so small that calling it costs more than computing it. The
-# large layers of a network are where compressed weights save time: here are two of 4096 x 4096, as AlexNet has
-# them, with nine weights in ten pruned.
+# `dc.benchmark` runs two files side by side and in turns, so that both meet the same load of the
+# machine; each loads in a process of its own, which tells its memory. A LeNet-5 is so small that
+# calling it costs more than computing it. The large layers of a network are where compressed
+# weights save time: here are two of 4096 x 4096, as AlexNet has them, with nine weights in ten
+# pruned.
 
 # %%
 width = run.pick(4096, 512)
@@ -139,11 +144,12 @@ slow_but_small = dc.benchmark(wide_compressed, num_threads=1, low_memory=True)
 print(slow_but_small)
 
 # %% [markdown]
-# On the command line the same is `keras-dc benchmark wide_plain.tflite wide.tflite`, and `keras-dc doctor` tells which
-# runtimes it found.
+# On the command line the same is `keras-dc benchmark wide_plain.tflite wide.tflite`, and
+# `keras-dc doctor` tells which runtimes it found.
 #
 # ## Elsewhere
 #
-# C++ programs register the ops by `keras_dc::RegisterOps(&resolver)`, see `tflite_ops/include/keras_dc/register_ops.h`.
-# Tutorials for C++, for a Raspberry Pi and for the browser come later. Where our ops cannot go, `dc.expand` or
-# `dc.unpack` at installation give an ordinary file that runs anywhere: see [tutorial 7](07_over_the_air.py).
+# C++ programs register the ops by `keras_dc::RegisterOps(&resolver)`, see
+# `tflite_ops/include/keras_dc/register_ops.h`. Tutorials for C++, for a Raspberry Pi and for the
+# browser come later. Where our ops cannot go, `dc.expand` or `dc.unpack` at installation give an
+# ordinary file that runs anywhere: see [tutorial 7](07_over_the_air.py).

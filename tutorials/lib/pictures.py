@@ -37,7 +37,8 @@ def points(rows, *, x, y, label, title):
 
     Args:
         rows: list of dicts.
-        x, y: the keys of the numbers, which are the axes' names.
+        x: the key of the numbers to the right, which is the axis's name.
+        y: likewise of those upwards.
         label: the key of the texts.
         title: str.
 
@@ -84,7 +85,8 @@ def scatters(expected, found, *, before, after):
     Args:
         expected: array of the outputs before.
         found: dict from titles to arrays of the same shape.
-        before, after: names of the axes.
+        before: the name of the lower axis.
+        after: the name of the left axis.
 
     Returns:
         `matplotlib.figure.Figure`.

@@ -1,4 +1,4 @@
-"""What every numbered tutorial needs: how long it runs, where its files go, its tables and pictures."""
+"""What every numbered tutorial needs: its length, its folder, its tables and pictures."""
 
 import argparse
 import os
