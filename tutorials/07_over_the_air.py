@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 7. Over the air: pack and patch
 #
-# **What you have at the end:** a network of over a megabyte that travels in a few kilobytes, and an update
-# of it that travels in a few hundred bytes. A wrong base is refused. Nothing but `dc.unpack` is
-# needed where it arrives, and the file that comes out runs in any TFLite runtime.
+# **What you have at the end:** a network of over a megabyte that travels in a few kilobytes, and an
+# update of it that travels in a few hundred bytes. A wrong base is refused. Nothing but `dc.unpack`
+# is needed where it arrives, and the file that comes out runs in any TFLite runtime.
 #
 # The story: digits are read by a camera in the field. A year later the camera sees badly: little
 # contrast, much noise. The network learns the new images by moving its *centroids* alone, and
