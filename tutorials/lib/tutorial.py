@@ -58,9 +58,6 @@ class Run:
         Args:
             figure: `matplotlib.figure.Figure`.
             name: str, of the file; what is no letter, digit or minus in it becomes "_".
-
-        Returns:
-            pathlib.Path of the picture.
         """
         path = self.folder / (re.sub(r"[^\w-]+", "_", name) + ".png")
         figure.savefig(path, dpi=120, bbox_inches="tight")
@@ -70,7 +67,6 @@ class Run:
             display.display(display.Image(filename=path))
         else:
             print(f"Picture: {path}")
-        return path
 
     def table(self, title, rows):
         """Print a table.
