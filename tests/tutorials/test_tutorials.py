@@ -131,9 +131,12 @@ def test_transfer_learning(run, tmp_path):
     end = run("05_transfer_learning")
     rows = by("file", end["rows"])
     # A pruned head alone saves little: the bytes are in the base.
-    assert rows["head pruned"]["ratio"] < 2
-    assert rows["all pruned"]["ratio"] > 15
-    assert rows["all pruned"]["accuracy %"] > rows["dense"]["accuracy %"] - 2
+    assert 1.1 < rows["frozen, head pruned"]["ratio"] < 2
+    small = rows["fine-tuned, all pruned"]
+    assert small["ratio"] > 15
+    assert small["accuracy %"] > rows["fine-tuned"]["accuracy %"] - 5
+    assert small["accuracy %"] > rows["frozen base"]["accuracy %"]
+    assert small["bytes"] == (tmp_path / "fine-tuned_all_pruned.tflite").stat().st_size
     assert set(end["new_task"][1]) == {0, 1, 2, 3, 4}
     check_pictures(tmp_path, "tasks", "sizes")
     assert "<html" in (tmp_path / "report.html").read_text()
