@@ -127,7 +127,8 @@ trained(everything, new_task, epochs=run.pick(5, 2))
 # %%
 original = float_tflite(fine_tuned)
 files = {"frozen base": frozen_base, "fine-tuned": original}
-for label, model in {"frozen, head pruned": head_only, "fine-tuned, all pruned": everything}.items():
+compressed = {"frozen, head pruned": head_only, "fine-tuned, all pruned": everything}
+for label, model in compressed.items():
     path = run.folder / f"{label.replace(', ', '_').replace(' ', '_')}.tflite"
     files[label] = dc.convert(model, path, coder="arithmetic")
 rows = [
@@ -145,7 +146,7 @@ figure = pictures.bars(
     {row["file"]: row["bytes"] / 1024 for row in rows},
     title="The base is where the bytes are",
     unit="KB",
-    highlight=["frozen, head pruned", "fine-tuned, all pruned"],
+    highlight=list(compressed),
 )
 run.show(figure, "sizes")
 
