@@ -1,6 +1,5 @@
 """The README's commands, and the quickstart in small."""
 
-import importlib
 import json
 import pathlib
 import re
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 import quickstart
 from lib import lenet_300_100, mnist, sample_report, trained
-from support.tiny_models import mlp
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -91,9 +89,10 @@ def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
             lambda *args, stage=stages[name], epochs=epochs: stage(*args, epochs=epochs),
         )
     figures_path, model_path = tmp_path / "figures.json", tmp_path / "model.tflite"
-    monkeypatch.setattr(
-        sys, "argv", ["quickstart.py", "--json", str(figures_path), "--output", str(model_path)]
-    )
+    page_path = tmp_path / "report.html"
+    paths = {"--json": figures_path, "--output": model_path, "--report": page_path}
+    arguments = [text for name, path in paths.items() for text in (name, str(path))]
+    monkeypatch.setattr(sys, "argv", ["quickstart.py", *arguments])
     quickstart.main()
     figures = json.loads(figures_path.read_text())
     assert figures["compressed_bytes"] == model_path.stat().st_size
@@ -104,40 +103,10 @@ def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
     assert 0 < figures["dense_error"] < 30
     assert [row["weights"] for row in figures["layers"]] == [235200, 30000, 1000]
     assert figures["weight_bytes"] == sum(row["bytes"] for row in figures["layers"])
+    assert "LeNet-300-100 on MNIST" in page_path.read_text()
     printed = capsys.readouterr().out
     for text in ["Layers", "Test error", "Whole files", "Shannon", "gzip", "xz", "zstd"]:
         assert text in printed
-
-
-def test_only_a_tflite_in_small(monkeypatch, tmp_path, capsys):
-    """Without arguments it trains a net; for a named file it shows the sizes."""
-    tutorial = importlib.import_module("02_only_a_tflite")
-    whole = mnist.load()
-    little = mnist.Mnist(
-        whole.x_train[:1280], whole.y_train[:1280], whole.x_test[:500], whole.y_test[:500]
-    )
-    monkeypatch.setattr(mnist, "load", lambda: little)
-    labels = ["as it is", "32 clusters"]
-    monkeypatch.setattr(tutorial, "SETTINGS", {label: tutorial.SETTINGS[label] for label in labels})
-    monkeypatch.setattr(sys, "argv", ["02_only_a_tflite.py"])
-    tutorial.main()
-    rows = table_rows(capsys.readouterr().out)
-    assert list(rows)[1:] == ["uncompressed", *labels]
-    plain_error = float(rows["uncompressed"][-1])
-    assert 0 < plain_error < 60
-    assert [float(cell) for cell in rows["as it is"][-2:]] == [0, plain_error]
-    kilobytes, ratio, zipped, weights_off, test_error = (
-        float(cell.rstrip("x")) for cell in rows["32 clusters"][1:]
-    )
-    assert kilobytes < zipped
-    assert ratio > 5
-    assert 0 < weights_off < 10
-    assert test_error == pytest.approx(plain_error, abs=3)
-    path = tmp_path / "model.tflite"
-    path.write_bytes(mlp().serialize())
-    monkeypatch.setattr(sys, "argv", ["02_only_a_tflite.py", str(path)])
-    tutorial.main()
-    assert list(table_rows(capsys.readouterr().out))[1:] == labels
 
 
 def test_the_sample_report(tmp_path):
@@ -152,12 +121,3 @@ def test_the_sample_report(tmp_path):
     ratios = [point["ratio"] for point in found["curve"]]
     assert ratios == sorted(ratios)
     assert all(point["score"] > 0.96 for point in found["curve"])
-
-
-def table_rows(printed):
-    """Rows of the printed tables by their first cell."""
-    lines = [line for line in printed.splitlines() if line.startswith(("│", "┃"))]
-    cells = [
-        [cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in lines
-    ]
-    return {row[0]: row for row in cells}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 TESTS_FOLDER = pathlib.Path(__file__).parents[1]
-MULTI_WORKER = TESTS_FOLDER.parent / "tutorials" / "03_multi_worker.py"
+MULTI_WORKER = TESTS_FOLDER.parent / "tutorials" / "09_multi_worker.py"
 KINDS = ["pruned", "straight_through", "shared"]
 
 

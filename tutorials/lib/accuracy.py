@@ -1,6 +1,8 @@
-"""Test errors of classifiers, in Keras and in a TFLite interpreter."""
+"""Test errors and outputs of classifiers, in Keras and in a TFLite interpreter."""
 
 import numpy as np
+
+import keras_dc as dc
 
 
 def keras_error(model, data):
@@ -18,3 +20,25 @@ def interpreter_error(interpreter, data):
     interpreter.invoke()
     logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     return 100 * float(np.mean(np.argmax(logits, axis=-1) != data.y_test))
+
+
+def outputs_of(tflite, inputs):
+    """The outputs of a `.tflite` file of one input and one output, each input alone.
+
+    Args:
+        tflite: bytes of the file.
+        inputs: float32 array `(n, ...)`.
+
+    Returns:
+        array `(n, ...)`.
+    """
+    interpreter = dc.Interpreter(model_content=tflite)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    result = interpreter.get_output_details()[0]["index"]
+    outputs = []
+    for one in inputs:
+        interpreter.set_tensor(source, one[None])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(result)[0])
+    return np.stack(outputs)

@@ -28,6 +28,18 @@ class Mnist:
             x_test=self.x_test.reshape(len(self.x_test), -1),
         )
 
+    def with_channel(self):
+        """The same with images shaped (n, 28, 28, 1), as convolutions take them."""
+        return dataclasses.replace(
+            self, x_train=self.x_train[..., None], x_test=self.x_test[..., None]
+        )
+
+    def first(self, train, test):
+        """The first so many images of each part."""
+        return Mnist(
+            self.x_train[:train], self.y_train[:train], self.x_test[:test], self.y_test[:test]
+        )
+
 
 def load(path=PATH):
     """Load MNIST and verify that it is what was published.

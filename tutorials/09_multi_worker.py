@@ -1,6 +1,6 @@
 """Pruning and weight sharing by several processes, each with a part of every batch.
 
-    python tutorials/03_multi_worker.py [--workers 2]
+    python tutorials/09_multi_worker.py [--workers 2]
 
 The loop is our own: in Keras 3.15, `model.fit` under `MultiWorkerMirroredStrategy` fails
 for plain Keras models as well, without keras_dc. It shows the two lines that a loop of

@@ -1,0 +1,155 @@
+# %% [markdown]
+# # 8. Run it
+#
+# **What you have at the end:** a compressed file that runs in Python, in the runtime of your
+# choice, and its figures: accuracy, latency, memory, time to load, each beside those of the
+# uncompressed file.
+#
+# A device needs `pip install keras-dc` and neither TensorFlow nor Keras. This tutorial imports
+# Keras only to make the files.
+
+# %%
+import keras
+import numpy as np
+from ai_edge_litert import interpreter as litert
+from lib import mnist, pictures, trained
+from lib.tutorial import Run
+
+import keras_dc as dc
+
+run = Run("08_run_it")
+data = mnist.load().with_channel()
+data = run.pick(data, data.first(1000, 500))
+
+# %% [markdown]
+# ## A file to run
+#
+# The LeNet-5 of the repository is trained, pruned and shared. `dc.convert` writes the compressed
+# file; `dc.expand` gives the same network uncompressed, to compare with.
+
+# %%
+name = "lenet_5_r0_200x"
+model = trained.build(name, trained.load()[name])
+compressed, plain = run.folder / "compressed.tflite", run.folder / "plain.tflite"
+dc.convert(model, compressed, coder="arithmetic")
+plain.write_bytes(dc.expand(compressed))
+print(f"{plain.stat().st_size:,} bytes plain, {compressed.stat().st_size:,} compressed")
+
+# %% [markdown]
+# ## One image
+#
+# `dc.Interpreter` makes the runtime's own interpreter, with our ops attached. It takes
+# ai-edge-litert, tflite-runtime or TensorFlow, the first of these that is installed;
+# `runtime="tflite_runtime"` chooses one.
+
+# %%
+image = data.x_test[:1]
+
+
+def outputs_of(interpreter):
+    """The logits of one image."""
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+outputs = outputs_of(dc.Interpreter(compressed))
+print("digit:", np.argmax(outputs), "label:", data.y_test[0])
+
+# %% [markdown]
+# ## An interpreter of your own
+#
+# A program that makes its own interpreter attaches the ops as a delegate. Without them the
+# runtime refuses the file, and says which op it does not know.
+
+# %%
+delegate = litert.load_delegate(dc.op_library_path())
+own = litert.Interpreter(str(compressed), experimental_delegates=[delegate])
+own_outputs = outputs_of(own)
+assert np.array_equal(own_outputs, outputs)
+
+try:
+    outputs_of(litert.Interpreter(str(compressed)))
+except (RuntimeError, ValueError) as error:
+    refusal = str(error)
+    print("Without the delegate:", refusal)
+
+# %% [markdown]
+# ## Threads and memory
+#
+# `num_threads` is the runtime's own setting. Weights are decoded once, into a form that is made
+# for speed; with `low_memory=True` they stay compressed and are decoded at every call. The
+# outputs agree up to the order of the sums.
+
+# %%
+variants = {
+    "one thread": dc.Interpreter(compressed, num_threads=1),
+    "two threads": dc.Interpreter(compressed, num_threads=2),
+    "low memory": dc.Interpreter(compressed, low_memory=True),
+    "plain file": dc.Interpreter(plain),
+}
+largest = np.abs(outputs).max()
+differences = {
+    label: float(np.abs(outputs_of(interpreter) - outputs).max() / largest)
+    for label, interpreter in variants.items()
+}
+print("Largest difference of an output:", {k: f"{v:.1e}" for k, v in differences.items()})
+
+# %% [markdown]
+# ## Accuracy
+#
+# `dc.evaluate` runs a file over a data set: arrays, a `tf.data` pipeline or a generator of
+# batches. It needs NumPy and a runtime alone, so it measures on the device what the device will
+# do.
+
+# %%
+test_data = (data.x_test, data.y_test)
+accuracy = {path.stem: dc.evaluate(path, test_data) for path in (plain, compressed)}
+print("accuracy:", accuracy)
+
+# %% [markdown]
+# ## Speed
+#
+# `dc.benchmark` runs two files side by side and in turns, so that both meet the same load of the
+# machine; each loads in a process of its own, which tells its memory. A LeNet-5 is so small that
+# calling it costs more than computing it. The large layers of a network are where compressed
+# weights save time: here are two of 4096 x 4096, as AlexNet has them, with nine weights in ten
+# pruned.
+
+# %%
+width = run.pick(4096, 512)
+layers = [keras.layers.Dense(width, activation="relu"), keras.layers.Dense(width)]
+wide = keras.Sequential([keras.Input((width,)), *layers])
+wide = dc.share_weights(dc.prune(wide, 0.91), num_clusters=32)
+wide_compressed, wide_plain = run.folder / "wide.tflite", run.folder / "wide_plain.tflite"
+dc.convert(wide, wide_compressed, input_signature=(1, width))
+wide_plain.write_bytes(dc.expand(wide_compressed))
+
+benchmark = dc.benchmark(wide_plain, wide_compressed, num_threads=1)
+print(benchmark)
+
+# %%
+before, after = benchmark.rows
+figure = pictures.bars(
+    {"plain": before.p50_ms, "compressed": after.p50_ms},
+    title=f"Two layers of {width} x {width}, one thread: median time of a call",
+    unit="ms",
+    highlight=["compressed"],
+    number="{:.2f}",
+)
+run.show(figure, "latency")
+print(f"{before.p50_ms / after.p50_ms:.1f} times as fast")
+slow_but_small = dc.benchmark(wide_compressed, num_threads=1, low_memory=True)
+print(slow_but_small)
+
+# %% [markdown]
+# On the command line the same is `keras-dc benchmark wide_plain.tflite wide.tflite`, and
+# `keras-dc doctor` tells which runtimes it found.
+#
+# ## Elsewhere
+#
+# C++ programs register the ops by `keras_dc::RegisterOps(&resolver)`, see
+# `tflite_ops/include/keras_dc/register_ops.h`. Tutorials for C++, for a Raspberry Pi and for the
+# browser come later. Where our ops cannot go, `dc.expand` or `dc.unpack` at installation give an
+# ordinary file that runs anywhere: see [tutorial 7](07_over_the_air.py).
