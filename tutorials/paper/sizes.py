@@ -29,7 +29,7 @@ import keras_dc as dc
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "sizes.json"
 README = pathlib.Path(__file__).parents[2] / "README.md"
-ARCHITECTURES = ["MobileNetV2"]
+ARCHITECTURES = ["AlexNet", "VGG-16", "MobileNetV2"]
 # Of the dense networks whose int8 files the trained ones are compared with.
 DENSE_EPOCHS = {"lenet_300_100": 20, "lenet_5": 5}
 # Above this, xz alone and at its usual level: the others take hours.

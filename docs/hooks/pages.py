@@ -1,0 +1,36 @@
+"""What MkDocs calls: pages that are made of other files of the repository.
+
+Tutorials and the command line have their text where they are, so that it is told once.
+"""
+
+import pathlib
+
+import tutorial_pages
+from mkdocs.structure.files import File
+
+ROOT = pathlib.Path(__file__).parents[2]
+TUTORIALS = ROOT / "tutorials"
+
+
+def on_config(config):
+    """Put the tutorials into the navigation, in the place that is kept for them."""
+    names = [f"tutorials/{path.stem}.md" for path in tutorial_pages.scripts(TUTORIALS)]
+    [place] = [entry for entry in config.nav if entry == {"Tutorials": "tutorials/"}]
+    place["Tutorials"] = ["tutorials/index.md", *names]
+    return config
+
+
+def on_files(files, config):
+    """Add the pages that are made."""
+    for name, content in made_pages().items():
+        files.append(File.generated(config, name, content=content))
+    return files
+
+
+def made_pages():
+    """Pages that no file of `docs` holds: dict from paths in the site to markdown."""
+    overview = (TUTORIALS / "README.md").read_text()
+    pages = {"tutorials/index.md": tutorial_pages.linked_to_pages(overview)}
+    for path in tutorial_pages.scripts(TUTORIALS):
+        pages[f"tutorials/{path.stem}.md"] = tutorial_pages.page(path.read_text(), path.name)
+    return pages
