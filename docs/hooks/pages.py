@@ -4,6 +4,7 @@ Tutorials and the command line have their text where they are, so that it is tol
 """
 
 import pathlib
+import re
 
 import tutorial_pages
 from mkdocs.structure.files import File
@@ -25,6 +26,11 @@ def on_files(files, config):
     for name, content in made_pages().items():
         files.append(File.generated(config, name, content=content))
     return files
+
+
+def on_page_content(html, **_):
+    """Take away the dash behind the type of what a function returns, where no type stands."""
+    return re.sub(r'(<li class="doc-section-item field-body">\s*)\u2013', r"\1", html)
 
 
 def made_pages():

@@ -1,4 +1,4 @@
-"""Troubleshooting: every error, op and status has its line, and its messages are those of the code."""
+"""Troubleshooting: each error, op and status has its line; messages are those of the code."""
 
 import ast
 import inspect

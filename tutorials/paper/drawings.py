@@ -107,7 +107,9 @@ def sizes(rows, theme):
         whole = row["float_bytes"]
         drawing.y += 15
         drawing.text(network, weight=600)
-        drawing.text(paper_tables.readable(whole), x=WIDTH - MARGIN, colour=theme.faint, anchor="end")
+        drawing.text(
+            paper_tables.readable(whole), x=WIDTH - MARGIN, colour=theme.faint, anchor="end"
+        )
         for rival, size, colour in [
             ("int8 + xz", row["int8_xz_bytes"], theme.rival),
             ("keras_dc", row["context_bytes"], theme.ours),
@@ -118,7 +120,9 @@ def sizes(rows, theme):
             drawing.bar(size / whole, colour, label)
         drawing.y += 6
     drawing.y += 14
-    drawing.text("LeNets trained on MNIST; AlexNet and VGG-16 with random", size=12, colour=theme.faint)
+    drawing.text(
+        "LeNets trained on MNIST; AlexNet and VGG-16 with random", size=12, colour=theme.faint
+    )
     drawing.y += 15
     drawing.text("weights at the paper's densities", size=12, colour=theme.faint)
     return drawing.svg()
