@@ -6,8 +6,11 @@ Tutorials and the command line have their text where they are, so that it is tol
 import pathlib
 import re
 
+import command_help
 import tutorial_pages
 from mkdocs.structure.files import File
+
+from keras_dc.cli.main import cli
 
 ROOT = pathlib.Path(__file__).parents[2]
 TUTORIALS = ROOT / "tutorials"
@@ -26,6 +29,13 @@ def on_files(files, config):
     for name, content in made_pages().items():
         files.append(File.generated(config, name, content=content))
     return files
+
+
+def on_page_markdown(markdown, page, **_):
+    """Put the help of all commands below what the page of the command line says."""
+    if page.file.src_uri == "command_line.md":
+        markdown += "\n" + command_help.reference(cli, "keras-dc")
+    return markdown
 
 
 def on_page_content(html, **_):

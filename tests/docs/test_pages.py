@@ -1,5 +1,6 @@
 """The pages: every public name is there, tables and pictures are those of the results."""
 
+import importlib
 import json
 import pathlib
 import re
@@ -15,13 +16,12 @@ DOCS = ROOT / "docs"
 
 
 @pytest.fixture
-def tutorial_pages(monkeypatch):
-    """The module of that name; it imports nothing of MkDocs."""
+def hook(monkeypatch):
+    """Imports a module of docs/hooks by its name; those tested here import nothing of MkDocs."""
     monkeypatch.syspath_prepend(DOCS / "hooks")
-    import tutorial_pages
-
-    yield tutorial_pages
-    del sys.modules["tutorial_pages"]
+    yield importlib.import_module
+    for name in ("command_help", "tutorial_pages"):
+        sys.modules.pop(name, None)
 
 
 def test_every_public_name_is_in_the_reference():
@@ -94,7 +94,7 @@ def test_a_random_layer_is_pruned_and_clustered():
     assert found["arithmetic_bytes"] <= found["huffman_bytes"] < found["weights"]
 
 
-def test_cells_of_a_tutorial_become_text_and_code(tutorial_pages):
+def test_cells_of_a_tutorial_become_text_and_code(hook):
     script = "\n".join(
         [
             "# %% [markdown]",
@@ -109,7 +109,7 @@ def test_cells_of_a_tutorial_become_text_and_code(tutorial_pages):
             "os.getcwd()",
         ]
     )
-    assert tutorial_pages.page(script, "07_over_the_air.py") == (
+    assert hook("tutorial_pages").page(script, "07_over_the_air.py") == (
         "# 7. Over the air\n\n"
         "*This page is made from `tutorials/07_over_the_air.py`, which runs as it is.*\n\n"
         "See [the next](08_run_it.md).\n\n"
@@ -117,9 +117,9 @@ def test_cells_of_a_tutorial_become_text_and_code(tutorial_pages):
     )
 
 
-def test_a_plain_script_becomes_its_docstring_and_its_code(tutorial_pages):
+def test_a_plain_script_becomes_its_docstring_and_its_code(hook):
     script = '"""A net: train, run.\n\n    python net.py\n\nIt takes long.\n"""\n\nimport os\n'
-    assert tutorial_pages.page(script, "net.py") == (
+    assert hook("tutorial_pages").page(script, "net.py") == (
         "# A net: train, run\n\n"
         "*This page is made from `tutorials/net.py`, which runs as it is.*\n\n"
         "    python net.py\n\nIt takes long.\n\n"
@@ -127,8 +127,18 @@ def test_a_plain_script_becomes_its_docstring_and_its_code(tutorial_pages):
     )
 
 
-def test_every_tutorial_has_a_title(tutorial_pages):
-    scripts = tutorial_pages.scripts(ROOT / "tutorials")
+def test_every_tutorial_has_a_title(hook):
+    scripts = hook("tutorial_pages").scripts(ROOT / "tutorials")
     assert len(scripts) >= 3
     for path in scripts:
-        assert re.match(r"# \S", tutorial_pages.page(path.read_text(), path.name)), path
+        assert re.match(r"# \S", hook("tutorial_pages").page(path.read_text(), path.name)), path
+
+
+def test_the_help_of_every_command_is_in_the_reference(hook):
+    from keras_dc.cli.main import cli
+
+    text = hook("command_help").reference(cli, "keras-dc")
+    names = cli.list_commands(None)
+    assert re.findall(r"^## keras-dc(?: (\S+))?$", text, re.M) == ["", *names]
+    assert len(re.findall(r"^Usage: keras-dc", text, re.M)) == 1 + len(names)
+    assert max(map(len, text.splitlines())) <= 80
