@@ -10,7 +10,10 @@ import griffe
 
 
 class PublicNames(griffe.Extension):
-    """Gives each package with a table `_MODULES` an alias for every name in it."""
+    """Gives each package with a table `_MODULES` an alias for every name in it.
+
+    And shows a default that is a constant of the module as the constant's value.
+    """
 
     def on_package(self, *, pkg, **_):
         """Add the aliases to the package and to its packages."""
@@ -22,6 +25,14 @@ class PublicNames(griffe.Extension):
                 if name not in package.members:
                     target = f"{package.path}.{module}.{name}"
                     package.set_member(name, griffe.Alias(name, target, parent=package))
+
+
+    def on_function(self, *, func, **_):
+        """Put values in the place of constants; those of other modules stay."""
+        for parameter in func.parameters:
+            constant = func.parent.members.get(str(parameter.default))
+            if isinstance(constant, griffe.Attribute):
+                parameter.default = constant.value
 
 
 def public_names(package):

@@ -141,4 +141,5 @@ def test_the_help_of_every_command_is_in_the_reference(hook):
     names = cli.list_commands(None)
     assert re.findall(r"^## keras-dc(?: (\S+))?$", text, re.M) == ["", *names]
     assert len(re.findall(r"^Usage: keras-dc", text, re.M)) == 1 + len(names)
-    assert max(map(len, text.splitlines())) <= 80
+    # Lines wider than the page are scrolled; examples may be a little wider than help.
+    assert max(map(len, text.splitlines())) <= 100
