@@ -26,7 +26,6 @@ class PublicNames(griffe.Extension):
                     target = f"{package.path}.{module}.{name}"
                     package.set_member(name, griffe.Alias(name, target, parent=package))
 
-
     def on_function(self, *, func, **_):
         """Put values in the place of constants; those of other modules stay."""
         for parameter in func.parameters:
