@@ -18,9 +18,10 @@ TUTORIALS = ROOT / "tutorials"
 
 def on_config(config):
     """Put the tutorials into the navigation, in the place that is kept for them."""
-    names = [f"tutorials/{path.stem}.md" for path in tutorial_pages.scripts(TUTORIALS)]
+    scripts = tutorial_pages.scripts(TUTORIALS)
+    entries = [{tutorial_pages.label(path): f"tutorials/{path.stem}.md"} for path in scripts]
     [place] = [entry for entry in config.nav if entry == {"Tutorials": "tutorials/"}]
-    place["Tutorials"] = ["tutorials/index.md", *names]
+    place["Tutorials"] = [{"All": "tutorials/index.md"}, *entries]
     return config
 
 

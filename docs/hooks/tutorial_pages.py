@@ -23,6 +23,14 @@ def scripts(folder):
     return [folder / "quickstart.py", *sorted(folder.glob("[0-9]*.py"))]
 
 
+def label(path):
+    """What the navigation calls a tutorial: "7. Over the air" for 07_over_the_air.py."""
+    number, _, name = path.stem.partition("_") if path.stem[0].isdigit() else ("1", "", path.stem)
+    words = name.replace("_", " ")
+    words = words[0].upper() + words[1:]
+    return f"{int(number)}. {words.replace('tflite', '.tflite').replace('tfmot', 'TFMOT')}"
+
+
 def page(source, name):
     """A tutorial as a page.
 

@@ -127,6 +127,12 @@ def test_a_plain_script_becomes_its_docstring_and_its_code(hook):
     )
 
 
+def test_tutorials_are_called_by_number_and_name(hook):
+    label = hook("tutorial_pages").label
+    assert label(pathlib.Path("quickstart.py")) == "1. Quickstart"
+    assert label(pathlib.Path("03_only_a_tflite.py")) == "3. Only a .tflite"
+
+
 def test_every_tutorial_has_a_title(hook):
     scripts = hook("tutorial_pages").scripts(ROOT / "tutorials")
     assert len(scripts) >= 3
