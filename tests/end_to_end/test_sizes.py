@@ -1,4 +1,4 @@
-"""The table of sizes: what was committed, how it is made, and that the README has it."""
+"""The table of sizes: what was committed, how it is made, and that the pages have it."""
 
 import json
 
@@ -40,8 +40,8 @@ def test_every_row_is_there():
 
 
 def test_the_tables_are_those_of_the_figures():
-    readme = sizes.README.read_text()
-    assert size_tables.in_readme(readme, ROWS) == readme
+    for name, page in sizes.pages(ROWS, sizes.ROOT).items():
+        assert (sizes.ROOT / name).read_text() == page, name
     assert sizes.RESULTS.with_suffix(".md").read_text() == size_tables.page(ROWS)
 
 
@@ -79,9 +79,9 @@ def test_a_row_of_the_page_names_the_best_zip_and_both_int8_files():
     assert size_tables._table([row])[-1] == cells
 
 
-def test_a_readme_without_a_place_for_the_table_is_refused():
-    with pytest.raises(ValueError, match="must have one <!-- sizes --> .*Received: 0"):
-        size_tables.in_readme("# keras_dc\n", ROWS)
+def test_a_page_without_a_place_for_the_table_is_refused():
+    with pytest.raises(ValueError, match="must be one <!-- sizes --> .*Received: 0"):
+        size_tables.in_page("# Sizes\n", ROWS)
 
 
 def test_a_row_is_measured(monkeypatch):

@@ -1,8 +1,7 @@
-"""The figures of sizes.py as markdown: all rows, and a short table for the README."""
+"""The figures of sizes.py as markdown: all rows, and a short table for the docs."""
 
-import re
+from paper import paper_tables
 
-BEGIN, END = "<!-- sizes -->", "<!-- /sizes -->"
 KILO = 1024
 HEADS = [
     "KB",
@@ -47,24 +46,20 @@ def page(rows):
     )
 
 
-def in_readme(text, rows):
-    """The README with its table made anew: files that others made are summed by package.
+def in_page(text, rows):
+    """A page with its table made anew: files that others made are summed by package.
 
     Args:
-        text: str, the README.
+        text: str with a place `<!-- sizes -->`.
         rows: list of dicts, see `sizes`.
 
     Returns:
         str.
 
     Raises:
-        ValueError: if the README has no place for the table.
+        ValueError: if the page has no place for the table.
     """
-    block = "\n".join([BEGIN, *_table(summed(rows)), END])
-    found, count = re.subn(f"{BEGIN}.*?{END}", lambda _: block, text, flags=re.DOTALL)
-    if count != 1:
-        raise ValueError(f"the README must have one {BEGIN} ... {END}. Received: {count}")
-    return found
+    return paper_tables.put(text, "sizes", _table(summed(rows)))
 
 
 def summed(rows):
@@ -110,7 +105,7 @@ def best_zip(row):
 
 
 def _table(rows):
-    lines = [HEADS, ["---", *["---:"] * (len(HEADS) - 1)]]
+    lines = []
     for row in rows:
         name, zip_bytes = best_zip(row)
         ours = [row[f"{key}_bytes"] for key in ("huffman", "context", "packed")]
@@ -127,7 +122,7 @@ def _table(rows):
                 f"{row['float_bytes'] / smallest:.1f}x",
             ]
         )
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+    return paper_tables.table(HEADS, lines)
 
 
 def _label(row):

