@@ -42,6 +42,7 @@ def weights(figures, before):
         axes.stairs(histogram.counts, histogram.edges, fill=True, color=SERIES[0], alpha=0.8)
         axes.set_ylabel("in a bin")
     axes.set_ylim(bottom=0)
+    axes.xaxis.get_major_locator().set_params(nbins=6)
     axes.set_xlabel("value of the kept weights")
     return figure
 
