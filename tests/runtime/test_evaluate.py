@@ -182,3 +182,12 @@ def test_endless_datasets_are_told_by_their_cardinality_alone():
             return pairs()
 
     assert len(list(batches.pairs_of(Finite()))) == 3
+
+
+def test_a_tf_data_pipeline():
+    tf = pytest.importorskip("tensorflow")
+    dataset = tf.data.Dataset.from_tensor_slices((X, LABELS)).batch(4)
+    assert dc.evaluate(CONTENT, dataset) == pytest.approx(0.7)
+    assert dc.evaluate(CONTENT, dataset, "accuracy", batch_size=3) == pytest.approx(0.7)
+    with pytest.raises(ValueError, match="use `take` on a dataset that repeats"):
+        dc.evaluate(CONTENT, dataset.repeat())
