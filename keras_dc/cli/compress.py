@@ -238,7 +238,8 @@ def _answer(source, output, made, original, lossy, inputs, report):
         "num_left": len(rows.left),
     }
     text = [
-        f"{output}: {answers.change(before, len(content))}",
+        f"{output}: {answers.change(before, len(content))}"
+        + (" than the .tflite that TensorFlow makes" if original is None else ""),
         f"{len(rows.coded)} tensors are coded, {len(rows.left)} stay as they are",
     ]
     if lossy:

@@ -6,6 +6,7 @@ import zlib
 from keras_dc.codec import packs
 from keras_dc.errors import CodecError
 from keras_dc.packing import parts, patches
+from keras_dc.support import progress
 from keras_dc.support.file_bytes import FileBytes
 
 
@@ -34,6 +35,7 @@ def pack(tflite, base=None):
     content = _read(tflite, "tflite")
     old = None if base is None else _read(base, "base")
     made = parts.plain_parts(content) if old is None else patches.patch_parts(content, old)
+    progress.tell("packing all, and unpacking it")
     packed, _ = packs.pack(content, made, base=old)
     if packs.unpack(packed, base=old) != content:
         raise CodecError(

@@ -29,9 +29,10 @@ def checked_path(path):
         ModelFormatError: if it is not the path of a whole TFLite model.
     """
     if not isinstance(path, (str, os.PathLike)):
+        kind = "bytes" if isinstance(path, bytes) else type(path).__name__
         raise TypeError(
             "`model_path` must be the path of a file; bytes of a model are given as "
-            f"`model_content`. Received: {type(path).__name__}"
+            f"`model_content`. Received: {kind}"
         )
     path = os.fspath(path)
     path = os.fsdecode(path) if isinstance(path, bytes) else path

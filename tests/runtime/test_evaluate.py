@@ -1,9 +1,12 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from support.tiny_models import Graph, lookup, mlp, quantized
 
 import keras_dc as dc
-from keras_dc import runtime
 from keras_dc.errors import ModelFormatError
 from keras_dc.runtime import batches
 
@@ -64,9 +67,36 @@ def test_a_model_in_every_form(tmp_path):
     for model in (path, str(path), dc.compress(CONTENT), dc.Interpreter(path)):
         assert dc.evaluate(model, data) == pytest.approx(0.7)
     assert dc.evaluate(dc.compress(CONTENT), data, low_memory=True) == pytest.approx(0.7)
-    for name in runtime.available_runtimes():
-        if name != "tensorflow":
-            assert dc.evaluate(path, data, runtime=name, num_threads=2) == pytest.approx(0.7)
+    assert dc.evaluate(path, data, runtime="litert", num_threads=2) == pytest.approx(0.7)
+
+
+DEVICE = """
+import sys
+for name in ("ai_edge_litert", "flatbuffers", "tensorflow"):
+    sys.modules[name] = None
+import numpy as np
+import keras_dc as dc
+path, x, y = sys.argv[1:]
+x, y = np.load(x), np.load(y)
+print(dc.evaluate(path, (x, y), runtime="tflite_runtime"))
+print(dc.compare_outputs(path, path, x)[0].same_class)
+"""
+
+
+def test_a_device_evaluates_with_numpy_and_a_runtime_alone(tmp_path):
+    """In a process of its own: two runtimes do not get along in one."""
+    pytest.importorskip("tflite_runtime")
+    (tmp_path / "model.tflite").write_bytes(dc.compress(CONTENT))
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", LABELS)
+    names = [str(tmp_path / name) for name in ("model.tflite", "x.npy", "y.npy")]
+    done = subprocess.run(
+        [sys.executable, "-c", DEVICE, *names],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert done.stdout == "0.7\n1.0\n", done.stderr
 
 
 def test_errors_of_numbers():
@@ -182,3 +212,12 @@ def test_endless_datasets_are_told_by_their_cardinality_alone():
             return pairs()
 
     assert len(list(batches.pairs_of(Finite()))) == 3
+
+
+def test_a_tf_data_pipeline():
+    tf = pytest.importorskip("tensorflow")
+    dataset = tf.data.Dataset.from_tensor_slices((X, LABELS)).batch(4)
+    assert dc.evaluate(CONTENT, dataset) == pytest.approx(0.7)
+    assert dc.evaluate(CONTENT, dataset, "accuracy", batch_size=3) == pytest.approx(0.7)
+    with pytest.raises(ValueError, match="use `take` on a dataset that repeats"):
+        dc.evaluate(CONTENT, dataset.repeat())
