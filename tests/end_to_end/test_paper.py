@@ -5,11 +5,12 @@ import pathlib
 
 import pytest
 from lib import mnist
-from paper import lenet_300_100, package_files, real_models, recipes, result_tables
+from paper import deep_compress, lenet_300_100, package_files, real_models, recipes, result_tables
 
 SIZES = pathlib.Path(__file__).parents[2] / "docs" / "sizes.md"
 LENET = json.loads(lenet_300_100.RESULTS.read_text())
 REAL_MODELS = json.loads(real_models.RESULTS.read_text())
+ONE_CALL = json.loads(deep_compress.RESULTS.read_text())["runs"]
 
 
 def test_lenet_300_100_beats_the_paper_with_every_seed():
@@ -100,3 +101,24 @@ def test_architectures_beat_their_zips_and_shrink_tenfold():
 
 def test_the_tables_are_those_of_the_figures():
     assert real_models.RESULTS.with_suffix(".md").read_text() == result_tables.tables(REAL_MODELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "ratio", "points"),
+    [("lenet_300_100", 150, 0.1), ("lenet_5", 200, 0.1), ("small_mobilenet", 12, 0.5)],
+)
+def test_one_call_reaches_what_it_is_asked_for(name, ratio, points):
+    run = ONE_CALL[name]
+    assert run["aim_ratio"] == ratio
+    assert run["ratio"] >= ratio
+    assert run["error_percent"] <= run["dense_error_percent"] + points
+    assert run["packed_bytes"] < run["compressed_bytes"]
+
+
+def test_the_figures_of_one_call_hang_together():
+    assert ONE_CALL.keys() == deep_compress.NETWORKS.keys()
+    for name, run in ONE_CALL.items():
+        assert run["ratio"] == round(run["float_bytes"] / run["compressed_bytes"], 1)
+        assert run["options"] == deep_compress.NETWORKS[name].options
+        best = [stage for stage in run["stages"] if stage.get("size_bytes")]
+        assert run["compressed_bytes"] in [stage["size_bytes"] for stage in best]

@@ -58,7 +58,7 @@ def test_what_scales_losses_is_taken_off():
 
 def test_metrics_are_copied_and_losses_shared():
     def own(target, output):
-        return target - output
+        return keras.ops.subtract(target, output)
 
     metric = keras.metrics.MeanMetricWrapper(own, name="own")
     model = compiled("sgd", metrics=[metric, "mae"])
