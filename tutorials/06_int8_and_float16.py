@@ -111,6 +111,9 @@ figure = pictures.scatters(
 run.show(figure, "before_and_after")
 
 # %% [markdown]
+# Where the int8 panel is flat, outputs left the range of the images that the converter saw, and
+# were cut off. More images widen it.
+#
 # ## What a file holds
 #
 # `dc.inspect` shows each coded tensor. In the int8 file the weights take about what they take in
