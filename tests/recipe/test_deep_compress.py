@@ -91,7 +91,7 @@ def test_the_report_is_made_of_the_run(small_run, monkeypatch):
     assert options["curve"][0]["ratio"] == pytest.approx(result.ratio)
     # Constants of this size stay float, so it is not smaller here.
     assert options["int8"][4:8] == b"TFL3"
-    assert {row.layer.name for row in options["names"].coded} == {"hidden", "logits"}
+    assert {row.layer for row in options["names"].coded} == {"hidden", "logits"}
     assert len(options["original"]) == pytest.approx(result.ratio * len(result.tflite))
     vars(result).pop("report")
 
