@@ -22,6 +22,8 @@ _TRAINED_SHARE = 0.18
 # Allocations are compared where it matters: at so much of the first attempt's kernel bytes.
 _TRIAL_SHARE = 0.6
 _SMALLEST_FIRST, _LARGEST_FIRST = 0.015, 0.5
+# Clusters, and the largest density that they are for.
+_CLUSTERS_UP_TO = {8: 0.06, 16: 0.2, 32: 1.0}
 
 
 def is_untrained(model, judge, logs):
@@ -66,6 +68,20 @@ def scan(stages, weights, validation, num_train):
     return Sensitivity(**{**info, "sparsities": tuple(info["sparsities"]), "values": values})
 
 
+def clusters_for(density):
+    """How many clusters go well with a density: the fewer weights, the fewer."""
+    return next(count for count, largest in _CLUSTERS_UP_TO.items() if density <= largest)
+
+
+def with_clusters_for(sizes, file_bytes):
+    """`sizes` with the number of clusters that goes well with a file of `file_bytes`."""
+    for count, largest in _CLUSTERS_UP_TO.items():
+        sizes = dataclasses.replace(sizes, num_clusters=count)
+        if sizes.file_bytes(dict.fromkeys(sizes.num_weights, largest)) >= file_bytes:
+            break
+    return sizes
+
+
 def first_sizes(stages, weights, num_clusters):
     """`CodedSizes` from a file of the model pruned at once."""
     kernels = stages.settings.kernels(stages.copy(weights))
@@ -85,8 +101,8 @@ def first_sizes(stages, weights, num_clusters):
     return dataclasses.replace(sizes, other_bytes=info["size"] - info["kernel_bytes"])
 
 
-def first_bytes(stages, weights, allocations, sizes, baseline, max_loss):
-    """The size of the first attempt at an aim of loss: int.
+def first_density(stages, weights, allocations, sizes, baseline, max_loss):
+    """The density of the first attempt at an aim of loss: (float, dict of evidence).
 
     Each allocation is pruned at once, ever further, until it loses ten times what the aim
     allows; a training with regrowth can do with a fifth of what is kept then.
@@ -123,8 +139,7 @@ def first_bytes(stages, weights, allocations, sizes, baseline, max_loss):
     ]
     density = _TRAINED_SHARE * min(good, default=1.0)
     density = min(max(density, _SMALLEST_FIRST, 20 / num_weights), _LARGEST_FIRST)
-    even = dict.fromkeys(sizes.num_weights, density)
-    return sizes.file_bytes(even), info["evidence"]
+    return density, info["evidence"]
 
 
 def chosen_allocation(stages, weights, allocations, sizes, target_bytes, epochs, rates, history):

@@ -99,8 +99,8 @@ def deep_compress(
             from the sensitivity per coded byte. None: whichever loses less in a short training.
         densities: dict from regular expressions to floats, the density of each layer that is
             pruned. There is one attempt then, and the aim is what it is held to.
-        num_clusters: int or dict, see `share_weights`. None: 8, and more where sharing costs too
-            much.
+        num_clusters: int or dict, see `share_weights`. None: 8, 16 or 32, the more weights are
+            kept the more, and twice as many where sharing costs too much.
         num_bias_clusters: int or None, see `share_weights`.
         rate_weight: float, see `share_weights`.
         learning_rate: float, of pruning at its highest. None: three times that of the model's

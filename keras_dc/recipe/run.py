@@ -173,11 +173,19 @@ class Run:
                 if kind == "global" or sensitivity is not None
             ]
         if max_bytes is None:
-            target, evidence["pruned at once"] = choosing.first_bytes(
+            density, evidence["pruned at once"] = choosing.first_density(
                 stages, weights, allocations, sizes, self.baseline, self.aim.max_loss
             )
+            if settings.num_clusters is None:
+                clusters = choosing.clusters_for(density)
+                sizes = dataclasses.replace(sizes, num_clusters=clusters)
+            target = sizes.file_bytes(dict.fromkeys(sizes.num_weights, density))
         else:
             target = 0.975 * max_bytes
+            if settings.num_clusters is None:
+                sizes = choosing.with_clusters_for(sizes, target)
+                clusters = sizes.num_clusters
+        self.reporter.say(f"Clusters: {clusters}.")
         allocation, losses = choosing.chosen_allocation(
             stages, weights, allocations, sizes, target, self.plan.trial, self.rates, self.history
         )

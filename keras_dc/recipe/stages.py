@@ -193,7 +193,7 @@ class Stages:
                 pattern_of(name): decay(1.0 - now[name], 1.0 - density)
                 for name, density in densities.items()
                 if density < _DENSE
-            }
+            } or decay(0.0, 0.0)
         return prune(
             model,
             schedule,

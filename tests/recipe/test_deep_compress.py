@@ -68,7 +68,8 @@ def test_the_history_has_each_stage(small_run):
 def test_the_choices_are_told(small_run):
     _, result = small_run
     assert result.choices["allocation"] == "global"
-    assert result.choices["num_clusters"] == 8
+    # Half the weights or more are kept.
+    assert result.choices["num_clusters"] == 32
     # Three times that of the optimizer would be above the highest that is chosen.
     assert result.choices["learning_rate"] == pytest.approx(0.01)
     assert result.choices["given"]["epochs"] == 2
@@ -90,7 +91,7 @@ def test_the_report_is_made_of_the_run(small_run, monkeypatch):
     assert options["curve"][0]["ratio"] == pytest.approx(result.ratio)
     # Constants of this size stay float, so it is not smaller here.
     assert options["int8"][4:8] == b"TFL3"
-    assert {row.layer.name for row in options["names"].coded} == {"hidden", "logits"}
+    assert {row.layer for row in options["names"].coded} == {"hidden", "logits"}
     assert len(options["original"]) == pytest.approx(result.ratio * len(result.tflite))
     vars(result).pop("report")
 
