@@ -41,8 +41,8 @@ def convert(
     outputs must agree with those of the uncompressed file within
     `verification.OUTPUT_TOLERANCE` of the largest (`verification.QUANTIZED_TOLERANCE` where
     the converter quantized). And the uncompressed file must agree with `model` as it was
-    given, within `verification.SOURCE_TOLERANCE`; where the converter quantizes, the stripped
-    model is compared instead.
+    given, within `verification.SOURCE_TOLERANCE`; where the converter quantizes, or rounds to
+    float16, the stripped model is compared instead.
 
     Args:
         model: one of

@@ -63,14 +63,17 @@ def verify(original, compressed, *, inputs=None, input_names=None, source=None, 
             compressed model differs by more than `OUTPUT_TOLERANCE` of its largest value,
             or `QUANTIZED_TOLERANCE` in a model with quantized tensors; if an output of the
             original differs from the source's by more than `SOURCE_TOLERANCE` (where the
-            converter quantized, an output of `plain` instead). Integers that are not
-            quantized must be equal, NaN agrees with NaN and an infinity with itself.
+            converter quantized or rounded to float16, an output of `plain` instead).
+            Integers that are not quantized must be equal, NaN agrees with NaN and an
+            infinity with itself.
     """
     expanded = expand(compressed)
     check_expanded(original, expanded)
     graph = Graph(model_file.parse(original))
     runtime_name = "tensorflow" if _needs_tensorflow(graph.model) else None
     is_quantized = _is_quantized(graph.model)
+    # float16 weights are others than the model's, too.
+    is_rounded = is_quantized or _has_float16(graph.model)
     tolerance = QUANTIZED_TOLERANCE if is_quantized else OUTPUT_TOLERANCE
     keys = [entry.signatureKey.decode() for entry in graph.model.signatureDefs or ()]
     contents = {"expanded": expanded, "compressed": compressed}
@@ -78,7 +81,7 @@ def verify(original, compressed, *, inputs=None, input_names=None, source=None, 
         # One of each serves all samples: a model may have a state.
         programs: dict[str, Program] = {}
         source_of = None if source is None else source(key)
-        plain_of = plain(key) if plain is not None and is_quantized else None
+        plain_of = plain(key) if plain is not None and is_rounded else None
         for sample, want in _runs(original, graph, key, runtime_name, inputs, input_names):
             got = {}
             for kind, content in contents.items():
@@ -94,7 +97,7 @@ def verify(original, compressed, *, inputs=None, input_names=None, source=None, 
                 _check_equal(name, want[name], got["expanded"][name], "expanded output")
                 steps = programs["compressed"].steps(name)
                 _check_output(name, want[name], got["compressed"][name], steps, tolerance)
-            if source_of is not None and not is_quantized:
+            if source_of is not None and not is_rounded:
                 _check_source(source_of(sample), want)
             elif source_of is not None and plain_of is not None:
                 floats = programs["compressed"].dequantized(sample)
@@ -181,6 +184,14 @@ def _is_quantized(model):
         tensor.type in _QUANTIZED_TYPES
         and tensor.quantization is not None
         and tensor.quantization.scale is not None
+        for subgraph in model.subgraphs
+        for tensor in subgraph.tensors
+    )
+
+
+def _has_float16(model):
+    return any(
+        tensor.type == schema.TensorType.FLOAT16
         for subgraph in model.subgraphs
         for tensor in subgraph.tensors
     )

@@ -195,6 +195,25 @@ def test_quantized_models_are_compressed_and_verified(settings):
     assert len(compressed) < 0.5 * len(dc.expand(compressed))
 
 
+def test_rounding_to_float16_may_move_outputs():
+    """What the converter was asked for is no fault; the stripped model is compared instead."""
+    image = keras.Input((64,))
+    joined = keras.layers.Concatenate()([image, image])
+    model = keras.Model(image, keras.layers.Dense(16)(joined))
+    kernel = np.random.default_rng(0).normal(size=(64, 16)).astype(np.float32)
+    # Two terms that nearly cancel: float16 holds the difference badly.
+    model.layers[-1].kernel.assign(np.concatenate([kernel, -1.001 * kernel]))
+    compressed = dc.convert(model, optimizations=["DEFAULT"], supported_types=["float16"])
+    x = np.random.default_rng(1).normal(size=(1, 64)).astype(np.float32)
+    interpreter = dc.Interpreter(model_content=compressed)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    got = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    want = model.predict(x, verbose=0)
+    assert np.max(np.abs(got - want)) > 1e-2 * np.max(np.abs(want))
+
+
 class CumulativeProduct(keras.layers.Layer):
     """TFLite has no such op."""
 
