@@ -114,15 +114,15 @@ def main():
     for name, (content, parts, is_patch) in packs.golden_cases(base).items():
         if f"v1-{name}" not in digests:
             packed, _ = pack(content, parts, base=base if is_patch else None)
-            (FOLDER / f"v1-{name}.kdp").write_bytes(packed)
+            (FOLDER / f"v1-{name}.kdc").write_bytes(packed)
             digests[f"v1-{name}"] = hashlib.sha256(content).hexdigest()
     by_hand = "v1-by_hand"
     if by_hand not in digests:
-        (FOLDER / f"{by_hand}.kdp").write_bytes(stored().finish(TEXT))
+        (FOLDER / f"{by_hand}.kdc").write_bytes(stored().finish(TEXT))
         digests[by_hand] = hashlib.sha256(TEXT).hexdigest()
     DIGESTS.write_text(json.dumps(digests, indent=1) + "\n")
     for name, packed in bad_packs(base).items():
-        path = FOLDER / "errors" / f"{name}.kdp"
+        path = FOLDER / "errors" / f"{name}.kdc"
         path.parent.mkdir(exist_ok=True)
         if not path.exists():
             path.write_bytes(packed)

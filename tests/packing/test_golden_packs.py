@@ -23,7 +23,7 @@ STATUSES = dict(re.findall(r"(KDC_\w+) = (\d+),", (OPS / "include/keras_dc/codec
 
 def read(name):
     """A packed file, and its base or None."""
-    packed = (FOLDER / f"{name}.kdp").read_bytes()
+    packed = (FOLDER / f"{name}.kdc").read_bytes()
     is_patch = packed[4:5] in (b"\1", b"\3")
     return packed, (FOLDER / "base.bin").read_bytes() if is_patch else None
 
@@ -51,7 +51,7 @@ def test_golden_errors_are_refused_for_ever(name):
 
 
 def test_the_table_of_golden_errors_names_every_file():
-    assert set(STATUS_NAMES) == {path.stem for path in (FOLDER / "errors").glob("*.kdp")}
+    assert set(STATUS_NAMES) == {path.stem for path in (FOLDER / "errors").glob("*.kdc")}
 
 
 def test_there_is_a_golden_error_for_each_refusal():

@@ -88,7 +88,7 @@ def test_what_is_no_model_comes_back_too(content):
 
 def test_a_path_and_the_bytes_mean_the_same(tmp_path):
     content = tiny_models.conv_net().serialize()
-    path, packed_path = tmp_path / "model.tflite", tmp_path / "model.kdp"
+    path, packed_path = tmp_path / "model.tflite", tmp_path / "model.kdc"
     path.write_bytes(content)
     packed_path.write_bytes(dc.pack(path))
     assert packed_path.read_bytes() == dc.pack(bytearray(content))
