@@ -26,18 +26,18 @@ _SMALLEST_FIRST, _LARGEST_FIRST = 0.015, 0.5
 _CLUSTERS_UP_TO = {8: 0.06, 16: 0.2, 32: 1.0}
 
 
-def is_untrained(model, judge, logs):
+def is_untrained(model, copy, judge):
     """Whether a model looks as if it was never trained.
 
     Args:
         model: the caller's compiled model.
+        copy: a copy of it.
         judge: `judging.Judge`.
-        logs: dict, the metrics of the model.
     """
     if int(model.optimizer.iterations) > 0:
         return False
-    of_others = judge.of_model(model, shuffled=True)["loss"]
-    return not logs["loss"] <= _KNOWS_NOTHING * of_others
+    of_others = judge.of_model(copy, shuffled=True)["loss"]
+    return not judge.given_logs["loss"] <= _KNOWS_NOTHING * of_others
 
 
 def scan(stages, weights, validation, num_train):

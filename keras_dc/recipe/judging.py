@@ -38,20 +38,23 @@ class Judge:
     """Scores models and files: outputs on the validation data, and the metrics of the model.
 
     Args:
-        model: the caller's compiled Sequential or Functional model. It is not changed.
+        model: the caller's compiled Sequential or Functional model. It is not called.
+        copy: a copy of it.
         validation: `Arrays` or `Batches`.
 
     Attributes:
         metric: str, the name of the metric that counts.
         higher_is_better: bool.
+        given_logs: dict, all metrics of the model as it was given.
     """
 
-    def __init__(self, model, validation, *, metric=None, higher_is_better=None):
+    def __init__(self, model, copy, validation, *, metric=None, higher_is_better=None):
         self._validation = validation
         self._inputs = input_names(model)
         self._metrics_of = _identity_like(model)
         self._metrics_of.compile("sgd", **compile_arguments(model))
-        logs = self.of_model(model)
+        # Of a copy: a model may have a state that a call moves.
+        logs = self.given_logs = self.of_model(copy)
         own = [name for name in logs if not name.endswith("loss")]
         self.metric = metric or (own[0] if own else "loss")
         if self.metric not in logs:

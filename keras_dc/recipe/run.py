@@ -66,6 +66,7 @@ class Run:
         )
         judge = Judge(
             self.model,
+            copy,
             self.validation,
             metric=options["metric"],
             higher_is_better=options["higher_is_better"],
@@ -83,7 +84,7 @@ class Run:
     def _baseline(self):
         """Measure the model, train it if it needs that; the weights to start from."""
         judge = self.stages.judge
-        logs = judge.of_model(self.model)
+        logs = judge.given_logs
         score = judge.score(logs)
         if not np.isfinite(score) or not np.isfinite(logs["loss"]):
             raise ValueError(
@@ -91,7 +92,7 @@ class Run:
                 f"Received: {judge.metric}={score}, loss={logs['loss']}"
             )
         epochs = self.options["baseline_epochs"]
-        untrained = choosing.is_untrained(self.model, judge, logs)
+        untrained = choosing.is_untrained(self.model, self.stages.copy(), judge)
         if epochs is None:
             epochs = max(1, self.options["epochs"] // 4) if untrained else 0
             if untrained:
