@@ -24,6 +24,14 @@ def hook(monkeypatch):
         sys.modules.pop(name, None)
 
 
+def test_one_call_has_the_committed_figures():
+    page = (ROOT / "docs/how_to/one_call.md").read_text()
+    results = json.loads((ROOT / "tutorials/paper/results/deep_compress.json").read_text())
+    lines = paper_tables.one_call_table(results)
+    assert len(lines) == 2 + len(results["runs"])
+    assert paper_tables.put(page, "one call", lines) == page
+
+
 def test_every_public_name_is_in_the_reference():
     pages = "".join(path.read_text() for path in (DOCS / "api").glob("*.md"))
     shown = re.findall(r"^::: (\S+)$", pages, re.M)

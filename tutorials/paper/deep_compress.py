@@ -24,11 +24,13 @@ from keras import layers
 from lib import lenet_300_100, mnist
 from lib.accuracy import interpreter_error, keras_error
 from lib.machine import cpu_name
+from paper import paper_tables
 from rich.console import Console
 from rich.table import Table
 
 import keras_dc as dc
 
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "how_to" / "one_call.md"
 RESULTS = pathlib.Path(__file__).parent / "results" / "deep_compress.json"
 PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert"]
 BATCH_SIZE = 128
@@ -199,6 +201,12 @@ def make_table(runs):
     return table
 
 
+def write_table(figures):
+    """Put the table of all networks into the page of the docs."""
+    lines = paper_tables.one_call_table(figures)
+    PAGE.write_text(paper_tables.put(PAGE.read_text(), "one call", lines))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
@@ -212,6 +220,8 @@ def main():
         runs[name] = {**run(name, arguments.seed), **machine}
         figures = {"runs": runs, "versions": versions()}
         arguments.output.write_text(json.dumps(figures, indent=2) + "\n")
+    if arguments.output == RESULTS:
+        write_table(figures)
     Console().print(make_table(runs))
 
 

@@ -188,6 +188,25 @@ def speed_table(results):
     return table(["times as fast", "AVX-512", "AVX2"], lines)
 
 
+def one_call_table(results):
+    """What results/deep_compress.json holds, as a table: list of lines."""
+    heads = ["network", "dense error", "error", "size", "ratio", "packed", "epochs", "minutes"]
+    lines = [
+        [
+            name,
+            f"{run['dense_error_percent']:.2f} %",
+            f"{run['error_percent']:.2f} %",
+            readable(run["compressed_bytes"]),
+            f"**{run['ratio']:.0f}x**",
+            readable(run["packed_bytes"]),
+            str(sum(stage["epochs"] for stage in run["stages"])),
+            f"{run['seconds'] / 60:.1f}",
+        ]
+        for name, run in results["runs"].items()
+    ]
+    return table(heads, lines)
+
+
 def readable(size_bytes):
     """A size in KB or MB, of 1,024 and 1,024^2 bytes."""
     if size_bytes >= KILO * KILO:
