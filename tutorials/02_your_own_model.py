@@ -96,7 +96,12 @@ original = float_tflite(model)
 
 # %%
 result = dc.deep_compress(
-    model, train_data, validation_data, max_loss=0.005, epochs=run.pick(16, 4), verbose=2
+    model,
+    train_data,
+    validation_data,
+    max_loss=run.pick(0.005, 0.02),
+    epochs=run.pick(16, 4),
+    verbose=2,
 )
 result.save(run.folder / "one_call.tflite")
 result.report.save(run.folder / "one_call.html")
