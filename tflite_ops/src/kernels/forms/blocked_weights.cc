@@ -114,13 +114,13 @@ BlockedWeights BlockedWeights::Pack(const SparseRows& weights,
               weights.codebook.size());
   packed.codes.resize(num_weights);
   ReleaseSpare(&packed.codes);
-  VisitPlaces(
-      weights, blocking, begin_row, end_row,
-      [&](size_t row, size_t entry, const Place& place) {
-        const uint32_t at = counts[place.block * packed.num_rows + row]++;
-        packed.codes[at] =
-            static_cast<uint16_t>(place.column | weights.indices[entry] << 8);
-      });
+  VisitPlaces(weights, blocking, begin_row, end_row,
+              [&](size_t row, size_t entry, const Place& place) {
+                const uint32_t at =
+                    counts[place.block * packed.num_rows + row]++;
+                packed.codes[at] = static_cast<uint16_t>(
+                    place.column | uint32_t{weights.indices[entry]} << 8);
+              });
   return packed;
 }
 
