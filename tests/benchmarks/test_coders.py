@@ -53,6 +53,8 @@ def test_coders(figures_of, monkeypatch):
     assert 0.9 < figures["fc6_shannon_ratio"] < 1.1
     assert figures["context_decode_mweights_s"] > 0
     assert figures["context_encode_s"] > 0
+    assert figures["context_load_s"] > 0
+    assert figures["context_load_2_threads_s"] > 0
     assert figures["cpu"]
     quick = figures_of("coders", *options, "--quick", "--rows", "dense_32", VGG_16=layers)
     assert list(quick["bytes"]) == ["dense_32"]
