@@ -2,10 +2,8 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import subprocess
-import sys
 
 from keras_dc.cli import answers, terminal
 
@@ -134,12 +132,9 @@ def _try(runtime):
     """Whether a runtime loads the library, in a process of its own; and what it says if not."""
     from keras_dc.support import machine
 
-    environment = {**os.environ, "PYTHONPATH": machine.import_path()}
-    command = [sys.executable, "-c", _TRY, runtime]
+    command = machine.child_command(_TRY, runtime)
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_SECONDS
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         return False, f"no answer within {_SECONDS} s"
     if done.returncode == 0:

@@ -56,8 +56,8 @@ def to_tflite_on_tensorflow(model, *, input_signature, settings):
             ) from error
         (folder / _REQUEST).write_bytes(pickle.dumps(request))
         child = subprocess.run(
-            [sys.executable, "-m", __name__, name],
-            env={**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": _search_path()},
+            machine.child_command(_START, name),
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
             capture_output=True,
             text=True,
         )
@@ -73,10 +73,6 @@ def to_tflite_on_tensorflow(model, *, input_signature, settings):
             message
         )
     return answer
-
-
-def _search_path():
-    return os.pathsep.join(path or os.getcwd() for path in sys.path)
 
 
 def _custom_objects_of(model):

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 
 import numpy as np
@@ -218,8 +217,8 @@ class _Run:
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed at the exit)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START],
-            env={**environment, "PYTHONPATH": machine.import_path()},
+            machine.child_command(_START),
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

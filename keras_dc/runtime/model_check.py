@@ -82,10 +82,12 @@ def checked_content(content):
 
 
 def _check(content, what):
+    # A file cannot be unmapped while an array, even one of a traceback, looks at it: the
+    # library is looked for first.
+    check_model = library.library().kdc_check_model
     array = np.frombuffer(content, np.uint8)
-    fault = library.library().kdc_check_model(array.ctypes.data, array.size)
+    fault = check_model(array.ctypes.data, array.size)
     size, head = array.size, array[:8].tobytes()
-    # A file cannot be unmapped while an array, even one of a traceback, looks at it.
     del array
     if fault is not None:
         raise ModelFormatError(

@@ -43,6 +43,17 @@ def forget_peak():
     return True
 
 
-def import_path():
-    """What PYTHONPATH must be for a child process to find the same modules: str."""
-    return os.pathsep.join(path or os.getcwd() for path in sys.path)
+def child_command(code, *arguments):
+    """The command of a Python process that imports the very modules that this one does.
+
+    Whatever lies in the working directory, such as the sources of an installed package.
+
+    Args:
+        code: str, what it runs.
+        *arguments: strs, its `sys.argv[1:]`.
+
+    Returns:
+        list of str.
+    """
+    path = [folder or os.getcwd() for folder in sys.path]
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {path!r}\n{code}", *arguments]

@@ -1,18 +1,20 @@
 import os
 import subprocess
-import sys
 
 import pytest
 
 from keras_dc.codec import library
+from keras_dc.support import machine
 
 PRINT = "from keras_dc.codec import library; print(library.instruction_set())"
 
 
 def answer(isa):
-    environment = {**os.environ, "KERAS_DC_ISA": isa, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
-        [sys.executable, "-c", PRINT], env=environment, capture_output=True, text=True
+        machine.child_command(PRINT),
+        env={**os.environ, "KERAS_DC_ISA": isa},
+        capture_output=True,
+        text=True,
     )
 
 

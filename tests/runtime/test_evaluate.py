@@ -1,6 +1,4 @@
-import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -90,12 +88,7 @@ def test_a_device_evaluates_with_numpy_and_a_runtime_alone(tmp_path):
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "y.npy", LABELS)
     names = [str(tmp_path / name) for name in ("model.tflite", "x.npy", "y.npy")]
-    done = subprocess.run(
-        [sys.executable, "-c", DEVICE, *names],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
+    done = subprocess.run(machine.child_command(DEVICE, *names), capture_output=True, text=True)
     assert done.stdout == "0.7\n1.0\n", done.stderr
 
 
