@@ -14,9 +14,11 @@ import tempfile
 import keras
 
 from keras_dc import errors
+from keras_dc.support import machine
 from keras_dc.wrapping.layer_tree import layers_within
 
 _MODEL, _REQUEST, _ANSWER = "model.keras", "request.pickle", "answer.pickle"
+_START = "from keras_dc.conversion import tensorflow_process; tensorflow_process.main()"
 
 
 def to_tflite_on_tensorflow(model, *, input_signature, settings):
@@ -118,6 +120,7 @@ def _answer(folder):
         return type(error).__name__, str(error)
 
 
-if __name__ == "__main__":
+def main():
+    """The child process; its argument is the folder of the request."""
     place = pathlib.Path(sys.argv[1])
     (place / _ANSWER).write_bytes(pickle.dumps(_answer(place)))

@@ -7,6 +7,7 @@ from support.tiny_models import Graph, lookup, mlp, quantized
 import keras_dc as dc
 from keras_dc.errors import ModelFormatError
 from keras_dc.runtime import batches
+from keras_dc.support import machine
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 20)).astype(np.float32)
