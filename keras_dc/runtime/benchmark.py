@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+from typing import Any
 
 import numpy as np
 
@@ -191,7 +192,8 @@ def _saved(samples, folder):
     """The path of an .npz file of the samples."""
     path = str(folder / "samples.npz")
     given = samples if isinstance(samples, dict) else {benchmark_process.ONE_ARRAY: samples}
-    np.savez(path, **{name: np.asarray(values) for name, values in given.items()})
+    arrays: dict[str, Any] = {name: np.asarray(values) for name, values in given.items()}
+    np.savez(path, **arrays)
     return path
 
 
