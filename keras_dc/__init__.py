@@ -56,4 +56,6 @@ _MOVED = {
 __all__ = ["__version__", *_MODULES]
 __getattr__, __dir__ = lazy_names(__name__, _MODULES, moved=_MOVED)
 
-register_with_keras(["keras_dc.training.pruning", "keras_dc.training.weight_sharing"])
+register_with_keras(
+    [f"keras_dc.training.{name}" for name in ("pruning", "weight_sharing", "distillation")]
+)

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_dc.numerics.chunks import chunks
 from keras_dc.numerics.initial_centroids import initial_centroids
+from keras_dc.numerics.place_bits import place_bits
 from keras_dc.numerics.value_counts import summarize
 
 
@@ -155,19 +156,22 @@ def share(
     return codebook, _symbols_of(weights, symbols, boundaries)
 
 
-def reassign(weights, codebook, index, *, rate_weight=0.0):
+def reassign(weights, codebook, index, *, rate_weight=0.0, coder="huffman"):
     """New indices of `weights` that have moved, in the same `codebook`; zeros stay zero.
 
     Each weight goes to the nearest centroid that has members. With `rate_weight` > 0 it goes
     to the one with the least
-    `(w - c_k)^2 + rate_weight * mean square of the non-zero weights * length_bits_k`, with
-    code lengths from the histogram of `index`, and zero is one of the candidates.
+    `(w - c_k)^2 + rate_weight * mean square of the non-zero weights * length_bits_k`, and zero
+    is one of the candidates. Code lengths are those of the histogram of `index`. With
+    `coder="arithmetic"` they are those among the non-zero weights, and to them come the
+    `place_bits` of the weight.
 
     Args:
         weights: float array, any shape.
         codebook: float array `(k,)`, in any order.
         index: int array shaped like `weights`: 0 for zero, i for `codebook[i - 1]`.
         rate_weight: float >= 0, see `share`.
+        coder: "huffman" or "arithmetic".
 
     Returns:
         int32 array shaped like `weights`.
@@ -177,20 +181,27 @@ def reassign(weights, codebook, index, *, rate_weight=0.0):
     used = np.flatnonzero(counts[1:]) + 1
     if used.size == 0:
         return index.astype(np.int32)
+    by_place = coder == "arithmetic"
     may_be_zero = rate_weight > 0.0 and counts[0] > 0
-    symbols = np.append(0, used) if may_be_zero else used
+    symbols = np.append(0, used) if may_be_zero and not by_place else used
     values = np.append(0.0, codebook)[symbols]
     # Of equal centroids the first is taken: intervals need distinct ones.
     values, first = np.unique(values, return_index=True)
     symbols = symbols[first]
     if rate_weight > 0.0:
         square_per_bit = rate_weight * mean_square(weights[index != 0])
-        costs = square_per_bit * code_lengths_bits(counts[symbols])
-        chosen, boundaries = cheapest_intervals(values, costs)
+        lengths = code_lengths_bits(counts[symbols])
+        chosen, boundaries = cheapest_intervals(values, square_per_bit * lengths)
         symbols = symbols[chosen]
     else:
         boundaries = midpoints(values)
-    return np.where(index == 0, 0, _symbols_of(weights, symbols, boundaries)).astype(np.int32)
+    new = np.where(index == 0, 0, _symbols_of(weights, symbols, boundaries)).astype(np.int32)
+    if by_place and may_be_zero:
+        table = np.append(0.0, code_lengths_bits(counts[1:])).astype(np.float32)
+        costs = np.float32(square_per_bit) * (table[new] + place_bits(index != 0))
+        errors = np.square(weights - np.append(0.0, codebook).astype(weights.dtype)[new])
+        new[errors + costs >= np.square(weights)] = 0
+    return new
 
 
 def mean_square(values):

@@ -16,6 +16,9 @@ _MODULES = {
     "Sensitivity": "sensitivity_scan",
     "rescale_dropout": "dropout",
     "fold_batch_norm": "batch_norm",
+    "DistillationLoss": "distillation",
+    "distillation_targets": "distillation",
+    "distillation_accuracy": "distillation",
     "CompressionTensorBoard": "tensorboard",
 }
 

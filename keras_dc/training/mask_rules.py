@@ -20,7 +20,10 @@ from keras_dc.numerics.masks import (
     magnitude_mask,
     regrown_mask,
 )
+from keras_dc.numerics.place_bits import place_bits
 
+# What the value of a kept weight takes in a file, about: 8 centroids or so, coded.
+_VALUE_BITS = 2.5
 # The smallest normal number of float32 and of bfloat16.
 _SMALLEST = 2.0**-126
 
@@ -33,11 +36,14 @@ class Kernel:
         weights: float array, any shape.
         mask: float array shaped like `weights`, the present mask: 1 = kept, 0 = pruned.
         input_axis: int, negative: the axis of `weights` that the layer sums over.
+        present: like `mask`: what the forward pass keeps now, by the mask and by a threshold.
+            None: the mask alone.
     """
 
     weights: np.ndarray
     mask: np.ndarray
     input_axis: int = -2
+    present: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,16 +59,20 @@ class Magnitude:
             update.
         can_be_global: whether kernels can share a threshold.
         regrows: whether pruned weights can return. If not, no update opens a mask again.
+        weighs_single_weights: whether a weight is kept for its own score, not for that of a
+            block, say, so that the score can count bits.
     """
 
     global_threshold: bool = False
     min_density: float = 0.001
+    rate_aware: bool = False
     freeze_step: int | None = None
 
     in_forward_pass: ClassVar[bool] = False
     all_learn: ClassVar[bool] = False
     can_be_global: ClassVar[bool] = True
     regrows: ClassVar[bool] = False
+    weighs_single_weights: ClassVar[bool] = True
 
     def check(self, schedule):
         """Raise ValueError if a field is out of its range, or does not fit `schedule`."""
@@ -92,6 +102,12 @@ class Magnitude:
                 f"`{keyword}` keeps the same sparsity in each kernel. Received: "
                 f"global_threshold={self.global_threshold}"
             )
+        if self.rate_aware and not self.weighs_single_weights:
+            keyword = dataclasses.fields(self)[-1].name
+            raise ValueError(
+                f"`rate_aware` weighs single weights, which `{keyword}` does not. Received: "
+                f"rate_aware={self.rate_aware}"
+            )
 
     def masks(self, kernels, sparsity, *, progress):
         """The new masks.
@@ -106,7 +122,45 @@ class Magnitude:
             List of float32 arrays of 0 and 1, shaped like the weights. What is 0 in a present
             mask stays 0, whatever is returned, unless `regrows`.
         """
-        return self._keep_largest([_scores(k) for k in kernels], sparsity)
+        return self._keep_largest([self._scores(k, sparsity) for k in kernels], sparsity)
+
+    def thresholds(self, kernels, masks, sparsity):
+        """The magnitudes below which a moving weight is out, until the next update.
+
+        Args:
+            kernels: list of `Kernel`, as given to `masks`.
+            masks: what that returned.
+            sparsity: float in [0, 1), as given to it.
+
+        Returns:
+            List of float arrays, `()` or, with `rate_aware`, shaped like the weights.
+        """
+        found = []
+        for kernel, mask in zip(kernels, masks, strict=True):
+            magnitudes = np.abs(kernel.weights)
+            if self.rate_aware:
+                least = self._scores(kernel, sparsity)[mask > 0].min()
+                least = least * self._units(kernel, sparsity)
+                # The minimum, since rounding must not push the smallest kept weight out.
+                found.append(np.where(mask > 0, np.minimum(least, magnitudes), least))
+            else:
+                found.append(magnitudes[mask > 0].min())
+        return found
+
+    def _scores(self, kernel, sparsity):
+        scores = _magnitudes(kernel)
+        return scores / self._units(kernel, sparsity) if self.rate_aware else scores
+
+    def _units(self, kernel, sparsity):
+        """What magnitudes are divided by, so that the largest squares a bit stay: float32 array.
+
+        The bits are those of the place, by how full row and column are now (or would be by
+        magnitude alone, where nothing is pruned yet), and those of the value.
+        """
+        present = kernel.mask if kernel.present is None else kernel.present
+        if np.all(present):
+            present = magnitude_mask(kernel.weights, sparsity)
+        return np.sqrt(np.maximum(place_bits(present) + np.float32(_VALUE_BITS), 1.0))
 
     def _keep_largest(self, scores, sparsity):
         if self.global_threshold:
@@ -120,6 +174,8 @@ class Blocks(Magnitude):
 
     block_size: tuple[int, int]
 
+    weighs_single_weights: ClassVar[bool] = False
+
     def __post_init__(self):
         # A list, if it comes from a file.
         object.__setattr__(self, "block_size", tuple(self.block_size))
@@ -132,7 +188,7 @@ class Blocks(Magnitude):
             )
 
     def masks(self, kernels, sparsity, *, progress):
-        scores = [block_magnitudes(_scores(k), self.block_size) for k in kernels]
+        scores = [block_magnitudes(_magnitudes(k), self.block_size) for k in kernels]
         pairs = zip(self._keep_largest(scores, sparsity), kernels, strict=True)
         return [expand_blocks(mask, self.block_size, k.weights.shape) for mask, k in pairs]
 
@@ -144,6 +200,7 @@ class Groups(Magnitude):
     group_size: int
 
     can_be_global: ClassVar[bool] = False
+    weighs_single_weights: ClassVar[bool] = False
 
     def check(self, schedule):
         super().check(schedule)
@@ -155,7 +212,8 @@ class Groups(Magnitude):
     def masks(self, kernels, sparsity, *, progress):
         size = self.group_size
         return [
-            group_mask(_scores(k), sparsity, group_size=size, axis=k.input_axis) for k in kernels
+            group_mask(_magnitudes(k), sparsity, group_size=size, axis=k.input_axis)
+            for k in kernels
         ]
 
 
@@ -178,6 +236,7 @@ class RigL(Magnitude):
     all_learn: ClassVar[bool] = True
     regrows: ClassVar[bool] = True
     can_be_global: ClassVar[bool] = False
+    weighs_single_weights: ClassVar[bool] = False
 
     def check(self, schedule):
         super().check(schedule)
@@ -196,7 +255,7 @@ class RigL(Magnitude):
         return [regrown_mask(k.weights, k.mask, sparsity, fraction=fraction) for k in kernels]
 
 
-def _scores(kernel):
+def _magnitudes(kernel):
     """Magnitudes; a kept weight that is zero comes before a pruned one."""
     magnitudes = np.abs(kernel.weights)
     return np.maximum(magnitudes, magnitudes.dtype.type(_SMALLEST)) * kernel.mask

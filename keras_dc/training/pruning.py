@@ -9,6 +9,7 @@ import warnings
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_dc.numerics.masks import kept_count
 from keras_dc.support.name_patterns import values_by_name
@@ -49,6 +50,7 @@ def prune(
     *,
     global_threshold=False,
     min_density=0.001,
+    rate_aware=False,
     block_size=None,
     group_size=None,
     straight_through=False,
@@ -79,6 +81,11 @@ def prune(
             each kernel has the sparsity of the schedule.
         min_density: float in [0, 1], the minimum density of each kernel under a global
             threshold.
+        rate_aware: if True, weights are compared by the square that they bring for each bit
+            that they take in a file with `coder="arithmetic"`, not by magnitude alone: a weight
+            in a full row or column is cheap, one that is alone there dear. The same number
+            of weights then takes fewer bytes, and more units die, which `remove_dead_units`
+            takes out. It is for sparsities of 90 % and more: only there do places cost much.
         block_size: None, or (m, n): prune blocks of m rows and n columns of the last two
             axes of a kernel, by their mean magnitude. The sparsity is that of blocks.
         group_size: None, or int m, for the N:M pattern: of each m weights along the input
@@ -123,6 +130,7 @@ def prune(
     rule = rule_of(
         global_threshold=global_threshold,
         min_density=min_density,
+        rate_aware=rate_aware,
         block_size=block_size,
         group_size=group_size,
         straight_through=straight_through,
@@ -200,7 +208,8 @@ class PrunedLayer(DrivenLayer):
             add = functools.partial(self.add_weight, dtype=dtype, trainable=False)
             self.masks.append(add(shape=shape, initializer="ones", name=f"mask_{i}"))
             if self.rule.in_forward_pass:
-                self.thresholds.append(add(shape=(), initializer="zeros", name=f"threshold_{i}"))
+                of = shape if self.rule.rate_aware else ()
+                self.thresholds.append(add(shape=of, initializer="zeros", name=f"threshold_{i}"))
 
     def derived(self):
         thresholds = self.thresholds or [None] * len(self.kernels)
@@ -269,25 +278,26 @@ class PrunedLayer(DrivenLayer):
             return freeze_step
         return last_update_step(self.schedule, step, end_step=freeze_step)
 
-    def set_masks(self, masks, *, step):
-        """Apply new masks.
+    def compares(self, step):
+        """Whether the forward pass compares the weights with thresholds after an update."""
+        return self.rule.in_forward_pass and step < self.rule.freeze_step
 
-        A rule that compares in the forward pass sets thresholds before `freeze_step`, the
-        smallest kept magnitudes, and the masks at `freeze_step`.
+    def set_thresholds(self, thresholds):
+        """Apply new thresholds: list of float arrays, see `mask_rules.Magnitude.thresholds`."""
+        for variable, threshold in zip(self.thresholds, thresholds, strict=True):
+            variable.assign(threshold)
+
+    def set_masks(self, masks):
+        """Apply new masks, in place of thresholds.
 
         Args:
             masks: list of float arrays of 0 and 1, shaped like the kernels.
-            step: int, optimizer updates made so far.
         """
-        compares = self.rule.in_forward_pass and step < self.rule.freeze_step
         for i, (kernel, new_mask) in enumerate(zip(self.kernels, masks, strict=True)):
             variable, mask = kernel.variable, self.masks[i]
             old_mask = host_array(mask)
-            if compares:
-                self.thresholds[i].assign(np.abs(host_array(variable)[new_mask > 0]).min())
-                continue
             if self.thresholds:
-                self.thresholds[i].assign(0.0)
+                self.thresholds[i].assign(ops.zeros_like(self.thresholds[i].value))
             # A weight that returns starts at zero. If all weights learn, those dropped do
             # too: what they hold from now on is a sum of gradients.
             if self.rule.all_learn or np.any(new_mask > old_mask):
@@ -362,25 +372,37 @@ def _update_masks(layers, step):
         key = (layer.rule, layer.schedule.key()) if is_global else layer
         groups.setdefault(key, []).append(layer)
     for group in groups.values():
-        masks = iter(_masks_of_group(group, step))
-        for layer in group:
-            layer.set_masks([next(masks) for _ in layer.kernels], step=step)
+        first = group[0]
+        update_step = first.next_update(step)
+        kernels = [
+            Kernel(host_array(kernel.variable), host_array(mask), kernel.input_axis, present)
+            for layer in group
+            for kernel, mask, present in zip(
+                layer.kernels, layer.masks, layer.current_masks(), strict=True
+            )
+        ]
+        sparsity = first.schedule(update_step)
+        masks = _masks_of_group(first, kernels, update_step, sparsity)
+        if first.compares(step):
+            _set_all(group, "set_thresholds", first.rule.thresholds(kernels, masks, sparsity))
+        else:
+            _set_all(group, "set_masks", masks)
 
 
-def _masks_of_group(layers, step):
-    """The masks at `step`, one per kernel of the `layers`, which have one rule and schedule."""
-    first = layers[0]
-    rule, schedule, update_step = first.rule, first.schedule, first.next_update(step)
+def _set_all(layers, method, values):
+    """Give each layer those of `values` that are of its kernels."""
+    values = iter(values)
+    for layer in layers:
+        getattr(layer, method)([next(values) for _ in layer.kernels])
+
+
+def _masks_of_group(first, kernels, update_step, sparsity):
+    """The masks of an update, one per kernel of some layers of one rule and schedule."""
+    rule, schedule = first.rule, first.schedule
     progress = 0.0
     if rule.freeze_step is not None:
         length = max(1, rule.freeze_step - schedule.begin_step)
         progress = (update_step - schedule.begin_step) / length
-    kernels = [
-        Kernel(host_array(kernel.variable), host_array(mask), kernel.input_axis)
-        for layer in layers
-        for kernel, mask in zip(layer.kernels, layer.masks, strict=True)
-    ]
-    sparsity = schedule(update_step)
     masks = rule.masks(kernels, sparsity, progress=progress)
     if rule.regrows:
         return masks

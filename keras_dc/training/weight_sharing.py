@@ -26,8 +26,8 @@ from keras_dc.wrapping.train_steps import is_training
 from keras_dc.wrapping.weights import find_biases, host_array
 
 _OPTIONS = (
-    "num_clusters", "num_bias_clusters", "rate_weight", "float16_exact", "reassign_frequency",
-    "freeze_step",
+    "num_clusters", "num_bias_clusters", "rate_weight", "coder", "float16_exact",
+    "reassign_frequency", "freeze_step",
 )  # fmt: skip
 
 # Arguments of TensorFlow Model Optimization, and what to say here.
@@ -49,6 +49,7 @@ def share_weights(
     num_bias_clusters=None,
     initialization="linear",
     rate_weight=0.0,
+    coder="huffman",
     float16_exact=False,
     reassign_frequency=None,
     freeze_step=None,
@@ -78,6 +79,9 @@ def share_weights(
         rate_weight: float >= 0, the squared error that one bit of code length is worth,
             in units of the kernel's mean square. If positive, clusters are chosen for
             short codes as well as for a small error. See `keras_dc.numerics.kmeans.share`.
+        coder: "huffman" or "arithmetic": for which of the coders of `convert` a re-assignment
+            counts the bits of `rate_weight`. For "arithmetic" a kept weight also costs what
+            tells its place: little in a full row or column, much where it is alone.
         float16_exact: if True, the model computes with codebooks rounded to float16,
             while their float32 values are trained. A compressed file then stores the
             codebooks in half the bytes, without loss.
@@ -135,6 +139,7 @@ def share_weights(
             counts[name],
             num_bias_clusters=num_bias_clusters,
             rate_weight=rate_weight,
+            coder=coder,
             float16_exact=float16_exact,
             reassign_frequency=reassign_frequency,
             freeze_step=freeze_step,
@@ -152,7 +157,7 @@ class SharedLayer(DrivenLayer):
     Args:
         layer: a `keras.Layer` with a kernel.
         num_clusters: int, centroids per kernel, zero not counted.
-        num_bias_clusters, rate_weight, float16_exact, reassign_frequency, freeze_step:
+        num_bias_clusters, rate_weight, coder, float16_exact, reassign_frequency, freeze_step:
             see `share_weights`.
 
     Attributes:
@@ -172,6 +177,7 @@ class SharedLayer(DrivenLayer):
         *,
         num_bias_clusters=None,
         rate_weight=0.0,
+        coder="huffman",
         float16_exact=False,
         reassign_frequency=None,
         freeze_step=None,
@@ -180,6 +186,10 @@ class SharedLayer(DrivenLayer):
         _check_count("num_clusters", num_clusters)
         if num_bias_clusters is not None:
             _check_count("num_bias_clusters", num_bias_clusters)
+        if coder not in ("huffman", "arithmetic"):
+            raise ValueError(
+                f"`coder` must be 'huffman' or 'arithmetic'. Received: coder={coder!r}"
+            )
         if reassign_frequency is not None and reassign_frequency < 1:
             raise ValueError(
                 "`reassign_frequency` must be None or at least 1. Received: "
@@ -194,6 +204,7 @@ class SharedLayer(DrivenLayer):
         self.num_clusters = num_clusters
         self.num_bias_clusters = num_bias_clusters
         self.rate_weight = rate_weight
+        self.coder = coder
         self.float16_exact = float16_exact
         self.reassign_frequency = reassign_frequency
         self.freeze_step = freeze_step
@@ -279,7 +290,9 @@ class SharedLayer(DrivenLayer):
             codebook, index = host_array(self.codebooks[i]), host_array(self.indices[i])
             moves = np.append(0.0, codebook - host_array(self.anchors[i])).astype(codebook.dtype)
             weights = host_array(weight.variable) + moves[index]
-            index = kmeans.reassign(weights, codebook, index, rate_weight=self.rate_weight)
+            index = kmeans.reassign(
+                weights, codebook, index, rate_weight=self.rate_weight, coder=self.coder
+            )
             weight.variable.assign(np.where(index == 0, weights.dtype.type(0), weights))
             self._set(i, codebook, index)
 

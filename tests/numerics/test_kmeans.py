@@ -351,3 +351,33 @@ def test_reassign_by_rate_may_zero_a_weight():
 def test_reassign_of_zeros_and_of_equal_entries():
     assert reassign(np.ones(2), np.array([5.0]), np.zeros(2, int)).tolist() == [0, 0]
     assert reassign(np.ones(2), np.array([5.0, 5.0]), np.array([1, 2])).tolist() == [1, 1]
+
+
+def test_reassign_counts_the_bits_of_places():
+    """A lonely weight goes, its twin in a full row stays; the histogram tells no difference."""
+    index = np.zeros((40, 100), int)
+    index[0] = 1
+    index[20, 3] = 1
+    weights = np.where(index == 1, 0.55, 0.0)
+    codebook, options = np.array([1.0]), {"rate_weight": 0.075}
+    assert reassign(weights, codebook, index, **options).sum() == 0
+    by_place = reassign(weights, codebook, index, coder="arithmetic", **options)
+    assert by_place[0].tolist() == [1] * 100
+    assert by_place.sum() == 100
+
+
+def test_reassign_by_place_takes_the_value_of_fewest_bits():
+    index = np.repeat([0, 1, 2], [60, 15, 1]).reshape(4, 19)
+    weights = np.array([0.0, 1.0, 1.6])[index]
+    options = {"rate_weight": 0.05, "coder": "arithmetic"}
+    found = reassign(weights, np.array([1.0, 2.0]), index, **options)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, np.minimum(index, 1))
+
+
+def test_reassign_by_place_makes_no_zero_without_a_rate_or_without_zeros():
+    index = np.array([[1, 0], [0, 0]])
+    assert reassign(index * 0.1, np.array([1.0]), index, coder="arithmetic")[0, 0] == 1
+    full = np.ones((2, 2), int)
+    kept = reassign(full * 0.1, np.array([1.0]), full, rate_weight=9.0, coder="arithmetic")
+    assert kept.all()

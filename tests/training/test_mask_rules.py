@@ -84,6 +84,46 @@ def test_rigl_drops_the_smallest_and_grows_what_moved_most():
     assert_masks(rule.masks([half], 0.5, progress=1.0), [half.mask])
 
 
+LONELY = np.float32([[5, 5, 5, 5], [0, 0, 0, 6], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("rule", [Magnitude, StraightThrough])
+def test_squares_a_bit_prefer_full_lines(rule):
+    """The 6 is alone in its row, and goes before the four 5s that are together."""
+    sparsity = 1 - 4 / LONELY.size
+    options = {} if rule is Magnitude else {"freeze_step": 9}
+    [plain] = rule(**options).masks([kernel(LONELY)], sparsity, progress=0.0)
+    assert plain[1, 3] == 1
+    # By the densities of the magnitudes' mask, since nothing is pruned yet; or of the present.
+    aware = rule(rate_aware=True, **options)
+    present = (LONELY > 0).astype(np.float32)
+    for one in (kernel(LONELY), kernel(LONELY, present=present)):
+        assert_masks(aware.masks([one], sparsity, progress=0.0), [LONELY == 5])
+
+
+def test_a_threshold_keeps_what_the_mask_keeps():
+    weights = np.random.default_rng(0).normal(size=(30, 20)).astype(np.float32)
+    present = (np.random.default_rng(1).random((30, 20)) < 0.2).astype(np.float32)
+    for options, shape in [({}, ()), ({"rate_aware": True}, weights.shape)]:
+        rule = StraightThrough(freeze_step=9, **options)
+        kernels = [kernel(weights, present=present)]
+        [mask] = rule.masks(kernels, 0.9, progress=0.0)
+        [threshold] = rule.thresholds(kernels, [mask], 0.9)
+        assert np.shape(threshold) == shape
+        np.testing.assert_array_equal(np.abs(weights) >= threshold, mask > 0)
+        assert mask.sum() == 60
+
+
+@pytest.mark.parametrize(
+    "options", [{"block_size": (2, 1)}, {"group_size": 2}, {"regrow_fraction": 0.3}]
+)
+def test_rules_of_no_single_weights_are_not_rate_aware(options):
+    name = next(iter(options))
+    extra = {"freeze_step": 9} if name == "regrow_fraction" else {}
+    with pytest.raises(ValueError, match=f"`{name}` does not. Received: rate_aware=True"):
+        rule_of(rate_aware=True, **options, **extra).check(FOREVER)
+
+
 def test_the_share_of_new_weights_falls_to_none():
     rule = RigL(regrow_fraction=0.4, freeze_step=100)
     assert [rule.fraction_at(at) for at in (0.0, 0.5, 1.0)] == pytest.approx([0.4, 0.2, 0.0])
@@ -97,6 +137,7 @@ def test_the_share_of_new_weights_falls_to_none():
         Blocks(block_size=(4, 2), global_threshold=True),
         Groups(group_size=4),
         StraightThrough(freeze_step=9, global_threshold=True),
+        StraightThrough(freeze_step=9, rate_aware=True),
         RigL(regrow_fraction=0.3, freeze_step=9),
     ],
 )

@@ -100,7 +100,7 @@ def test_nothing_to_prune_is_no_error():
 def test_masks_set_by_hand_are_masks():
     pruned = dc.prune(dense_model(), NEVER)
     for layer in pruned.layers:
-        layer.set_masks([np.eye(*layer.masks[0].shape, dtype=np.float32)], step=0)
+        layer.set_masks([np.eye(*layer.masks[0].shape, dtype=np.float32)])
     assert zeros(pruned) == [54, 18]
 
 

@@ -266,12 +266,13 @@ def test_custom_loop_is_two_lines():
 # Regrowth
 
 
-def regrowing(model, *, sparsity=0.5, freeze_step=100):
+def regrowing(model, *, sparsity=0.5, freeze_step=100, **options):
     return dc.prune(
         model,
         dc.ConstantSparsity(sparsity, 0, frequency=1),
         straight_through=True,
         freeze_step=freeze_step,
+        **options,
     )
 
 
@@ -291,6 +292,18 @@ def test_straight_through_masks_freeze():
     fit(pruned, epochs=5)
     for old, new in zip(before, masks(pruned)):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("global_threshold", [False, True])
+def test_rate_aware_masks_keep_as_many_as_the_schedule_says(global_threshold):
+    options = {"rate_aware": True, "global_threshold": global_threshold}
+    pruned = regrowing(dense_model(), sparsity=0.75, freeze_step=24, **options)
+    callback = dc.PruningCallback()
+    # By thresholds, and from step 24 on by masks.
+    for _ in range(4):
+        fit(pruned, callbacks=[callback])
+        callback.on_train_batch_begin(0)
+        assert sparsity_of(pruned_layers(pruned)) == 0.75
 
 
 def test_straight_through_gradient_is_that_of_the_bare_kernel():
@@ -321,9 +334,10 @@ def test_plain_gradient_is_masked():
 # Saving
 
 
-@pytest.mark.parametrize("straight_through", [False, True])
-def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path, straight_through):
-    options = {"straight_through": True, "freeze_step": 30} if straight_through else {}
+@pytest.mark.parametrize("kind", ["plain", "straight_through", "rate_aware"])
+def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path, kind):
+    options = {} if kind == "plain" else {"straight_through": True, "freeze_step": 30}
+    options["rate_aware"] = kind == "rate_aware"
     schedule = dc.PolynomialDecay(0.1, 0.8, 0, 24, frequency=3)
     pruned = dc.prune(dense_model(), schedule, **options)
     fit(pruned, epochs=2)

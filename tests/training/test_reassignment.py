@@ -93,6 +93,32 @@ def test_rate_aware_reassignment_saves_bits():
     assert final_bits(0.1) < final_bits(0.02) < final_bits(0.0)
 
 
+def test_bits_of_places_take_lonely_weights_out():
+    model = dense_model()
+    kernel, bias = model.get_layer("hidden").get_weights()
+    kernel[:] = 0.0
+    kernel[1], kernel[4, 2] = 0.5, 0.5
+    model.get_layer("hidden").set_weights([kernel, bias])
+
+    def kept(coder):
+        shared = dc.share_weights(model, 2, coder=coder, reassign_frequency=2, filters="hidden")
+        layer = shared.get_layer("hidden")
+        layer.rate_weight = 0.7
+        # What the weights have learned: all less, which a centroid cannot follow.
+        layer.layer.kernel.assign(kernel * 0.8)
+        layer.reassign()
+        return ops.convert_to_numpy(layer.indices[0]) > 0
+
+    assert kept("huffman").sum() == 0
+    assert kept("arithmetic").sum() == 10
+    assert kept("arithmetic")[1].all()
+
+
+def test_an_unknown_coder_is_refused():
+    with pytest.raises(ValueError, match=r"'huffman' or 'arithmetic'. Received: coder='zip'"):
+        dc.share_weights(dense_model(), 4, coder="zip")
+
+
 def test_indices_stand_still_from_freeze_step():
     shared = dc.share_weights(dense_model(), 4, reassign_frequency=2, freeze_step=8)
     fit(shared)
@@ -145,7 +171,9 @@ def test_a_regularizer_counts_once():
 
 
 def test_training_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
-    options = {"reassign_frequency": 3, "rate_weight": 0.01, "freeze_step": 40}
+    options = {
+        "reassign_frequency": 3, "rate_weight": 0.01, "freeze_step": 40, "coder": "arithmetic",
+    }  # fmt: skip
     shared = dc.share_weights(dense_model(), 4, num_bias_clusters=2, **options)
     fit(shared, epochs=2)
     shared.save(tmp_path / "model.keras")

@@ -1,0 +1,35 @@
+"""What it costs to say where a kept weight lies, by how full its row and its column are."""
+
+import numpy as np
+
+
+def place_bits(kept):
+    """Bits that a kept place costs more than a zero there, for a coder that knows the lines.
+
+    That is `log2((1 - p) / p)`, with p the density of the row times that of the column over that
+    of the whole. So a weight is cheap in a full row or column, and dear in one that is empty
+    otherwise. Half a weight more is counted in each, so that empty ones have a finite cost.
+
+    Args:
+        kept: array of 0 and 1 or of bools, any shape: rows are all axes but the last one,
+            columns the last one. A vector has its density alone.
+
+    Returns:
+        float32 array shaped like `kept`.
+    """
+    kept = np.asarray(kept)
+    density = _density(np.count_nonzero(kept), kept.size)
+    if kept.ndim < 2:
+        chance = np.full(kept.shape, density)
+    else:
+        flat = kept.reshape(-1, kept.shape[-1])
+        rows = _density(np.count_nonzero(flat, axis=1), flat.shape[1])
+        columns = _density(np.count_nonzero(flat, axis=0), flat.shape[0])
+        chance = (np.outer(rows, columns) / density).reshape(kept.shape)
+    chance = np.clip(chance, 1e-6, 1.0 - 1e-6)
+    return np.log2((1.0 - chance) / chance).astype(np.float32)
+
+
+def _density(count, size):
+    """The share of kept ones, between 0 and 1 without either."""
+    return (count + 0.5) / (size + 1.0)
