@@ -237,6 +237,9 @@ def builtin_form(name, custom_options):
 
     Returns:
         tuple `(schema.OperatorCodeT, number of the options' type, options)`.
+
+    Raises:
+        ModelFormatError: if an option has a value that the op does not know.
     """
     fusable = _BY_NAME[name]
     given = bytes([] if custom_options is None else custom_options)
@@ -244,7 +247,14 @@ def builtin_form(name, custom_options):
     code = schema.OperatorCodeT(
         min(fusable.builtin, 127), version=given[2] + 1, builtinCode=fusable.builtin
     )
-    return code, fusable.options_type, fusable.unpack(given)
+    options = fusable.unpack(given)
+    padding = getattr(options, "padding", schema.Padding.SAME)
+    if options.fusedActivationFunction not in _FUSABLE_ACTIVATIONS or padding not in _PADDINGS:
+        raise ModelFormatError(
+            f"the options of the op {name} must be an activation that it has, and a padding. "
+            f"Received: {given.hex()}"
+        )
+    return code, fusable.options_type, options
 
 
 def blob_inputs(graph, op):
