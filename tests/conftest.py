@@ -35,9 +35,13 @@ def process(request, started_processes):
     return started_processes[name]
 
 
-def pytest_collection_modifyitems(items):
-    """Puts the tests last that wait for the run of another backend."""
-    items.sort(key=lambda item: "backend_run" in item.fixturenames)
+def pytest_collection_modifyitems(config, items):
+    """Puts the tests last that wait for the run of another backend.
+
+    With several workers of pytest-xdist they come first: one waits, the others go on.
+    """
+    comes_first = hasattr(config, "workerinput")
+    items.sort(key=lambda item: ("backend_run" in item.fixturenames) != comes_first)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -61,7 +61,7 @@ class BackendRun:
         with open(self._output, "wb") as output:
             # One worker, whatever runs the tests here: its neighbours have the other cores.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+                [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *files],
                 env={**os.environ, **cache, "KERAS_BACKEND": backend},
                 # Where the sources do not hide the installed package.
                 cwd=TESTS_FOLDER,
