@@ -1,71 +1,12 @@
 """The committed results of tutorials/paper: what they promise, and that they hang together."""
 
 import json
-import pathlib
 
 import pytest
-from lib import mnist
-from paper import deep_compress, lenet_300_100, package_files, real_models, recipes, result_tables
+from paper import deep_compress, package_files, real_models, recipes, result_tables
 
-SIZES = pathlib.Path(__file__).parents[2] / "docs" / "sizes.md"
-LENET = json.loads(lenet_300_100.RESULTS.read_text())
 REAL_MODELS = json.loads(real_models.RESULTS.read_text())
 ONE_CALL = json.loads(deep_compress.RESULTS.read_text())["runs"]
-
-
-def test_lenet_300_100_beats_the_paper_with_every_seed():
-    assert len(LENET["runs"]) >= 3
-    for run in LENET["runs"]:
-        assert run["error_percent"] <= 1.65
-        assert run["kept_percent"] <= 3.0
-        assert run["ratio"] > 3 * LENET["paper"]["ratio"]
-
-
-def test_the_figures_of_lenet_300_100_hang_together():
-    runs = LENET["runs"]
-    assert LENET["paper"] == lenet_300_100.PAPER
-    assert LENET["worst_error_percent"] == max(run["error_percent"] for run in runs)
-    assert LENET["worst_kept_percent"] == max(run["kept_percent"] for run in runs)
-    for run in runs:
-        assert run["ratio"] == round(run["float_bytes"] / run["compressed_bytes"], 1)
-
-
-def test_the_docs_have_the_figures_of_lenet_300_100():
-    page = " ".join(SIZES.read_text().split())
-    runs = LENET["runs"]
-    errors = [f"{run['error_percent']:.2f}" for run in runs]
-    ratios = [f"{run['ratio']:.1f}" for run in runs]
-    kept = {f"{run['kept_percent']:.1f}" for run in runs}
-    assert f"Three seeds of the quickstart's recipe keep {' '.join(kept)} % of the wei" in page
-    assert f"weights: {listed(errors)} % error at {listed(ratios)} times" in page
-    paper = LENET["paper"]
-    assert (
-        f"The paper keeps {paper['kept_percent']:.0f} %: {paper['error_percent']} % error at "
-        f"{paper['ratio']:.0f} times" in page
-    )
-
-
-def listed(words):
-    return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def test_a_short_run_gives_figures_of_the_same_kind():
-    """The float file is as large however short the training; how much is kept is asked for,
-    but weights of units without effect go, too.
-    """
-    whole = mnist.load().flattened()
-    little = mnist.Mnist(
-        whole.x_train[:4288], whole.y_train[:4288], whole.x_test[:500], whole.y_test[:500]
-    )
-    figures = lenet_300_100.run(little, 0, epochs={"dense": 1, "pruned": 2, "shared": 1})
-    committed = LENET["runs"][0]
-    assert list(figures) == list(committed)
-    assert figures["float_bytes"] == committed["float_bytes"]
-    assert figures["kept_percent"] == pytest.approx(committed["kept_percent"], rel=0.1)
-    assert figures["compressed_bytes"] == pytest.approx(committed["compressed_bytes"], rel=0.2)
-    assert figures["ratio"] == round(figures["float_bytes"] / figures["compressed_bytes"], 1)
-    assert 0 < figures["dense_error_percent"] < 30
-    assert 0 < figures["error_percent"] < 40
 
 
 def test_every_architecture_and_file_has_its_row():

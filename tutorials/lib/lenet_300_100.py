@@ -2,8 +2,8 @@
 
 The recipe is a straight-through one: pruned weights go on learning and may return,
 one threshold serves all layers, and weight decay draws what is not needed to zero.
-The masks stand still for the last part, then clusters are chosen for few bits, and
-the codebooks learn.
+The masks stand still for the last part, then clusters are chosen for few bits, weights
+may change theirs for a while, and the codebooks learn.
 """
 
 import keras
@@ -13,8 +13,8 @@ from rich import progress
 import keras_dc as dc
 
 BATCH_SIZE = 128
-# A divisor of the 469 steps of an epoch: that many run at once inside TensorFlow.
-STEPS_PER_EXECUTION = 67
+# Steps from one update of masks, or of cluster indices, to the next.
+UPDATE_FREQUENCY = 39
 
 
 def build():
@@ -49,16 +49,32 @@ def train_dense(data, *, epochs=20, learning_rate=1e-3, seed=0):
     return model
 
 
-def prune_and_train(model, data, *, density=0.025, epochs=50, learning_rate=3e-3, weight_decay=0.1):
-    """Prune a trained network while it trains on, with regrowth.
+def prune_and_train(
+    model,
+    data,
+    *,
+    density=0.0172,
+    epochs=80,
+    learning_rate=4e-3,
+    weight_decay=0.1,
+    ramp=0.5,
+    freeze=0.67,
+    rate_aware=False,
+    **options,
+):
+    """Prune a network while it trains, with regrowth.
 
     Args:
-        model: the `keras.Model`; it is not changed.
-        data: `mnist.Mnist`, flattened.
+        model: the `keras.Model`, trained or not; it is not changed.
+        data: `mnist.Mnist`, or `augmentation.CopiesInTurn`.
         density: float, fraction of all weights to keep.
-        epochs: int; sparsity rises over the first half, masks freeze after two thirds.
-        learning_rate: float, at the start; a cosine takes it to zero.
-        weight_decay: float, of `optimizers.AdamW`.
+        epochs: int.
+        learning_rate: float, after some steps in which it rises; a cosine takes it to zero.
+        weight_decay: float, of `optimizers.AdamW`, for all but biases.
+        ramp: float, the share of the training in which the sparsity rises.
+        freeze: float, the share of the training after which the masks stand still.
+        rate_aware: see `keras_dc.prune`.
+        **options: `loss` and `jit_compile`, see `keras.Model.compile`.
 
     Returns:
         The pruned `keras.Model`.
@@ -66,10 +82,13 @@ def prune_and_train(model, data, *, density=0.025, epochs=50, learning_rate=3e-3
     steps = epochs * _steps_per_epoch(data)
     pruned = dc.prune(
         model,
-        dc.PolynomialDecay(0.0, 1.0 - density, 0, steps // 2, frequency=50),
+        dc.PolynomialDecay(
+            0.0, 1.0 - density, 0, max(1, int(ramp * steps)), frequency=UPDATE_FREQUENCY
+        ),
         global_threshold=True,
         straight_through=True,
-        freeze_step=steps * 2 // 3,
+        rate_aware=rate_aware,
+        freeze_step=max(1, int(freeze * steps)),
     )
 
     def optimizer(schedule):
@@ -85,6 +104,8 @@ def prune_and_train(model, data, *, density=0.025, epochs=50, learning_rate=3e-3
         epochs,
         title="Pruning",
         callbacks=[dc.PruningCallback()],
+        warm_up_steps=min(200, steps // 4),
+        **options,
     )
     return pruned
 
@@ -93,55 +114,103 @@ def share_and_train(
     model,
     data,
     *,
-    num_clusters=32,
+    num_clusters=8,
     num_bias_clusters=8,
-    rate_weight=0.005,
-    epochs=6,
-    learning_rate=3e-3,
+    rate_weight=0.01,
+    coder="huffman",
+    epochs=20,
+    learning_rate=1e-3,
+    **options,
 ):
     """Give the kept weights of each layer few values, and train these values.
 
+    Until two thirds of the training, weights may still change their value, or become zero.
+
     Args:
         model: the pruned `keras.Model`; it is not changed.
-        data: `mnist.Mnist`, flattened.
+        data: `mnist.Mnist`, or `augmentation.CopiesInTurn`.
         num_clusters: int, the most values per layer.
         num_bias_clusters: int, the most values per bias: where a layer keeps few weights,
             its biases count.
         rate_weight: float, see `keras_dc.share_weights`.
+        coder: see `keras_dc.share_weights`.
         epochs: int.
         learning_rate: float, at the start; a cosine takes it to zero.
+        **options: `loss` and `jit_compile`, see `keras.Model.compile`.
 
     Returns:
         The `keras.Model` with shared weights.
     """
+    steps = epochs * _steps_per_epoch(data)
+    frequency = min(UPDATE_FREQUENCY, steps)
     shared = dc.share_weights(
-        model, num_clusters, num_bias_clusters=num_bias_clusters, rate_weight=rate_weight
+        model,
+        num_clusters,
+        num_bias_clusters=num_bias_clusters,
+        rate_weight=rate_weight,
+        coder=coder,
+        reassign_frequency=frequency,
+        freeze_step=max(frequency, int(0.7 * steps)),
     )
-    _train(shared, data, optimizers.Adam, learning_rate, epochs, title="Sharing")
+    _train(
+        shared,
+        data,
+        optimizers.Adam,
+        learning_rate,
+        epochs,
+        title="Sharing",
+        callbacks=[dc.WeightSharingCallback()],
+        **options,
+    )
     return shared
 
 
 def _steps_per_epoch(data):
-    return -(-len(data.x_train) // BATCH_SIZE)
+    return len(data) if is_dataset(data) else -(-len(data.x_train) // BATCH_SIZE)
 
 
-def _train(model, data, optimizer, learning_rate, epochs, *, title, callbacks=()):
+def is_dataset(data):
+    """Whether data comes in batches; else it is an `mnist.Mnist`."""
+    return isinstance(data, keras.utils.PyDataset)
+
+
+def _train(
+    model,
+    data,
+    optimizer,
+    learning_rate,
+    epochs,
+    *,
+    title,
+    callbacks=(),
+    warm_up_steps=0,
+    loss=None,
+    jit_compile=True,
+):
     steps = epochs * _steps_per_epoch(data)
+    rate = optimizers.schedules.CosineDecay(
+        0.0 if warm_up_steps else learning_rate,
+        steps - warm_up_steps,
+        warmup_target=learning_rate if warm_up_steps else None,
+        warmup_steps=warm_up_steps,
+    )
     model.compile(
-        optimizer=optimizer(optimizers.schedules.CosineDecay(learning_rate, steps)),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        steps_per_execution=STEPS_PER_EXECUTION,
-        # Off by default on a CPU, and 1.4 times as fast for this network.
-        jit_compile=True,
+        optimizer=optimizer(rate),
+        loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        steps_per_execution=_steps_at_once(steps // epochs),
+        # Off by default on a CPU, and 1.4 times as fast for a network of Dense layers.
+        jit_compile=jit_compile,
     )
-    model.fit(
-        data.x_train,
-        data.y_train,
-        batch_size=BATCH_SIZE,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[*callbacks, ProgressBar(title, steps)],
-    )
+    options = {"epochs": epochs, "verbose": 0, "callbacks": [*callbacks, ProgressBar(title, steps)]}
+    if is_dataset(data):
+        model.fit(data, **options)
+    else:
+        model.fit(data.x_train, data.y_train, batch_size=BATCH_SIZE, **options)
+
+
+def _steps_at_once(steps):
+    """How many steps run at once inside TensorFlow: a divisor of those of an epoch."""
+    return max(n for n in range(1, UPDATE_FREQUENCY + 1) if steps % n == 0)
 
 
 class ProgressBar(keras.callbacks.Callback):

@@ -14,7 +14,7 @@ HEADS = [
     "ratio",
 ]
 LABELS = {
-    "lenet_300_100_quickstart": "LeNet-300-100, quickstart",
+    "lenet_300_100_quickstart": "LeNet-300-100, 2.5 % kept",
     "lenet_300_100_r0_200x": "LeNet-300-100, 2 % kept",
     "lenet_300_100_r1_200x": "LeNet-300-100, distilled",
     "lenet_300_100_r1_300x": "LeNet-300-100, distilled, 1 %",
