@@ -1,0 +1,133 @@
+"""Series and tables of figures 6 to 8 from the points of `figures_6_to_8`."""
+
+import collections
+from typing import NamedTuple
+
+from paper import figures_6_to_8 as figures
+from paper import paper_tables
+
+INITIALIZATION_NAMES = {name: name.replace("_", " ") for name in figures.INITIALIZATIONS}
+
+
+class Mean(NamedTuple):
+    """A point, over its seeds.
+
+    Attributes:
+        percent: float, size of the file in % of the dense float32 one.
+        error, least, largest: floats, test error in %: mean, least and largest.
+        untrained: float, mean error before the codebook was trained; None without one.
+    """
+
+    percent: float
+    error: float
+    least: float
+    largest: float
+    untrained: float | None
+
+
+def means(results):
+    """Dict from `figures_6_to_8.Point` to `Mean`, over all seeds."""
+    by_point = collections.defaultdict(list)
+    for row in results["points"]:
+        fields = ("scale", "bits", "initialization", "ranks")
+        by_point[figures.Point(**{name: row[name] for name in fields})].append(row)
+    return {point: _mean(rows, results["float_bytes"]) for point, rows in by_point.items()}
+
+
+def _mean(rows, float_bytes):
+    errors = [row["error_percent"] for row in rows]
+    untrained = [row["untrained_error_percent"] for row in rows]
+    return Mean(
+        100 * sum(row["file_bytes"] for row in rows) / len(rows) / float_bytes,
+        sum(errors) / len(errors),
+        min(errors),
+        max(errors),
+        None if None in untrained else sum(untrained) / len(untrained),
+    )
+
+
+def dense_error(results):
+    """Mean test error in % of the dense networks."""
+    return sum(results["dense"].values()) / len(results["dense"])
+
+
+def size_series():
+    """Figure 6: dict from what is done to lists of points, from large files to small ones."""
+    both = [figures.Point(scale=scale, bits=figures.BITS_OF_BOTH) for scale in figures.SCALES]
+    return {
+        "pruned and quantized": both,
+        "pruned": [figures.Point(scale=scale) for scale in figures.SCALES],
+        "quantized": [figures.Point(bits=bits) for bits in reversed(figures.BITS)],
+        "SVD": [figures.Point(ranks=share) for share in figures.RANKS],
+    }
+
+
+def bit_series():
+    """Figure 7: dict from what is done before to lists of points, by bits."""
+    return {
+        "not pruned": [figures.Point(bits=bits) for bits in figures.BITS],
+        "pruned to 8 %": [figures.Point(scale=1, bits=bits) for bits in figures.BITS],
+    }
+
+
+def initialization_series():
+    """Figure 8: dict from names of initializations to lists of points, by bits."""
+    return {
+        label: [
+            figures.Point(scale=1, bits=bits, initialization=name)
+            for bits in figures.BITS_OF_INITIALIZATIONS
+        ]
+        for name, label in INITIALIZATION_NAMES.items()
+    }
+
+
+def size_table(found):
+    """Figure 6 as a table: list of lines."""
+    lines = []
+    for method, series in size_series().items():
+        for point in series:
+            mean = found[point]
+            lines.append([method, setting(point), f"{mean.percent:.2f} %", *_errors(mean)])
+    heads = ["what", "setting", "size", "error", "least", "largest"]
+    return paper_tables.table(heads, lines)
+
+
+def setting(point):
+    """What is asked of a point, in words."""
+    if point.ranks is not None:
+        return f"ranks x {point.ranks:g}"
+    parts = []
+    if point.scale is not None:
+        parts.append(f"{8 * point.scale:g} % kept")
+    if point.bits is not None:
+        parts.append("1 bit" if point.bits == 1 else f"{point.bits} bits")
+    return ", ".join(parts)
+
+
+def bit_table(found):
+    """Figure 7 as a table: list of lines."""
+    heads, columns = ["bits"], []
+    for label, series in bit_series().items():
+        heads += [f"{label}: size", "untrained", "trained", "least", "largest"]
+        columns.append([found[point] for point in series])
+    lines = []
+    for bits, means_of_bits in zip(figures.BITS, zip(*columns), strict=True):
+        cells = [str(bits)]
+        for mean in means_of_bits:
+            cells += [f"{mean.percent:.2f} %", f"{mean.untrained:.2f} %", *_errors(mean)]
+        lines.append(cells)
+    return paper_tables.table(heads, lines)
+
+
+def initialization_table(found):
+    """Figure 8 as a table, errors before training and after it: list of lines."""
+    series = initialization_series()
+    lines = []
+    for place, bits in enumerate(figures.BITS_OF_INITIALIZATIONS):
+        row = [found[points[place]] for points in series.values()]
+        lines.append([str(bits), *(f"{mean.untrained:.2f} / {mean.error:.2f}" for mean in row)])
+    return paper_tables.table(["bits", *series], lines)
+
+
+def _errors(mean):
+    return [f"{value:.2f} %" for value in (mean.error, mean.least, mean.largest)]
