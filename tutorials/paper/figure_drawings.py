@@ -81,7 +81,7 @@ def svg(figure, theme):
     """A figure as text that is the same each time."""
     stream = io.StringIO()
     text = drawings.THEMES[theme].text
-    colours = {name: text for name in ("text.color", "axes.labelcolor", "axes.edgecolor")}
+    colours = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), text)
     with mpl.rc_context({"svg.hashsalt": "keras_dc", "svg.fonttype": "none", **colours}):
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

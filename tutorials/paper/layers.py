@@ -74,9 +74,7 @@ def layer_names(network):
 def measure():
     """Figures of the networks: dict of lists."""
     return {
-        network: figures(
-            recipes.prune_and_share(recipes.RECIPES[network]), layer_names(network)
-        )
+        network: figures(recipes.prune_and_share(recipes.RECIPES[network]), layer_names(network))
         for network in NETWORKS
     }
 

@@ -127,7 +127,8 @@ def layer_figures(huffman, arithmetic):
     """What a layer takes in both coders, and what its indices and gaps cannot go below.
 
     Args:
-        huffman, arithmetic: the same kernel as `CodedTensor`.
+        huffman: the kernel as `CodedTensor`.
+        arithmetic: the same in the other coder.
 
     Returns:
         dict. Bits are `[fixed, Huffman, entropy]` of a symbol; gaps count filler zeros, and are

@@ -1,0 +1,167 @@
+"""The paper's LeNets and figures 6 to 8: the committed runs hang together, and run anew."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from lib import lenet_300_100, mnist
+from paper import (
+    drawings,
+    figure_drawings,
+    figure_points,
+    figures_6_to_8,
+    lenet_page,
+    lenet_stages,
+    lenet_tables,
+    paper_tables,
+    svd,
+)
+from paper.sizes import interpreter_error
+
+RUNS = lenet_tables.load()
+FIGURES = json.loads(figures_6_to_8.RESULTS.read_text())
+EACH = [(network, seed) for network in RUNS for seed in lenet_tables.SEEDS]
+SHORT = dataclasses.replace(
+    lenet_stages.RECIPES["LeNet-300-100"], dense_epochs=1, pruning_epochs=1, sharing_epochs=1
+)
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+@pytest.fixture(scope="module")
+def little():
+    return mnist.load().first(4288, 500).flattened()
+
+
+@pytest.mark.parametrize(("network", "seed"), EACH)
+def test_sizes_follow_from_the_committed_file(network, seed):
+    run = RUNS[network][seed]
+    measured = lenet_tables.measure(tflite_of(network, seed))
+    zips = {name: measured["files"].pop(name) for name in lenet_page.ZIPS}
+    assert measured["kernels"] == run["kernels"]
+    assert measured["layers"] == run["layers"]
+    for name, size in measured["files"].items():
+        assert size == run["files"][name]
+    # Other versions of the zips may be better.
+    for name, size in zips.items():
+        assert size == pytest.approx(run["files"][name], rel=0.05)
+
+
+def tflite_of(network, seed):
+    return lenet_tables.path_of(network, seed).with_suffix(".tflite").read_bytes()
+
+
+@pytest.mark.parametrize(("network", "seed"), EACH)
+def test_the_committed_file_has_the_committed_error(network, seed):
+    """Another processor may round an image at the edge of two digits the other way."""
+    data = mnist.load()
+    found = interpreter_error(tflite_of(network, seed), data.x_test, data.y_test)
+    errors = RUNS[network][seed]["error_percent"]
+    assert found == pytest.approx(errors["file"], abs=0.02)
+    assert errors["file"] == pytest.approx(errors["P+Q"], abs=0.02)
+
+
+@pytest.mark.parametrize("network", RUNS)
+def test_no_seed_is_above_the_papers_error_and_the_ratio_is_its(network):
+    paper, runs = paper_tables.NETWORKS[network], RUNS[network]
+    assert mean(run["error_percent"]["file"] for run in runs) <= paper.error
+    assert mean(run["float_bytes"] / run["files"]["arithmetic"] for run in runs) >= paper.ratio
+
+
+@pytest.mark.parametrize("network", RUNS)
+def test_layers_keep_and_quantize_what_the_paper_does(network):
+    recipe = lenet_stages.RECIPES[network]
+    for run in RUNS[network]:
+        assert run["settings"] == dataclasses.asdict(recipe)
+        for layer, paper, (name, density) in zip(
+            run["layers"], paper_tables.LAYERS[network], recipe.densities.items(), strict=True
+        ):
+            assert paper.layer == name
+            assert paper.kept_percent == pytest.approx(100 * density)
+            assert 100 * layer["kept"] / layer["weights"] == pytest.approx(100 * density, abs=0.1)
+            assert layer["index_bits"][0] <= recipe.bits[name]
+            # Huffman codes take less than a bit more than the entropy.
+            assert layer["index_bits"][2] <= layer["index_bits"][1] < layer["index_bits"][2] + 0.1
+
+
+def test_every_point_is_there_with_every_seed_once():
+    asked = figures_6_to_8.points()
+    assert len(FIGURES["points"]) == len(asked) * len(figures_6_to_8.SEEDS)
+    for seed in figures_6_to_8.SEEDS:
+        assert all(figures_6_to_8.is_done(FIGURES, point, seed) for point in asked)
+    assert sorted(FIGURES["dense"]) == [str(seed) for seed in figures_6_to_8.SEEDS]
+
+
+def test_the_page_has_the_committed_figures():
+    page = lenet_page.PAGE.read_text()
+    assert lenet_page.in_page(page, RUNS, FIGURES) == page
+
+
+def test_pictures_have_a_line_for_each_method():
+    """Their bytes differ between versions of matplotlib; what they show does not."""
+    series = {
+        6: figure_points.size_series(),
+        7: figure_points.bit_series(),
+        8: figure_points.initialization_series(),
+    }
+    drawn = figure_drawings.all_figures(FIGURES)
+    assert len(drawn) == len(series) * len(drawings.THEMES)
+    for name, content in drawn.items():
+        committed = (lenet_page.DOCS / name).read_text()
+        number = int(pathlib.Path(name).name[len("figure_")])
+        for label in series[number]:
+            for svg in (content, committed):
+                assert f">{label}<" in svg, (name, label)
+
+
+def test_a_short_run_gives_figures_of_the_same_kind(little):
+    figures, tflite = lenet_tables.run("LeNet-300-100", SHORT, little, 0)
+    committed = RUNS["LeNet-300-100"][0]
+    assert figures.keys() == committed.keys()
+    assert figures["float_bytes"] == committed["float_bytes"]
+    assert len(tflite) == figures["files"]["arithmetic"]
+    for layer, other in zip(figures["layers"], committed["layers"], strict=True):
+        assert layer.keys() == other.keys()
+        assert layer["kept"] == pytest.approx(other["kept"], abs=2)
+    assert figures["error_percent"]["file"] == figures["error_percent"]["P+Q"] < 60
+
+
+def test_points_are_made_once(little, tmp_path, capsys, monkeypatch):
+    asked = [
+        figures_6_to_8.Point(scale=1),
+        figures_6_to_8.Point(scale=1, bits=2, initialization="forgy"),
+        figures_6_to_8.Point(ranks=0.1),
+    ]
+    path = tmp_path / "points.json"
+    made = {"recipe": SHORT, "epochs": 2, "asked": asked}
+    figures_6_to_8.run(path, little, [0], **made)
+    results = json.loads(path.read_text())
+    pruned, both, split = results["points"]
+    assert both["file_bytes"] < pruned["file_bytes"] < results["float_bytes"] / 10
+    assert split["file_bytes"] == split["float_bytes"] < results["float_bytes"] / 8
+    assert both["untrained_error_percent"] > 0
+    assert pruned["untrained_error_percent"] is None
+    assert pruned.keys() == FIGURES["points"][0].keys()
+
+    monkeypatch.setattr(figures_6_to_8, "Networks", None)
+    figures_6_to_8.run(path, little, [0], **made)
+    assert json.loads(path.read_text()) == results
+    assert len(capsys.readouterr().out.splitlines()) == len(asked)
+
+
+def test_a_full_rank_changes_no_output():
+    model = lenet_300_100.build()
+    whole = svd.split(model, {"fc2": 100})
+    assert [layer.name for layer in whole.layers] == ["fc1", "fc2_narrow", "fc2", "fc3"]
+    images = np.random.default_rng(0).random((4, 784), np.float32)
+    np.testing.assert_allclose(whole(images), model(images), atol=1e-5)
+
+
+def test_the_truncated_product_lacks_the_smaller_singular_values():
+    left, right = svd.truncated(np.diag([3.0, 1.0, 2.0]), 2)
+    np.testing.assert_allclose(left @ right, np.diag([3.0, 0.0, 2.0]), atol=1e-12)
