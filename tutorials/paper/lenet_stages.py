@@ -40,9 +40,9 @@ class Recipe:
     pruning_epochs: int = 30
     sharing_epochs: int = 8
     dense_rate: float = 1e-3
-    pruning_rate: float = 1e-3
+    pruning_rate: float = 2e-3
     sharing_rate: float = 1e-3
-    weight_decay: float = 0.3
+    weight_decay: float = 0.5
 
 
 RECIPES = {
@@ -50,16 +50,14 @@ RECIPES = {
         "lenet_300_100",
         {"fc1": 0.08, "fc2": 0.09, "fc3": 0.26},
         {"fc1": 6, "fc2": 6, "fc3": 6},
-        pruning_rate=2e-3,
-        weight_decay=0.5,
     ),
     "LeNet-5": Recipe(
         "lenet_5",
         {"conv1": 0.66, "conv2": 0.12, "fc1": 0.08, "fc2": 0.19},
         {"conv1": 8, "conv2": 8, "fc1": 5, "fc2": 5},
-        dense_epochs=12,
-        pruning_epochs=14,
-        sharing_epochs=4,
+        dense_epochs=10,
+        pruning_epochs=12,
+        sharing_epochs=3,
     ),
 }
 

@@ -25,10 +25,13 @@ from paper import file_figures, lenet_stages
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
-from keras_dc.reporting import tensors
+from keras_dc import codec
+from keras_dc.reporting import positions, tensors
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "lenet_tables"
 SEEDS = (0, 1, 2)
+# The paper's, of a fixed length.
+GAP_BITS = 5
 
 
 def run(network, recipe, data, seed):
@@ -131,10 +134,12 @@ def layer_figures(huffman, arithmetic):
         arithmetic: the same in the other coder.
 
     Returns:
-        dict. Bits are `[fixed, Huffman, entropy]` of a symbol; gaps count filler zeros, and are
-        None where each weight has an index. Sizes of the stages are in bytes.
+        dict. Bits are `[fixed, Huffman, entropy]` of a symbol of our file; gaps count filler
+        zeros, and are None where each weight has an index. Sizes of the stages are in bytes: P
+        and P+Q as the paper stores them, with gaps of 5 bits, P+Q+H as our file does.
     """
     figures = tensors.measure(huffman)
+    kept = positions.kept_positions(codec.decode(huffman.content))
     bits = {
         kind: None if found is None else [found[0], round(found[1], 2), _entropy_bits(counts)]
         for kind, found, counts in [
@@ -147,12 +152,19 @@ def layer_figures(huffman, arithmetic):
         "kept": figures.num_kept,
         **bits,
         "stage_bytes": {
-            **{stage: round(figures.total(stage)) for stage in ("P", "P+Q")},
+            "P": _paper_bytes(kept, 32),
+            "P+Q": _paper_bytes(kept, figures.index_bits[0]) + 4 * huffman.blob.num_centroids,
             "P+Q+H": huffman.blob_bytes,
             "arithmetic": arithmetic.blob_bytes,
         },
         "shannon_bytes": round(figures.shannon_bytes, 1),
     }
+
+
+def _paper_bytes(kept, weight_bits):
+    """Bytes of kept weights and filler zeros, each with its gap."""
+    entries = int(np.sum(positions.gap_symbol_counts(kept, GAP_BITS)))
+    return -(-entries * (weight_bits + GAP_BITS) // 8)
 
 
 def _entropy_bits(counts):
