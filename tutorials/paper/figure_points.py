@@ -16,6 +16,8 @@ class Mean(NamedTuple):
         percent: float, size of the file in % of the dense float32 one.
         error, least, largest: floats, test error in %: mean, least and largest.
         untrained: float, mean error before the codebook was trained; None without one.
+        moved: float, mean of what clustering moved the kernels by, in % of their root mean
+            square; None without a codebook.
     """
 
     percent: float
@@ -23,6 +25,7 @@ class Mean(NamedTuple):
     least: float
     largest: float
     untrained: float | None
+    moved: float | None
 
 
 def means(results):
@@ -35,14 +38,18 @@ def means(results):
 
 
 def _mean(rows, float_bytes):
+    def mean(key):
+        values = [row[key] for row in rows]
+        return None if None in values else sum(values) / len(values)
+
     errors = [row["error_percent"] for row in rows]
-    untrained = [row["untrained_error_percent"] for row in rows]
     return Mean(
-        100 * sum(row["file_bytes"] for row in rows) / len(rows) / float_bytes,
-        sum(errors) / len(errors),
-        min(errors),
-        max(errors),
-        None if None in untrained else sum(untrained) / len(untrained),
+        percent=100 * mean("file_bytes") / float_bytes,
+        error=mean("error_percent"),
+        least=min(errors),
+        largest=max(errors),
+        untrained=mean("untrained_error_percent"),
+        moved=mean("cluster_error_percent"),
     )
 
 
@@ -87,8 +94,8 @@ def size_table(found):
     for method, series in size_series().items():
         for point in series:
             mean = found[point]
-            lines.append([method, setting(point), f"{mean.percent:.2f} %", *_errors(mean)])
-    heads = ["what", "setting", "size", "error", "least", "largest"]
+            lines.append([method, setting(point), f"{mean.percent:.2f} %", _error(mean)])
+    heads = ["what", "setting", "size", "error (least to largest)"]
     return paper_tables.table(heads, lines)
 
 
@@ -108,13 +115,14 @@ def bit_table(found):
     """Figure 7 as a table: list of lines."""
     heads, columns = ["bits"], []
     for label, series in bit_series().items():
-        heads += [f"{label}: size", "untrained", "trained", "least", "largest"]
+        heads += [f"{label}: size", "moved by", "error, not trained", "trained"]
         columns.append([found[point] for point in series])
     lines = []
     for bits, means_of_bits in zip(figures.BITS, zip(*columns), strict=True):
         cells = [str(bits)]
         for mean in means_of_bits:
-            cells += [f"{mean.percent:.2f} %", f"{mean.untrained:.2f} %", *_errors(mean)]
+            cells += [f"{value:.2f} %" for value in (mean.percent, mean.moved, mean.untrained)]
+            cells.append(_error(mean))
         lines.append(cells)
     return paper_tables.table(heads, lines)
 
@@ -129,5 +137,5 @@ def initialization_table(found):
     return paper_tables.table(["bits", *series], lines)
 
 
-def _errors(mean):
-    return [f"{value:.2f} %" for value in (mean.error, mean.least, mean.largest)]
+def _error(mean):
+    return f"{mean.error:.2f} % ({mean.least:.2f} to {mean.largest:.2f})"

@@ -19,6 +19,7 @@ import os
 import pathlib
 
 import keras
+import numpy as np
 from lib import lenet_300_100, machine
 from lib.accuracy import keras_error
 from lib.baselines import float_tflite
@@ -109,7 +110,7 @@ class Networks:
 
     def measure(self, point):
         """Make a point: dict of figures."""
-        untrained = None
+        untrained = {"untrained_error_percent": None, "cluster_error_percent": None}
         if point.ranks is not None:
             original = file = float_tflite(self._split(point.ranks))
         else:
@@ -126,13 +127,13 @@ class Networks:
             "seed": self._seed,
             **dataclasses.asdict(point),
             "error_percent": round(error, 2),
-            # Before the codebook is trained.
-            "untrained_error_percent": untrained,
+            **untrained,
             "file_bytes": len(file),
             "float_bytes": len(original),
         }
 
     def _shared(self, model, point):
+        """The network with a trained codebook, and figures of the codebook before that."""
         recipe = dataclasses.replace(
             self._recipe,
             bits=dict.fromkeys(self._recipe.bits, point.bits),
@@ -142,7 +143,10 @@ class Networks:
         shared = lenet_stages.cluster(
             recipe, model, initialization=point.initialization, seed=self._seed
         )
-        untrained = round(keras_error(shared, self._data), 2)
+        untrained = {
+            "untrained_error_percent": round(keras_error(shared, self._data), 2),
+            "cluster_error_percent": round(100 * relative_error(model, dc.strip(shared)), 2),
+        }
         return lenet_stages.train_codebooks(recipe, shared, self._data), untrained
 
     def _split(self, share):
@@ -155,6 +159,16 @@ class Networks:
         recipe = self._recipe
         lenet_stages.fit(model, self._data, self._epochs, recipe.pruning_rate, recipe.weight_decay)
         return model
+
+
+def relative_error(model, shared):
+    """Root mean square of what clustering moves the kernels by, relative to that of the kernels."""
+    moved = total = 0.0
+    for before, after in zip(model.layers, shared.layers, strict=True):
+        before, after = (keras.ops.convert_to_numpy(one.kernel) for one in (before, after))
+        moved += float(np.sum(np.square(after - before)))
+        total += float(np.sum(np.square(before)))
+    return (moved / total) ** 0.5
 
 
 def is_done(results, point, seed):
