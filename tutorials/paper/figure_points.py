@@ -1,11 +1,13 @@
 """Series and tables of figures 6 to 8 from the points of `figures_6_to_8`."""
 
 import collections
+import dataclasses
 from typing import NamedTuple
 
 from paper import figures_6_to_8 as figures
 from paper import paper_tables
 
+FIELDS = dataclasses.fields(figures.Point)
 INITIALIZATION_NAMES = {name: name.replace("_", " ") for name in figures.INITIALIZATIONS}
 
 
@@ -32,8 +34,8 @@ def means(results):
     """Dict from `figures_6_to_8.Point` to `Mean`, over all seeds."""
     by_point = collections.defaultdict(list)
     for row in results["points"]:
-        fields = ("scale", "bits", "initialization", "ranks")
-        by_point[figures.Point(**{name: row[name] for name in fields})].append(row)
+        point = figures.Point(**{field.name: row[field.name] for field in FIELDS})
+        by_point[point].append(row)
     return {point: _mean(rows, results["float_bytes"]) for point, rows in by_point.items()}
 
 
@@ -73,17 +75,14 @@ def bit_series():
     """Figure 7: dict from what is done before to lists of points, by bits."""
     return {
         "not pruned": [figures.Point(bits=bits) for bits in figures.BITS],
-        "pruned to 8 %": [figures.Point(scale=1, bits=bits) for bits in figures.BITS],
+        "pruned to 8 %": [figures.well_pruned(bits) for bits in figures.BITS],
     }
 
 
 def initialization_series():
     """Figure 8: dict from names of initializations to lists of points, by bits."""
     return {
-        label: [
-            figures.Point(scale=1, bits=bits, initialization=name)
-            for bits in figures.BITS_OF_INITIALIZATIONS
-        ]
+        label: [figures.well_pruned(bits, name) for bits in figures.BITS_OF_INITIALIZATIONS]
         for name, label in INITIALIZATION_NAMES.items()
     }
 

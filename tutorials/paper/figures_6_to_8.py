@@ -2,11 +2,12 @@
 
     cd tutorials && python -m paper.figures_6_to_8 [--seeds 0 1 2]
 
-For each seed one dense network is trained, and each point starts from it: pruned, quantized
-(shared), both, or split by its singular values, retrained for `EPOCHS` in all. A network that is
-pruned and quantized spends half of them on each. The size of a point is that of the file that
-keras_dc writes with Huffman codes; of SVD that of the float32 `.tflite`. The error is that of the
-file on the test images; nothing is chosen by it.
+For each seed one dense network is trained, and each point of figure 6 starts from it: pruned,
+quantized (shared), both, or split by its singular values, retrained for `EPOCHS` in all. A network
+that is pruned and quantized spends half of them on each. Figures 7 and 8 quantize a network that
+was pruned for as long as that of table 2. The size of a point is that of the file that keras_dc
+writes with Huffman codes; of SVD that of the float32 `.tflite`. The error is that of the file on
+the test images; nothing is chosen by it.
 
 Points go to a JSON file as they are made, and one that is there is not made again: the script can
 be stopped at any time. `python -m paper.lenet_page` draws the figures.
@@ -52,12 +53,14 @@ class Point:
         bits: int, of a cluster index; None: not quantized.
         initialization: str, of the centroids.
         ranks: float, see `RANKS`; None: not split.
+        pruning_epochs: int, of retraining a pruned network; None: as in figure 6.
     """
 
     scale: float | None = None
     bits: int | None = None
     initialization: str = "linear"
     ranks: float | None = None
+    pruning_epochs: int | None = None
 
     @property
     def is_both(self):
@@ -71,13 +74,18 @@ def points():
     for scale in SCALES:
         asked.append(Point(scale=scale))
         asked.append(Point(scale=scale, bits=BITS_OF_BOTH))
-    asked += [Point(scale=1, bits=bits) for bits in BITS]
+    asked += [well_pruned(bits) for bits in BITS]
     asked += [
-        Point(scale=1, bits=bits, initialization=initialization)
+        well_pruned(bits, initialization)
         for bits in BITS_OF_INITIALIZATIONS
         for initialization in INITIALIZATIONS
     ]
     return list(dict.fromkeys(asked))
+
+
+def well_pruned(bits, initialization="linear"):
+    """The point of figures 7 and 8 for a pruned network, as long retrained as that of table 2."""
+    return Point(1, bits, initialization, pruning_epochs=RECIPE.pruning_epochs)
 
 
 class Networks:
@@ -117,7 +125,7 @@ class Networks:
             model = self.dense
             if point.scale is not None:
                 epochs = self._epochs // 2 if point.is_both else self._epochs
-                model = self.pruned(point.scale, epochs)
+                model = self.pruned(point.scale, point.pruning_epochs or epochs)
             if point.bits is not None:
                 model, untrained = self._shared(model, point)
             file = dc.convert(model, verify=False)
