@@ -22,7 +22,8 @@ from paper.sizes import interpreter_error
 
 RUNS = lenet_tables.load()
 FIGURES = json.loads(figures_6_to_8.RESULTS.read_text())
-EACH = [(network, seed) for network in RUNS for seed in lenet_tables.SEEDS]
+MEANS = figure_points.means(FIGURES)
+EACH = [(network, run["seed"]) for network, runs in RUNS.items() for run in runs]
 SHORT = dataclasses.replace(
     lenet_stages.RECIPES["LeNet-300-100"], dense_epochs=1, pruning_epochs=1, sharing_epochs=1
 )
@@ -89,12 +90,13 @@ def test_layers_keep_and_quantize_what_the_paper_does(network):
             assert layer["index_bits"][2] <= layer["index_bits"][1] < layer["index_bits"][2] + 0.1
 
 
-def test_every_point_is_there_with_every_seed_once():
+def test_every_point_is_there_once_with_every_seed():
     asked = figures_6_to_8.points()
-    assert len(FIGURES["points"]) == len(asked) * len(figures_6_to_8.SEEDS)
-    for seed in figures_6_to_8.SEEDS:
+    seeds = sorted(map(int, FIGURES["dense"]))
+    assert seeds == list(range(len(seeds)))
+    assert len(FIGURES["points"]) == len(asked) * len(seeds)
+    for seed in seeds:
         assert all(figures_6_to_8.is_done(FIGURES, point, seed) for point in asked)
-    assert sorted(FIGURES["dense"]) == [str(seed) for seed in figures_6_to_8.SEEDS]
 
 
 def test_the_page_has_the_committed_figures():
@@ -117,6 +119,53 @@ def test_pictures_have_a_line_for_each_method():
         for label in series[number]:
             for svg in (content, committed):
                 assert f">{label}<" in svg, (name, label)
+
+
+def test_what_the_page_says_of_bounds_holds():
+    for run in (run for runs in RUNS.values() for run in runs):
+        for layer in run["layers"]:
+            for bits in filter(None, (layer["index_bits"], layer["gap_bits"])):
+                assert bits[2] <= bits[1] < bits[2] + 0.1
+            if layer["weights"] > 20_000:
+                assert layer["stage_bytes"]["P+Q+H"] < 1.01 * layer["shannon_bytes"]
+        kernels = run["kernels"]
+        assert kernels["arithmetic"] < kernels["shannon"]
+
+
+def test_both_beat_each_alone():
+    """At no larger a size both have no larger an error, from 8 % kept on."""
+    series = figure_points.size_series()
+    both = [MEANS[point] for point in series["pruned and quantized"]]
+    for alone in ("pruned", "quantized", "SVD"):
+        for one in (MEANS[point] for point in series[alone]):
+            rivals = [mean.error for mean in both if mean.percent <= one.percent]
+            assert not rivals or min(rivals) <= one.error + 0.15, (alone, one)
+
+
+def test_a_pruned_kernel_is_easier_to_quantize():
+    dense, pruned = ([MEANS[point] for point in s] for s in figure_points.bit_series().values())
+    for without, after in zip(dense, pruned, strict=True):
+        assert after.moved < 0.6 * without.moved
+    assert dense[0].untrained > 80
+    assert pruned[0].untrained < 5
+    assert pruned[1].error < dense[1].error
+
+
+def test_with_one_bit_all_initializations_end_alike():
+    sizes = {}
+    for row in FIGURES["points"]:
+        if row["pruning_epochs"] and row["bits"] == 1:
+            sizes.setdefault(row["seed"], set()).add((row["file_bytes"], row["error_percent"]))
+    assert all(len(found) == 1 for found in sizes.values())
+
+
+def test_after_training_no_initialization_stands_out():
+    for bits in figures_6_to_8.BITS_OF_INITIALIZATIONS[1:]:
+        errors = [
+            MEANS[figures_6_to_8.well_pruned(bits, name)].error
+            for name in figures_6_to_8.INITIALIZATIONS
+        ]
+        assert max(errors) - min(errors) < 0.15
 
 
 def test_a_short_run_gives_figures_of_the_same_kind(little):

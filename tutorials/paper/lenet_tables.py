@@ -179,10 +179,13 @@ def path_of(network, seed):
 
 
 def load():
-    """The committed runs: dict by network of lists of dicts, in the order of the seeds."""
+    """The runs that are there: dict by network of lists of dicts, in the order of the seeds."""
+    paths = {
+        network: [path_of(network, seed) for seed in SEEDS] for network in lenet_stages.RECIPES
+    }
     return {
-        network: [json.loads(path_of(network, seed).read_text()) for seed in SEEDS]
-        for network in lenet_stages.RECIPES
+        network: [json.loads(path.read_text()) for path in of_network if path.exists()]
+        for network, of_network in paths.items()
     }
 
 
