@@ -20,6 +20,8 @@ from paper import (
 )
 from paper.sizes import interpreter_error
 
+from keras_dc import codec
+
 RUNS = lenet_tables.load()
 FIGURES = json.loads(figures_6_to_8.RESULTS.read_text())
 MEANS = figure_points.means(FIGURES)
@@ -132,14 +134,21 @@ def test_what_the_page_says_of_bounds_holds():
         assert kernels["arithmetic"] < kernels["shannon"]
 
 
+def test_the_page_counts_the_empty_pixels_and_units():
+    kernel = codec.decode(lenet_tables.kernels(tflite_of("LeNet-300-100", 0))[0].content)
+    pixels, units = (np.sum(~kernel.any(axis)) for axis in (0, 1))
+    page = " ".join(lenet_page.PAGE.read_text().split())
+    assert f"{pixels} of the 784 pixels and {units} of the 300 units of fc1 have no weight" in page
+
+
 def test_both_beat_each_alone():
-    """At no larger a size both have no larger an error, from 8 % kept on."""
+    """For each point of one alone there is one of both that is no larger and no worse."""
     series = figure_points.size_series()
     both = [MEANS[point] for point in series["pruned and quantized"]]
     for alone in ("pruned", "quantized", "SVD"):
         for one in (MEANS[point] for point in series[alone]):
             rivals = [mean.error for mean in both if mean.percent <= one.percent]
-            assert not rivals or min(rivals) <= one.error + 0.15, (alone, one)
+            assert not rivals or min(rivals) <= one.error + 0.1, (alone, one)
 
 
 def test_a_pruned_kernel_is_easier_to_quantize():

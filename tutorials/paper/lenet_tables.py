@@ -180,13 +180,12 @@ def path_of(network, seed):
 
 def load():
     """The runs that are there: dict by network of lists of dicts, in the order of the seeds."""
-    paths = {
-        network: [path_of(network, seed) for seed in SEEDS] for network in lenet_stages.RECIPES
-    }
-    return {
-        network: [json.loads(path.read_text()) for path in of_network if path.exists()]
-        for network, of_network in paths.items()
-    }
+    found = {}
+    for network in lenet_stages.RECIPES:
+        for path in (path_of(network, seed) for seed in SEEDS):
+            if path.exists():
+                found.setdefault(network, []).append(json.loads(path.read_text()))
+    return found
 
 
 def main():
