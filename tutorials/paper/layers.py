@@ -1,11 +1,11 @@
-"""What each layer takes, beside the paper's tables 2 to 5 (Han et al. 2016).
+"""What each layer of AlexNet and VGG-16 takes, beside the paper's tables 4 and 5 (Han et al. 2016).
 
     cd tutorials && python -m paper.layers
 
-LeNets are the trained ones of tutorials/data/trained.npz. AlexNet and VGG-16 have random weights,
-pruned to the paper's densities and clustered as the paper does: 256 clusters in convolutions, 32
-elsewhere (recipes.py). Figures go to a JSON file, and the tables to docs/how_it_works.md;
---tables writes these alone.
+The networks have random weights, pruned to the paper's densities and clustered as the paper does:
+256 clusters in convolutions, 32 elsewhere (recipes.py). Figures go to a JSON file, and the tables
+to docs/paper.md; --tables writes these alone. Tables 2 and 3, of trained networks, are made by
+`lenet_tables`.
 """
 
 import argparse
@@ -15,14 +15,13 @@ import pathlib
 
 import keras
 import numpy as np
-from lib import trained
 from paper import paper_tables, recipes
 
 import keras_dc as dc
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "layers.json"
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "how_it_works.md"
-LENETS = {"LeNet-300-100": "lenet_300_100_quickstart", "LeNet-5": "lenet_5_r0_200x"}
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "paper.md"
+NETWORKS = ("AlexNet", "VGG-16")
 
 
 def figures(model, names):
@@ -72,19 +71,12 @@ def layer_names(network):
     return [row.layer for row in paper_tables.LAYERS[network]]
 
 
-def measure_lenet(network):
-    """Figures of a trained network."""
-    name = LENETS[network]
-    return figures(trained.build(name, trained.load()[name]), layer_names(network))
-
-
 def measure():
-    """Figures of all networks: dict of lists."""
-    found = {network: measure_lenet(network) for network in LENETS}
-    for network in ("AlexNet", "VGG-16"):
-        model = recipes.prune_and_share(recipes.RECIPES[network])
-        found[network] = figures(model, layer_names(network))
-    return found
+    """Figures of the networks: dict of lists."""
+    return {
+        network: figures(recipes.prune_and_share(recipes.RECIPES[network]), layer_names(network))
+        for network in NETWORKS
+    }
 
 
 def main():

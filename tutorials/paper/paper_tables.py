@@ -26,6 +26,14 @@ class Layer(NamedTuple):
     percent: float
 
 
+class Fixed(NamedTuple):
+    """What tables 2 and 3 give besides: bits of a fixed length, and P+Q in % of float32."""
+
+    index_bits: int
+    gap_bits: int
+    percent: float
+
+
 NETWORKS = {
     "LeNet-300-100": Network(1.64, 1.58, "1,070 KB", "27 KB", 40),
     "LeNet-5": Network(0.80, 0.74, "1,720 KB", "44 KB", 39),
@@ -72,6 +80,10 @@ LAYERS = {
         Layer("fc7", 4, 4.0, 4.3, 1.25),
         Layer("fc8", 23, 4.0, 3.4, 5.24),
     ],
+}
+FIXED = {
+    "LeNet-300-100": [Fixed(6, 5, 3.1), Fixed(6, 5, 3.8), Fixed(6, 5, 15.7)],
+    "LeNet-5": [Fixed(8, 5, 78.5), Fixed(8, 5, 6.0), Fixed(5, 5, 2.7), Fixed(5, 5, 6.9)],
 }
 # Rows of sizes.json that stand beside the paper's networks.
 OURS = {
@@ -125,7 +137,7 @@ def in_page(text, networks):
 
 
 def layer_table(network, rows):
-    """One of tables 2 to 5 with our figures beside: list of lines."""
+    """Table 4 or 5 with our figures beside: list of lines."""
     lines = []
     for paper, ours in zip(LAYERS[network], rows, strict=True):
         percent = (

@@ -246,7 +246,7 @@ def pages(rows, root):
     networks = paper_tables.network_table(rows)
     found = {
         name: paper_tables.put((root / name).read_text(), "networks", networks)
-        for name in ("README.md", "docs/how_it_works.md")
+        for name in ("README.md", "docs/paper.md")
     }
     page = "docs/sizes.md"
     return {**found, page: size_tables.in_page((root / page).read_text(), rows)}
