@@ -2,7 +2,7 @@
 
     cd tutorials && python -m lib.sample_report report.html [--screenshot report.png]
 
-LeNet-300-100 with 2.5 % of its weights: its file, its int8 rival, and the accuracies of the networks
+LeNet-300-100 with 2.5 % of its weights: its file, its int8 rival, and accuracies of the networks
 that were trained smaller. Nothing is trained. The screenshot needs Chromium.
 """
 

@@ -1,0 +1,148 @@
+"""The smallest LeNets on MNIST: error against size, from 100x to 600x.
+
+    cd tutorials && python -m paper.mnist_frontier [--networks ..] [--recipes ..] [--seeds ..]
+
+Each run trains one network with one seed by a recipe of `mnist_training`, writes the compressed
+file, and reads the test set once: the file's error in the TFLite interpreter, one image at a
+time. Files and figures of all runs go to `results/mnist/`; a run that is there is not done
+again, so it can be stopped at any time, and run several times side by side. `--validate` learns
+from the first 50,000 images and tells the error on the other training images instead.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import time
+
+from lib import machine, mnist
+from lib.baselines import float_tflite, zip_sizes
+from paper import file_figures, mnist_training
+from paper.sizes import interpreter_error
+
+import keras_dc as dc
+
+RESULTS = pathlib.Path(__file__).parent / "results" / "mnist"
+# The densities of the tables, from large files to small ones.
+DENSITIES = {
+    ("lenet_300_100", "R0"): (0.045, 0.0172),
+    ("lenet_300_100", "R1"): (0.0275, 0.0195, 0.0132, 0.0076, 0.0058),
+    ("lenet_5", "R0"): (0.0237, 0.0155),
+    ("lenet_5", "R1"): (0.0185, 0.0092, 0.0054, 0.0047),
+}
+# Of the kernels of the whole networks.
+WEIGHTS = {"lenet_300_100": 266_200, "lenet_5": 430_500}
+SEEDS = (0, 1, 2, 3, 4)
+
+
+def float_bytes(network):
+    """Bytes of the float32 `.tflite` of the network for one image at a time."""
+    options = {"batch_size": 1} if network == "lenet_5" else {}
+    return len(float_tflite(mnist_training.network(network, **options)))
+
+
+def run_name(network, recipe, density, seed):
+    """Of a run and of its files."""
+    return f"{network}_{recipe.lower()}_{density:g}_seed{seed}"
+
+
+def run(name, recipe, images, seed, *, on_validation=False):
+    """Train, convert and judge one network.
+
+    Args:
+        name: str, "R0" or "R1".
+        recipe: `mnist_training.Recipe`.
+        images: `mnist_training.Images`.
+        seed: int.
+        on_validation: bool, whether to judge by the training images that are held out.
+
+    Returns:
+        (dict of figures, bytes of the compressed file).
+    """
+    start = time.monotonic()
+    plain = mnist_training.train(recipe, images, seed=seed)
+    signature = (1, *plain.input_shape[1:])
+    tflite = dc.convert(plain, coder="arithmetic", input_signature=signature)
+    data = images.data
+    if on_validation:
+        x, y = data.x_train[images.count :], data.y_train[images.count :]
+    else:
+        x, y = data.x_test, data.y_test
+    original = float_bytes(recipe.network)
+    rows = [row for row in dc.inspect(tflite) if row.role == "weights"]
+    figures = {
+        "network": recipe.network,
+        "recipe": name,
+        "density": recipe.density,
+        "seed": seed,
+        "error_percent": round(interpreter_error(tflite, x, y), 2),
+        "judged_by": "validation" if on_validation else "test",
+        "compressed_bytes": len(tflite),
+        "kernel_bytes": sum(row.blob_bytes for row in rows),
+        "packed_bytes": len(dc.pack(tflite)),
+        "kept_weights": sum(row.blob.num_kept for row in rows),
+        "weights": WEIGHTS[recipe.network],
+        "zip_bytes": zip_sizes(dc.expand(tflite)),
+        "shannon_bytes": round(sum(row.shannon_bytes for row in rows)),
+        "float_bytes": original,
+        "ratio": round(original / len(tflite), 1),
+        "seconds": round(time.monotonic() - start),
+        "settings": dataclasses.asdict(recipe),
+        "cpu": machine.cpu_name(),
+        "versions": file_figures.versions(),
+    }
+    return figures, bytes(tflite)
+
+
+def write(folder, name, figures, tflite):
+    """Put the file and the figures of a run into the results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.tflite").write_bytes(tflite)
+    part = folder / f"{name}.{os.getpid()}.part"
+    part.write_text(json.dumps(figures, indent=1) + "\n")
+    os.replace(part, folder / f"{name}.json")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="*", default=["lenet_300_100", "lenet_5"])
+    parser.add_argument("--recipes", nargs="*", default=["R0", "R1"])
+    parser.add_argument("--densities", nargs="*", type=float, help="in place of the tables'")
+    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
+    parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of the recipe")
+    parser.add_argument("--output", type=pathlib.Path, default=RESULTS)
+    arguments = parser.parse_args()
+    changes = {k: json.loads(v) for k, v in (one.split("=") for one in arguments.set)}
+    images = mnist_training.Images(
+        mnist.load(),
+        mnist_training.folder(),
+        60_000 - mnist_training.VALIDATION if arguments.validate else None,
+    )
+    for network in arguments.networks:
+        for name in arguments.recipes:
+            for density in arguments.densities or DENSITIES[network, name]:
+                for seed in arguments.seeds:
+                    of_run = run_name(network, name, density, seed)
+                    of_run += "".join(f"_{k}={v}" for k, v in changes.items())
+                    if (arguments.output / f"{of_run}.json").exists():
+                        continue
+                    base = mnist_training.RECIPES[network, name]
+                    recipe = dataclasses.replace(base, density=density, **changes)
+                    figures, tflite = run(
+                        name, recipe, images, seed, on_validation=arguments.validate
+                    )
+                    write(arguments.output, of_run, figures, tflite)
+                    print(
+                        of_run,
+                        figures["error_percent"],
+                        figures["compressed_bytes"],
+                        figures["ratio"],
+                        figures["seconds"],
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
