@@ -7,7 +7,7 @@ import json
 import pathlib
 import sys
 
-LEAST_RATIO = 45
+LEAST_RATIO = 200
 MOST_ADDED_ERROR = 0.1
 MOST_OF_BEST_ZIP = 2 / 3
 MOST_SECONDS = 300
