@@ -107,7 +107,7 @@ def _of_one_second(levels):
 
 
 def mel_filters():
-    """Triangles over the bins of the FFT, evenly apart on the mel scale: `(BANDS, FFT // 2 + 1)`."""
+    """Triangles over the bins of the FFT, evenly apart in mel: `(BANDS, FFT // 2 + 1)`."""
     lowest, highest = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_HZ, HIGHEST_HZ))
     edges = 700 * (10 ** (np.linspace(lowest, highest, BANDS + 2) / 2595) - 1)
     bins = np.arange(FFT // 2 + 1) * RATE_HZ / FFT
