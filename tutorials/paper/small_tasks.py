@@ -38,7 +38,7 @@ class Settings:
     density: float
     num_clusters: int = 16
     rate_weight: float = 0.01
-    epochs: tuple = (40, 50, 20)
+    epochs: tuple = (30, 40, 15)
     learning_rate: float = 2e-3
     jit_compile: bool = False
 
