@@ -98,6 +98,8 @@ def train(model, batches, epochs, learning_rate, settings, callbacks=(), decay=W
         adamw,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=settings.jit_compile,
+        # Several steps at once inside TensorFlow, as many as go without a rest.
+        steps_per_execution=max(n for n in range(1, UPDATE_FREQUENCY + 1) if len(batches) % n == 0),
     )
     model.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks))
 
