@@ -15,7 +15,6 @@ from lib.baselines import float_tflite, int8_tflite, zip_sizes
 from paper.sizes import interpreter_error, xz_size
 
 import keras_dc as dc
-from keras_dc.numerics import entropy
 
 UPDATE_FREQUENCY = 20
 WARM_UP_STEPS = 50
@@ -195,7 +194,8 @@ def figures(dense, plain, tests):
     dense_kernels, kernels = kernels_of(dense), kernels_of(plain)
     num_weights = sum(kernel.size for kernel in dense_kernels)
     # Biases have one axis; embeddings and recurrent kernels have no role of their own.
-    weights_bytes = sum(row.blob_bytes for row in dc.inspect(small) if len(row.shape) > 1)
+    coded = [row for row in dc.inspect(small) if len(row.shape) > 1]
+    weights_bytes = sum(row.blob_bytes for row in coded)
     zips = zip_sizes(float_tflite(of_one(plain)))
     return {
         **errors,
@@ -206,7 +206,7 @@ def figures(dense, plain, tests):
         "ratio": round(len(original) / len(small), 1),
         "weights_bytes": weights_bytes,
         "weights_ratio": round(4 * num_weights / weights_bytes, 1),
-        "shannon_bytes": math.ceil(sum(map(entropy.shannon_bytes, kernels))),
+        "shannon_bytes": math.ceil(sum(row.shannon_bytes for row in coded)),
         "packed_bytes": len(dc.pack(small)),
         "zip_bytes": zips,
         "int8_bytes": len(int8),
