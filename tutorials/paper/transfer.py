@@ -15,9 +15,9 @@ MNIST is in the repository; for Fashion-MNIST see `lib.fashion_mnist`. Each run 
 - the dense network that was fine-tuned on the target, then compressed there ("fine-tuned, then
   compressed").
 
-Errors are those of the files in the interpreter, on both test sets. Settings were chosen on the
-last 10,000 training images, which `--validate` holds out. Figures go to a JSON file; a run that is
-there is not done again.
+Errors are those of the files in the interpreter, on both test sets. Settings were not searched;
+`--validate` tests on the last 10,000 training images for who wants to. Figures go to a JSON file;
+a run that is there is not done again.
 """
 
 import argparse
