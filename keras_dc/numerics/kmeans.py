@@ -104,6 +104,9 @@ def share(
 ):
     """Codebook of the non-zero `weights`, and the index of each weight; zeros stay zero.
 
+    If there are at most `num_clusters` distinct values, as in weights that were shared before,
+    they are the centroids.
+
     With `rate_weight` > 0 two steps alternate (entropy-constrained quantization, Chou et
     al. 1989): each weight goes to the centroid with the least
     `(w - c_k)^2 + rate_weight * mean square of the non-zero weights * length_bits_k`,
@@ -143,6 +146,10 @@ def share(
         seed=seed,
         max_iterations=max_iterations,
     )
+    few = _few_values(nonzero, num_clusters)
+    if few is not None:
+        # Lloyd's algorithm may join two of them and leave a cluster empty.
+        centroids = few
     symbols, boundaries = np.arange(1, centroids.size + 1), midpoints(centroids)
     if rate_weight > 0.0:
         centroids, symbols, boundaries = _rate_aware(
@@ -202,6 +209,15 @@ def reassign(weights, codebook, index, *, rate_weight=0.0, coder="huffman"):
         errors = np.square(weights - np.append(0.0, codebook).astype(weights.dtype)[new])
         new[errors + costs >= np.square(weights)] = 0
     return new
+
+
+def _few_values(nonzero, num_clusters):
+    """The distinct values if there are at most `num_clusters`, ascending; else None."""
+    # A look at a few values spares the sorting of many.
+    if np.unique(nonzero[: 16 * num_clusters]).size > num_clusters:
+        return None
+    values = np.unique(nonzero)
+    return values.astype(np.float64) if values.size <= num_clusters else None
 
 
 def mean_square(values):

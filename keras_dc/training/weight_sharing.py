@@ -61,7 +61,8 @@ def share_weights(
     """`model` with kernels of few distinct values, the centroids that training moves.
 
     Each kernel is clustered by 1-D k-means of its non-zero weights; zeros stay zero.
-    A pruned model need not be stripped first: its pruned weights become zeros.
+    A pruned model need not be stripped first: its pruned weights become zeros. Values of a model
+    that was shared before stay as they are, if `num_clusters` is as large as then.
 
     Args:
         model: a built `keras.Model`. Sequential and Functional models are copied

@@ -200,6 +200,17 @@ def test_share_of_few_values_is_exact():
     np.testing.assert_array_equal(values_of(codebook, index), weights)
 
 
+def test_share_keeps_as_many_values_as_clusters_however_they_lie():
+    values = np.array([-100, -1, -0.01, 1e-4, 2e-4, 3e-4, 0.5, 0.7], np.float32)
+    weights = np.append(values, np.zeros(8, np.float32))[RNG.integers(0, 16, (30, 20))]
+    # Linear steps leave all but two of the clusters empty.
+    assert len(kmeans(weights[weights != 0], 8)) < 8
+    codebook, index = share(weights, 8)
+    assert codebook.tolist() == values.tolist()
+    np.testing.assert_array_equal(values_of(codebook, index), weights)
+    assert len(np.unique(share(weights, 7)[0])) <= 7
+
+
 @pytest.mark.parametrize("rate_weight", [0.0, 0.1])
 def test_share_of_zeros(rate_weight):
     codebook, index = share(np.zeros((3, 2)), 4, rate_weight=rate_weight)
