@@ -126,15 +126,16 @@ def compress(dense, batches, settings, *, masked_epochs=0.7):
     """
     _, pruning, sharing = settings.epochs
     total = pruning * len(batches)
+    end_step = max(1, total // 2)
     pruned = dc.prune(
         dense,
         dc.PolynomialDecay(
-            0.0, 1.0 - settings.density, 0, max(1, total // 2), min(UPDATE_FREQUENCY, total // 2)
+            0.0, 1.0 - settings.density, 0, end_step, min(UPDATE_FREQUENCY, end_step)
         ),
         global_threshold=True,
         straight_through=True,
         rate_aware=True,
-        freeze_step=int(masked_epochs * total),
+        freeze_step=max(end_step, int(masked_epochs * total)),
     )
     train(pruned, batches, pruning, settings.learning_rate, settings, [dc.PruningCallback()])
 
