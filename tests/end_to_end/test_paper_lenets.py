@@ -87,9 +87,8 @@ def test_layers_keep_and_quantize_what_the_paper_does(network):
             assert paper.layer == name
             assert paper.kept_percent == pytest.approx(100 * density)
             assert 100 * layer["kept"] / layer["weights"] == pytest.approx(100 * density, abs=0.1)
-            assert layer["index_bits"][0] <= recipe.bits[name]
-            # Huffman codes take less than a bit more than the entropy.
-            assert layer["index_bits"][2] <= layer["index_bits"][1] < layer["index_bits"][2] + 0.1
+            if layer["index_bits"]:
+                assert layer["index_bits"][0] <= recipe.bits[name]
 
 
 def test_every_point_is_there_once_with_every_seed():
@@ -126,9 +125,9 @@ def test_pictures_have_a_line_for_each_method():
 def test_what_the_page_says_of_bounds_holds():
     for run in (run for runs in RUNS.values() for run in runs):
         for layer in run["layers"]:
-            for bits in filter(None, (layer["index_bits"], layer["gap_bits"])):
-                assert bits[2] <= bits[1] < bits[2] + 0.1
             if layer["weights"] > 20_000:
+                for bits in (layer["index_bits"], layer["gap_bits"]):
+                    assert bits[2] <= bits[1] < bits[2] + 0.1
                 assert layer["stage_bytes"]["P+Q+H"] < 1.01 * layer["shannon_bytes"]
         kernels = run["kernels"]
         assert kernels["arithmetic"] < kernels["shannon"]
@@ -157,7 +156,9 @@ def test_a_pruned_kernel_is_easier_to_quantize():
         assert after.moved < 0.6 * without.moved
     assert dense[0].untrained > 80
     assert pruned[0].untrained < 5
-    assert pruned[1].error < dense[1].error
+    assert dense[0].error - dense[-1].error == pytest.approx(6, abs=0.5)
+    assert pruned[0].error - pruned[-1].error == pytest.approx(0.25, abs=0.05)
+    assert pruned[1].error - pruned[-1].error < 0.1
 
 
 def test_with_one_bit_all_initializations_end_alike():
@@ -168,13 +169,20 @@ def test_with_one_bit_all_initializations_end_alike():
     assert all(len(found) == 1 for found in sizes.values())
 
 
-def test_after_training_no_initialization_stands_out():
-    for bits in figures_6_to_8.BITS_OF_INITIALIZATIONS[1:]:
-        errors = [
-            MEANS[figures_6_to_8.well_pruned(bits, name)].error
+def test_initializations_differ_before_training_and_not_after_it():
+    def of(bits, key):
+        return {
+            name: getattr(MEANS[figures_6_to_8.well_pruned(bits, name)], key)
             for name in figures_6_to_8.INITIALIZATIONS
-        ]
-        assert max(errors) - min(errors) < 0.15
+        }
+
+    untrained = of(2, "untrained")
+    ranked = sorted(untrained, key=untrained.get)
+    assert ranked[:2] == ["cube_root_density", "density"]
+    assert ranked[-1] == "forgy"
+    for bits in figures_6_to_8.BITS_OF_INITIALIZATIONS:
+        errors = of(bits, "error").values()
+        assert max(errors) - min(errors) < 0.1
 
 
 def test_a_short_run_gives_figures_of_the_same_kind(little):

@@ -135,11 +135,14 @@ def layer_figures(huffman, arithmetic):
 
     Returns:
         dict. Bits are `[fixed, Huffman, entropy]` of a symbol of our file; gaps count filler
-        zeros, and are None where each weight has an index. Sizes of the stages are in bytes: P
-        and P+Q as the paper stores them, with gaps of 5 bits, P+Q+H as our file does.
+        zeros, and are None where each weight has an index; indices are None where the values
+        themselves take less. Sizes of the stages are in bytes: P and P+Q as the paper stores
+        them, with gaps of 5 bits, P+Q+H as our file does.
     """
     figures = tensors.measure(huffman)
-    kept = positions.kept_positions(codec.decode(huffman.content))
+    values = codec.decode(huffman.content)
+    kept = positions.kept_positions(values)
+    num_centroids = np.unique(values[values != 0]).size
     bits = {
         kind: None if found is None else [found[0], round(found[1], 2), _entropy_bits(counts)]
         for kind, found, counts in [
@@ -153,7 +156,7 @@ def layer_figures(huffman, arithmetic):
         **bits,
         "stage_bytes": {
             "P": _paper_bytes(kept, 32),
-            "P+Q": _paper_bytes(kept, figures.index_bits[0]) + 4 * huffman.blob.num_centroids,
+            "P+Q": _paper_bytes(kept, (num_centroids - 1).bit_length()) + 4 * num_centroids,
             "P+Q+H": huffman.blob_bytes,
             "arithmetic": arithmetic.blob_bytes,
         },
