@@ -20,7 +20,7 @@ from paper import (
 )
 from paper.sizes import interpreter_error
 
-from keras_dc import codec
+import keras_dc as dc
 
 RUNS = lenet_tables.load()
 FIGURES = json.loads(figures_6_to_8.RESULTS.read_text())
@@ -45,14 +45,11 @@ def little():
 def test_sizes_follow_from_the_committed_file(network, seed):
     run = RUNS[network][seed]
     measured = lenet_tables.measure(tflite_of(network, seed))
-    zips = {name: measured["files"].pop(name) for name in lenet_page.ZIPS}
     assert measured["kernels"] == run["kernels"]
     assert measured["layers"] == run["layers"]
     for name, size in measured["files"].items():
         assert size == run["files"][name]
-    # Other versions of the zips may be better.
-    for name, size in zips.items():
-        assert size == pytest.approx(run["files"][name], rel=0.05)
+    assert run["files"].keys() == measured["files"].keys() | set(lenet_page.ZIPS)
 
 
 def tflite_of(network, seed):
@@ -70,10 +67,16 @@ def test_the_committed_file_has_the_committed_error(network, seed):
 
 
 @pytest.mark.parametrize("network", RUNS)
-def test_no_seed_is_above_the_papers_error_and_the_ratio_is_its(network):
+def test_error_and_ratio_are_not_worse_than_the_papers(network):
     paper, runs = paper_tables.NETWORKS[network], RUNS[network]
+    assert len(runs) == len(lenet_tables.SEEDS)
     assert mean(run["error_percent"]["file"] for run in runs) <= paper.error
-    assert mean(run["float_bytes"] / run["files"]["arithmetic"] for run in runs) >= paper.ratio
+    for run in runs:
+        errors, kernels = run["error_percent"], run["kernels"]
+        assert run["float_bytes"] / run["files"]["arithmetic"] >= paper.ratio
+        # The paper counts neither biases nor the graph.
+        assert kernels["float32"] / kernels["huffman"] >= paper.ratio
+        assert errors["P+Q"] <= errors["P"] + 0.03
 
 
 @pytest.mark.parametrize("network", RUNS)
@@ -93,8 +96,8 @@ def test_layers_keep_and_quantize_what_the_paper_does(network):
 
 def test_every_point_is_there_once_with_every_seed():
     asked = figures_6_to_8.points()
-    seeds = sorted(map(int, FIGURES["dense"]))
-    assert seeds == list(range(len(seeds)))
+    seeds = figures_6_to_8.SEEDS
+    assert sorted(FIGURES["dense"]) == [str(seed) for seed in seeds]
     assert len(FIGURES["points"]) == len(asked) * len(seeds)
     for seed in seeds:
         assert all(figures_6_to_8.is_done(FIGURES, point, seed) for point in asked)
@@ -134,7 +137,7 @@ def test_what_the_page_says_of_bounds_holds():
 
 
 def test_the_page_counts_the_empty_pixels_and_units():
-    kernel = codec.decode(lenet_tables.kernels(tflite_of("LeNet-300-100", 0))[0].content)
+    kernel = lenet_tables.kernel_values(dc.expand(tflite_of("LeNet-300-100", 0)))[0]
     pixels, units = (np.sum(~kernel.any(axis)) for axis in (0, 1))
     page = " ".join(lenet_page.PAGE.read_text().split())
     assert f"{pixels} of the 784 pixels and {units} of the 300 units of fc1 have no weight" in page
@@ -218,6 +221,14 @@ def test_points_are_made_once(little, tmp_path, capsys, monkeypatch):
     figures_6_to_8.run(path, little, [0], **made)
     assert json.loads(path.read_text()) == results
     assert len(capsys.readouterr().out.splitlines()) == len(asked)
+
+
+def test_gaps_count_fillers():
+    """Gaps of 2 bits: 0, 1 and 2 zeros before a weight, and 3 zeros without one."""
+    values = np.float32([[1, 0, 0, 2], [0, 0, 0, 0], [0, 0, 3, 4]])
+    assert lenet_tables.gap_symbols(values, 2).tolist() == [3, 0, 1, 2]
+    by_column = lenet_tables.gap_symbols(values, 2, column_major=True)
+    assert by_column.tolist() == [2, 2, 0, 2]
 
 
 def test_a_full_rank_changes_no_output():

@@ -18,6 +18,7 @@ import pathlib
 import time
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from lib import lenet_5, machine
 from lib.accuracy import keras_error
 from lib.baselines import float_tflite, int8_tflite, zip_sizes
@@ -25,13 +26,12 @@ from paper import file_figures, lenet_stages
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
-from keras_dc import codec
-from keras_dc.reporting import positions, tensors
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "lenet_tables"
 SEEDS = (0, 1, 2)
 # The paper's, of a fixed length.
 GAP_BITS = 5
+OPS_WITH_KERNELS = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED)
 
 
 def run(network, recipe, data, seed):
@@ -58,6 +58,8 @@ def run(network, recipe, data, seed):
     dense, small = for_one_image(recipe, dense), for_one_image(recipe, small)
     tflite = bytes(dc.convert(small, coder="arithmetic"))
     errors["file"] = interpreter_error(tflite, data.x_test, data.y_test)
+    measured = measure(tflite)
+    measured["files"] |= zip_sizes(bytes(dc.expand(tflite)))
     figures = {
         "network": network,
         "seed": seed,
@@ -65,7 +67,7 @@ def run(network, recipe, data, seed):
         "float_bytes": len(float_tflite(dense)),
         "int8_xz_bytes": xz_size(int8_tflite(dense)),
         "int8_xz_same_weights_bytes": xz_size(int8_tflite(small)),
-        **measure(tflite),
+        **measured,
         "seconds": round(time.monotonic() - start),
         "settings": dataclasses.asdict(recipe),
         "cpu": machine.cpu_name(),
@@ -101,7 +103,10 @@ def measure(tflite):
     expanded = dc.expand(tflite)
     huffman = dc.compress(expanded, coder="huffman")
     rows = {"huffman": kernels(huffman), "arithmetic": kernels(tflite)}
-    layers = [layer_figures(*pair) for pair in zip(*rows.values(), strict=True)]
+    layers = [
+        layer_figures(values, *pair)
+        for values, *pair in zip(kernel_values(expanded), *rows.values(), strict=True)
+    ]
     rest = len(huffman) - sum(row.blob_bytes for row in rows["huffman"])
     bound = sum(layer["shannon_bytes"] for layer in layers)
     return {
@@ -110,7 +115,6 @@ def measure(tflite):
             "arithmetic": len(tflite),
             "packed": len(dc.pack(tflite)),
             "shannon": round(bound + rest),
-            **zip_sizes(bytes(expanded)),
         },
         "kernels": {
             "float32": sum(4 * layer["weights"] for layer in layers),
@@ -126,10 +130,23 @@ def kernels(tflite):
     return [row for row in dc.inspect(tflite) if row.role == "weights"]
 
 
-def layer_figures(huffman, arithmetic):
+def kernel_values(tflite):
+    """The kernels of a model as the file holds them: list of float32 arrays, units first."""
+    model = file_figures.parse(tflite)
+    graph, found = model.subgraphs[0], []
+    for op in graph.operators:
+        if model.operatorCodes[op.opcodeIndex].builtinCode in OPS_WITH_KERNELS:
+            tensor = graph.tensors[op.inputs[1]]
+            content = model.buffers[tensor.buffer].data.tobytes()
+            found.append(np.frombuffer(content, "<f4").reshape(tensor.shape))
+    return found
+
+
+def layer_figures(values, huffman, arithmetic):
     """What a layer takes in both coders, and what its indices and gaps cannot go below.
 
     Args:
+        values: float32 array, the kernel, units first.
         huffman: the kernel as `CodedTensor`.
         arithmetic: the same in the other coder.
 
@@ -139,41 +156,70 @@ def layer_figures(huffman, arithmetic):
         themselves take less. Sizes of the stages are in bytes: P and P+Q as the paper stores
         them, with gaps of 5 bits, P+Q+H as our file does.
     """
-    figures = tensors.measure(huffman)
-    values = codec.decode(huffman.content)
-    kept = positions.kept_positions(values)
-    num_centroids = np.unique(values[values != 0]).size
-    bits = {
-        kind: None if found is None else [found[0], round(found[1], 2), _entropy_bits(counts)]
-        for kind, found, counts in [
-            ("index_bits", figures.index_bits, figures.index_counts),
-            ("gap_bits", figures.gap_bits, figures.gap_counts),
-        ]
-    }
+    blob = huffman.blob
+    _, counts = np.unique(values[values != 0], return_counts=True)
+    paper_bits = (counts.size - 1).bit_length()
+    index_bits = gap_bits = None
+    if blob.num_centroids:
+        index_bits = [*huffman.index_bits, _entropy_bits(counts)]
+    if blob.gap_bits:
+        symbols = gap_symbols(values, blob.gap_bits, column_major=blob.column_major)
+        gap_bits = [*huffman.gap_bits, _entropy_bits(symbols)]
     return {
-        "weights": huffman.num_weights,
-        "kept": figures.num_kept,
-        **bits,
+        "weights": values.size,
+        "kept": int(counts.sum()),
+        "index_bits": _rounded(index_bits),
+        "gap_bits": _rounded(gap_bits),
         "stage_bytes": {
-            "P": _paper_bytes(kept, 32),
-            "P+Q": _paper_bytes(kept, (num_centroids - 1).bit_length()) + 4 * num_centroids,
+            "P": _paper_bytes(values, 32),
+            "P+Q": _paper_bytes(values, paper_bits) + 4 * counts.size,
             "P+Q+H": huffman.blob_bytes,
             "arithmetic": arithmetic.blob_bytes,
         },
-        "shannon_bytes": round(figures.shannon_bytes, 1),
+        "shannon_bytes": round(shannon_bytes(values.size, counts), 1),
     }
 
 
-def _paper_bytes(kept, weight_bits):
+def gap_symbols(values, gap_bits, *, column_major=False):
+    """How often each position gap occurs, the filler zero last: int array `(2**gap_bits,)`."""
+    lines = values.reshape(len(values), -1)
+    zeros = np.diff(np.flatnonzero(lines.T if column_major else lines), prepend=-1) - 1
+    filler = 2**gap_bits - 1
+    counts = np.bincount(zeros % filler, minlength=filler + 1)
+    counts[filler] = np.sum(zeros // filler)
+    return counts
+
+
+def shannon_bytes(size, counts):
+    """The Shannon bound for zeros at independent places, and values that float16 holds.
+
+    Args:
+        size: int, weights.
+        counts: int array, how often each value but zero occurs.
+
+    Returns:
+        float: the places, and the smaller of indices with a codebook and the values themselves.
+    """
+    kept = int(counts.sum())
+    places = size * _entropy_bits(np.array([kept, size - kept]))
+    values = min(kept * _entropy_bits(counts) + 16 * counts.size, 16 * kept)
+    return (places + values) / 8
+
+
+def _paper_bytes(values, weight_bits):
     """Bytes of kept weights and filler zeros, each with its gap."""
-    entries = int(np.sum(positions.gap_symbol_counts(kept, GAP_BITS)))
+    entries = int(np.sum(gap_symbols(values, GAP_BITS)))
     return -(-entries * (weight_bits + GAP_BITS) // 8)
 
 
 def _entropy_bits(counts):
-    """Entropy in bits of a symbol, rounded."""
+    """Entropy in bits of a symbol."""
     shares = counts[counts > 0] / np.sum(counts)
-    return round(float(-(shares * np.log2(shares)).sum()), 2)
+    return float(-(shares * np.log2(shares)).sum())
+
+
+def _rounded(bits):
+    return None if bits is None else [bits[0], *(round(value, 2) for value in bits[1:])]
 
 
 def path_of(network, seed):
