@@ -18,7 +18,6 @@ import numpy as np
 
 from keras_dc.compression.constants import find_constants
 from keras_dc.conversion import converter_settings
-from keras_dc.conversion.flattening import without_flattening
 from keras_dc.conversion.input_signatures import build, input_signature_of
 from keras_dc.conversion.loading import is_tf_keras
 from keras_dc.conversion.tensorflow_process import to_tflite_on_tensorflow
@@ -79,7 +78,7 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
         with _refusals_explained(model):
             content = converter.convert()
     _check_result(content, keys)
-    return without_flattening(content)
+    return content
 
 
 @contextlib.contextmanager
