@@ -82,7 +82,8 @@ def share_weights(
             short codes as well as for a small error. See `keras_dc.numerics.kmeans.share`.
         coder: "huffman" or "arithmetic": for which of the coders of `convert` a re-assignment
             counts the bits of `rate_weight`. For "arithmetic" a kept weight also costs what
-            tells its place: little in a full row or column, much where it is alone.
+            tells its place: little in a full row or column, much where it is alone. It needs
+            `rate_weight` and `reassign_frequency`.
         float16_exact: if True, the model computes with codebooks rounded to float16,
             while their float32 values are trained. A compressed file then stores the
             codebooks in half the bytes, without loss.
@@ -190,6 +191,13 @@ class SharedLayer(DrivenLayer):
         if coder not in ("huffman", "arithmetic"):
             raise ValueError(
                 f"`coder` must be 'huffman' or 'arithmetic'. Received: coder={coder!r}"
+            )
+        if coder != "huffman" and not (rate_weight and reassign_frequency):
+            raise ValueError(
+                "`coder` tells what bits a re-assignment counts, so it needs `rate_weight` and "
+                "`reassign_frequency`; that of the file is given to `convert`. Received: "
+                f"coder={coder!r}, rate_weight={rate_weight}, "
+                f"reassign_frequency={reassign_frequency}"
             )
         if reassign_frequency is not None and reassign_frequency < 1:
             raise ValueError(

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from lib import augmentation, mnist
-from paper import mnist_frontier, mnist_tables, mnist_training
+from paper import mnist_frontier, mnist_images, mnist_tables, mnist_training
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
@@ -78,14 +78,14 @@ def test_a_short_run_gives_figures_of_the_same_kind(tmp_path, monkeypatch):
     little = mnist.Mnist(
         whole.x_train[:1500], whole.y_train[:1500], whole.x_test[:300], whole.y_test[:300]
     )
-    monkeypatch.setattr(mnist_training, "VALIDATION", 300)
-    teachers = mnist_training.Teachers(count=2, filters=(4, 8), units=20, epochs=1, copies=1)
-    monkeypatch.setattr(mnist_training, "TEACHERS", teachers)
+    monkeypatch.setattr(mnist_images, "VALIDATION", 300)
+    teachers = mnist_images.Teachers(count=2, filters=(4, 8), units=20, epochs=1, copies=1)
+    monkeypatch.setattr(mnist_images, "TEACHERS", teachers)
     recipe = dataclasses.replace(
         mnist_training.RECIPES["lenet_300_100", "R1"],
         density=0.026, epochs=2, sharing_epochs=1, copies=2,
     )  # fmt: skip
-    images = mnist_training.Images(little, tmp_path / "work")
+    images = mnist_images.Images(little, tmp_path / "work")
     figures, tflite = mnist_frontier.run("R1", recipe, images, 0)
     assert figures.keys() == RUNS[0].keys()
     assert 0 < figures["error_percent"] < 90
@@ -96,7 +96,7 @@ def test_a_short_run_gives_figures_of_the_same_kind(tmp_path, monkeypatch):
     # What takes long is made once.
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}
     assert len([path for path in made if path.suffix == ".keras"]) == 2
-    images.targets(recipe)
+    images.targets("wide", "lenet_300_100", 2)
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 

@@ -8,7 +8,7 @@ def test_a_place_costs_by_its_row_and_column():
     kept = np.array([[1, 1, 0], [0, 1, 0]])
     # Half a weight more in each: rows 2.5/4 and 1.5/4, columns 1.5/3, 2.5/3, 0.5/3, all 3.5/7.
     rows, columns = np.array([2.5, 1.5]) / 4, np.array([1.5, 2.5, 0.5]) / 3
-    chance = np.minimum(np.outer(rows, columns) / 0.5, 1 - 1e-6)
+    chance = np.minimum(np.outer(rows, columns) / 0.5, 0.9999)
     bits = place_bits(kept)
     np.testing.assert_allclose(bits, np.log2((1 - chance) / chance), rtol=1e-3)
     assert bits.dtype == np.float32

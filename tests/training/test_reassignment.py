@@ -101,7 +101,8 @@ def test_bits_of_places_take_lonely_weights_out():
     model.get_layer("hidden").set_weights([kernel, bias])
 
     def kept(coder):
-        shared = dc.share_weights(model, 2, coder=coder, reassign_frequency=2, filters="hidden")
+        options = {"rate_weight": 1e-9, "reassign_frequency": 2, "coder": coder}
+        shared = dc.share_weights(model, 2, filters="hidden", **options)
         layer = shared.get_layer("hidden")
         layer.rate_weight = 0.7
         # What the weights have learned: all less, which a centroid cannot follow.
@@ -112,6 +113,12 @@ def test_bits_of_places_take_lonely_weights_out():
     assert kept("huffman").sum() == 0
     assert kept("arithmetic").sum() == 10
     assert kept("arithmetic")[1].all()
+
+
+@pytest.mark.parametrize("options", [{}, {"rate_weight": 0.1}, {"reassign_frequency": 2}])
+def test_a_coder_that_nothing_counts_by_is_refused(options):
+    with pytest.raises(ValueError, match=r"is given to `convert`. Received: coder='arithmetic'"):
+        dc.share_weights(dense_model(), 4, coder="arithmetic", **options)
 
 
 def test_an_unknown_coder_is_refused():

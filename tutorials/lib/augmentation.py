@@ -157,7 +157,7 @@ class CopiesInTurn(keras.utils.PyDataset):
     def __getitem__(self, index):
         turn = self._epoch % len(self._copies)
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        own = len(self._targets) == len(self._copies)
+        own = self._targets.shape[:2] == self._copies.shape[:2]
         targets = self._targets[turn] if own else self._targets
         return self._copies[turn][rows].astype(np.float32) / 255, targets[rows]
 

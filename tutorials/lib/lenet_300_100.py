@@ -8,6 +8,7 @@ may change theirs for a while, and the codebooks learn.
 
 import keras
 from keras import layers, optimizers
+from lib import fitting
 from rich import progress
 
 import keras_dc as dc
@@ -104,7 +105,7 @@ def prune_and_train(
         epochs,
         title="Pruning",
         callbacks=[dc.PruningCallback()],
-        warm_up_steps=min(200, steps // 4),
+        warm_up_steps=200,
         **options,
     )
     return pruned
@@ -166,10 +167,10 @@ def share_and_train(
 
 
 def _steps_per_epoch(data):
-    return len(data) if is_dataset(data) else -(-len(data.x_train) // BATCH_SIZE)
+    return len(data) if _is_dataset(data) else -(-len(data.x_train) // BATCH_SIZE)
 
 
-def is_dataset(data):
+def _is_dataset(data):
     """Whether data comes in batches; else it is an `mnist.Mnist`."""
     return isinstance(data, keras.utils.PyDataset)
 
@@ -188,29 +189,19 @@ def _train(
     jit_compile=True,
 ):
     steps = epochs * _steps_per_epoch(data)
-    rate = optimizers.schedules.CosineDecay(
-        0.0 if warm_up_steps else learning_rate,
-        steps - warm_up_steps,
-        warmup_target=learning_rate if warm_up_steps else None,
-        warmup_steps=warm_up_steps,
-    )
+    rate = fitting.warm_up_cosine(learning_rate, steps, warm_up_steps)
     model.compile(
         optimizer=optimizer(rate),
         loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        steps_per_execution=_steps_at_once(steps // epochs),
+        steps_per_execution=fitting.steps_at_once(steps // epochs, UPDATE_FREQUENCY),
         # Off by default on a CPU, and 1.4 times as fast for a network of Dense layers.
         jit_compile=jit_compile,
     )
     options = {"epochs": epochs, "verbose": 0, "callbacks": [*callbacks, ProgressBar(title, steps)]}
-    if is_dataset(data):
+    if _is_dataset(data):
         model.fit(data, **options)
     else:
         model.fit(data.x_train, data.y_train, batch_size=BATCH_SIZE, **options)
-
-
-def _steps_at_once(steps):
-    """How many steps run at once inside TensorFlow: a divisor of those of an epoch."""
-    return max(n for n in range(1, UPDATE_FREQUENCY + 1) if steps % n == 0)
 
 
 class ProgressBar(keras.callbacks.Callback):

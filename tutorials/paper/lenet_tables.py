@@ -12,7 +12,6 @@ again. `python -m paper.lenet_page` puts the figures into docs/paper.md.
 import argparse
 import dataclasses
 import json
-import lzma
 import os
 import pathlib
 import time
@@ -23,7 +22,7 @@ from lib import lenet_5, machine
 from lib.accuracy import keras_error
 from lib.baselines import float_tflite, int8_tflite, zip_sizes
 from paper import file_figures, lenet_stages
-from paper.sizes import interpreter_error
+from paper.sizes import interpreter_error, xz_size
 
 import keras_dc as dc
 
@@ -83,11 +82,6 @@ def for_one_image(recipe, model):
     fixed = lenet_5.build(batch_size=1)
     fixed.set_weights(model.get_weights())
     return fixed
-
-
-def xz_size(content):
-    """Bytes under xz at its best level."""
-    return len(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
 
 
 def measure(tflite):

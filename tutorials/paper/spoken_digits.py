@@ -10,10 +10,8 @@ tries on recordings with an index from 5 to 9, which `--validate` holds out; the
 looked at before. Figures go to a JSON file; a run that is there is not done again.
 """
 
-import argparse
 import dataclasses
 import functools
-import json
 import pathlib
 
 import keras
@@ -21,7 +19,7 @@ import numpy as np
 from keras import layers
 from lib import spoken_digits
 from lib.spoken_digits import BANDS, FRAMES
-from paper import results_file, small_tasks
+from paper import results_file, run_arguments, small_tasks
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "spoken_digits.json"
 SEEDS = (0, 1, 2)
@@ -136,17 +134,11 @@ def run(network, data, *, seed, speaker=None, validate=False, **changes):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = run_arguments.parser(__doc__, seeds=SEEDS, output=RESULTS)
     parser.add_argument("--networks", nargs="*", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
     parser.add_argument("--speakers", nargs="*", choices=SPEAKERS, default=SPEAKERS)
-    parser.add_argument("--validate", action="store_true", help="needs --output")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of settings")
-    parser.add_argument("--output", type=pathlib.Path, default=RESULTS)
-    arguments = parser.parse_args()
-    if (arguments.validate or arguments.set) and arguments.output == RESULTS:
-        parser.error("--validate and --set need an --output of their own")
-    changes = {key: json.loads(value) for key, value in (one.split("=") for one in arguments.set)}
+    arguments = run_arguments.parse(parser)
+    changes = run_arguments.changes(arguments)
     data, results = spoken_digits.load(), results_file.ResultsFile(arguments.output)
     cases = [(seed, None) for seed in arguments.seeds]
     cases += [(0, speaker) for speaker in arguments.speakers]

@@ -20,9 +20,7 @@ Errors are those of the files in the interpreter, on both test sets. Settings we
 a run that is there is not done again.
 """
 
-import argparse
 import dataclasses
-import json
 import pathlib
 import time
 
@@ -31,7 +29,7 @@ import numpy as np
 from keras import layers
 from lib import fashion_mnist, mnist
 from lib.baselines import float_tflite
-from paper import results_file, small_tasks
+from paper import results_file, run_arguments, small_tasks
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
@@ -197,17 +195,10 @@ def run(source, target, settings, *, seed, count=IMAGES, validate=False):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = run_arguments.parser(__doc__, seeds=SEEDS, output=RESULTS)
     parser.add_argument("--sources", nargs="*", choices=SOURCES, default=list(SOURCES))
-    parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
-    parser.add_argument("--validate", action="store_true", help="needs --output")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of settings")
-    parser.add_argument("--output", type=pathlib.Path, default=RESULTS)
-    arguments = parser.parse_args()
-    if (arguments.validate or arguments.set) and arguments.output == RESULTS:
-        parser.error("--validate and --set need an --output of their own")
-    changes = {key: json.loads(value) for key, value in (one.split("=") for one in arguments.set)}
-    settings = dataclasses.replace(SETTINGS, **changes)
+    arguments = run_arguments.parse(parser)
+    settings = run_arguments.changed(SETTINGS, arguments)
     results = results_file.ResultsFile(arguments.output)
     data = {name: load() for name, load in SOURCES.items()}
     for seed in arguments.seeds:
