@@ -25,7 +25,7 @@ def place_bits(kept):
         flat = kept.reshape(-1, kept.shape[-1])
         rows = _density(np.count_nonzero(flat, axis=1), flat.shape[1])
         columns = _density(np.count_nonzero(flat, axis=0), flat.shape[0])
-        # float32, and in place: kernels of a hundred million weights are not rare.
+        # In float32: kernels of a hundred million weights are not rare.
         lines = np.float32(rows / density), np.float32(columns)
         chance = np.outer(*lines).reshape(kept.shape)
     chance = np.clip(np.asarray(chance, np.float32), 1e-6, 0.9999)
