@@ -11,19 +11,16 @@ networks that are not run stay as they are.
 
 import argparse
 import dataclasses
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
 import time
 from collections.abc import Callable
 
 import keras
 from keras import layers
-from lib import lenet_5, lenet_300_100, mnist
+from lib import lenet_5, lenet_300_100, machine, mnist
 from lib.accuracy import interpreter_error, keras_error
-from lib.machine import cpu_name
 from paper import paper_tables
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +29,6 @@ import keras_dc as dc
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "how_to" / "one_call.md"
 RESULTS = pathlib.Path(__file__).parent / "results" / "deep_compress.json"
-PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert"]
 BATCH_SIZE = 128
 HELD_OUT = 5000
 
@@ -160,12 +156,6 @@ def run(name, seed):
     }
 
 
-def versions():
-    """Of Python and of what the figures depend on."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), "keras_dc": dc.__version__, **found}
-
-
 def make_table(runs):
     """All networks."""
     table = Table(title="One call on MNIST, compressed file in the interpreter")
@@ -199,9 +189,9 @@ def main():
     before = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     runs = before.get("runs", {})
     for name in arguments.networks:
-        machine = {"cpu": cpu_name(), "cores": os.cpu_count()}
-        runs[name] = {**run(name, arguments.seed), **machine}
-        figures = {"runs": runs, "versions": versions()}
+        found = {"cpu": machine.cpu_name(), "cores": os.cpu_count()}
+        runs[name] = {**run(name, arguments.seed), **found}
+        figures = {"runs": runs, "versions": machine.versions()}
         arguments.output.write_text(json.dumps(figures, indent=2) + "\n")
     if arguments.output == RESULTS:
         write_table(figures)

@@ -24,7 +24,7 @@ import numpy as np
 from lib import lenet_300_100, machine
 from lib.accuracy import keras_error
 from lib.baselines import float_tflite
-from paper import file_figures, lenet_stages, svd
+from paper import lenet_stages, svd
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
@@ -210,7 +210,7 @@ def run(path, data, seeds, *, recipe=RECIPE, epochs=EPOCHS, asked=None):
             "float_bytes": len(float_tflite(lenet_300_100.build())),
             "settings": {**dataclasses.asdict(recipe), "retraining_epochs": epochs},
             "cpu": machine.cpu_name(),
-            "versions": file_figures.versions(),
+            "versions": machine.versions(),
             "dense": {},
             "points": [],
         }

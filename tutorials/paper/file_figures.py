@@ -5,7 +5,6 @@ import importlib.util
 import json
 import lzma
 import pathlib
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,6 @@ import keras_dc as dc
 FOLDER = pathlib.Path(__file__).parent
 # The package that holds each runtime. Not TensorFlow: its own is tested beside the others.
 RUNTIMES = {"litert": "ai_edge_litert", "tflite_runtime": "tflite_runtime"}
-PACKAGES = ["keras", "tensorflow", "numpy", "ai-edge-litert", "tflite-runtime"]
 _FLOATS = {schema.TensorType.FLOAT32: "<f4", schema.TensorType.FLOAT16: "<f2"}
 # Above this, xz alone and at its usual level: the others take minutes to make larger files.
 _LARGE_BYTES = 2**27
@@ -136,14 +134,3 @@ def sizes(original, compressed, *, zipped=None):
         "uncoded_constant_bytes": buffers - blobs,
         "graph_bytes": len(compressed) - buffers,
     }
-
-
-def versions():
-    """Of Python and of what the figures depend on; None for what is not installed."""
-    found = {"python": platform.python_version(), "keras_dc": dc.__version__}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found

@@ -70,7 +70,7 @@ def run(network, recipe, data, seed):
         "seconds": round(time.monotonic() - start),
         "settings": dataclasses.asdict(recipe),
         "cpu": machine.cpu_name(),
-        "versions": file_figures.versions(),
+        "versions": machine.versions(),
     }
     return figures, tflite
 

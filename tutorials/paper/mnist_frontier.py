@@ -18,7 +18,7 @@ import time
 
 from lib import machine, mnist
 from lib.baselines import float_tflite, zip_sizes
-from paper import file_figures, mnist_images, mnist_training, run_arguments
+from paper import mnist_images, mnist_training, run_arguments
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
@@ -90,7 +90,7 @@ def run(name, recipe, images, seed, *, on_validation=False):
         "seconds": round(time.monotonic() - start),
         "settings": dataclasses.asdict(recipe),
         "cpu": machine.cpu_name(),
-        "versions": file_figures.versions(),
+        "versions": machine.versions(),
     }
     return figures, bytes(tflite)
 

@@ -18,6 +18,7 @@ import time
 
 import keras
 import numpy as np
+from lib import machine
 from lib.baselines import float_tflite
 from paper import file_figures, package_files, recipes, result_tables
 
@@ -113,7 +114,7 @@ def figures_of_bytes(original, compressed, inputs):
         **file_figures.sizes(original, compressed),
         "expanded_equal": file_figures.same_model(original, expanded, zero_signs=False),
         "runtimes": file_figures.run_in_runtimes(original, compressed, expanded, inputs),
-        "versions": file_figures.versions(),
+        "versions": machine.versions(),
     }
 
 

@@ -5,7 +5,6 @@ import os
 import pathlib
 
 from lib import machine
-from paper import file_figures
 
 
 class ResultsFile:
@@ -35,7 +34,7 @@ class ResultsFile:
         figures = {
             **measure(),
             "cpu": machine.cpu_name(),
-            "versions": file_figures.versions(),
+            "versions": machine.versions(),
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(f".{os.getpid()}.part")

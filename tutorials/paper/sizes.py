@@ -258,7 +258,7 @@ def main():
     parser.add_argument("--rows", nargs="*", choices=names, default=names)
     parser.add_argument("--packages", type=pathlib.Path, help="folder to keep the PyPI packages in")
     arguments = parser.parse_args()
-    made = {"cpu": machine.cpu_name(), "versions": file_figures.versions()}
+    made = {"cpu": machine.cpu_name(), "versions": machine.versions()}
     with tempfile.TemporaryDirectory() as temporary:
         for name in arguments.rows:
             row = figures_of(name, arguments.packages or pathlib.Path(temporary))
