@@ -1,4 +1,7 @@
-"""What a compressed file is compared with: the float32 and int8 `.tflite`, and their zips."""
+"""What a compressed file is compared with: the float32 and int8 `.tflite`, and their zips.
+
+TensorFlow and zstandard are imported where they are needed: what only trains does without.
+"""
 
 import contextlib
 import functools
@@ -8,15 +11,19 @@ import lzma
 import tempfile
 
 import keras
-import tensorflow as tf
-import zstandard
 
 KILO = 1024
 ZIPS = {
     "gzip": lambda data: gzip.compress(data, 9),
     "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
-    "zstd": lambda data: zstandard.ZstdCompressor(level=22).compress(data),
+    "zstd": lambda data: _zstd(data),
 }
+
+
+def _zstd(data):
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=22).compress(data)
 
 
 def float_tflite(model):
@@ -40,6 +47,7 @@ def int8_tflite(model):
     Returns:
         bytes.
     """
+    import tensorflow as tf
 
     def convert(converter):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -50,6 +58,8 @@ def int8_tflite(model):
 
 def _with_converter(model, convert):
     """What a function makes of the TFLite converter of a Keras model."""
+    import tensorflow as tf
+
     archive = keras.export.ExportArchive()
     archive.track(model)
     signature = [tf.TensorSpec(x.shape, x.dtype, x.name) for x in model.inputs]

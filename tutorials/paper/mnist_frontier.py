@@ -7,6 +7,7 @@ file, and reads the test set once: the file's error in the TFLite interpreter, o
 time. Files and figures of all runs go to `results/mnist/`; a run that is there is not done
 again, so it can be stopped at any time, and run several times side by side. `--validate` learns
 from the first 50,000 images and tells the error on the other training images instead.
+`--train-only` stops before conversion, for a machine without TensorFlow, see `kept_models`.
 """
 
 import dataclasses
@@ -14,11 +15,10 @@ import itertools
 import json
 import os
 import pathlib
-import time
 
 from lib import machine, mnist
 from lib.baselines import float_tflite, zip_sizes
-from paper import mnist_images, mnist_training, run_arguments
+from paper import kept_models, mnist_images, mnist_training, run_arguments
 from paper.sizes import interpreter_error
 
 import keras_dc as dc
@@ -47,21 +47,26 @@ def run_name(network, recipe, density, seed):
     return f"{network}_{recipe.lower()}_{density:g}_seed{seed}"
 
 
-def run(name, recipe, images, seed, *, on_validation=False):
-    """Train, convert and judge one network.
+def trained(path, recipe, images, seed):
+    """The trained network and how it was trained, see `kept_models.kept`."""
+    return kept_models.kept(path, lambda: mnist_training.train(recipe, images, seed=seed))
+
+
+def judged(name, recipe, images, seed, plain, training, *, on_validation=False):
+    """Convert a trained network and judge the file.
 
     Args:
         name: str, "R0" or "R1".
         recipe: `mnist_training.Recipe`.
         images: `mnist_images.Images`.
         seed: int.
+        plain: `keras.Model`, trained by the recipe.
+        training: dict, how it was trained.
         on_validation: bool, whether to judge by the training images that are held out.
 
     Returns:
         (dict of figures, bytes of the compressed file).
     """
-    start = time.monotonic()
-    plain = mnist_training.train(recipe, images, seed=seed)
     signature = (1, *plain.input_shape[1:])
     tflite = dc.convert(plain, coder="arithmetic", input_signature=signature)
     data = images.data
@@ -87,7 +92,7 @@ def run(name, recipe, images, seed, *, on_validation=False):
         "shannon_bytes": round(sum(row.shannon_bytes for row in rows)),
         "float_bytes": original,
         "ratio": round(original / len(tflite), 1),
-        "seconds": round(time.monotonic() - start),
+        "training": training,
         "settings": dataclasses.asdict(recipe),
         "cpu": machine.cpu_name(),
         "versions": machine.versions(),
@@ -108,6 +113,7 @@ def main():
     parser = run_arguments.parser(__doc__, seeds=SEEDS, output=RESULTS)
     parser.add_argument("--networks", nargs="*", choices=WEIGHTS, default=list(WEIGHTS))
     parser.add_argument("--recipes", nargs="*", choices=["R0", "R1"], default=["R0", "R1"])
+    parser.add_argument("--train-only", action="store_true")
     parser.add_argument("--densities", nargs="*", type=float, help="in place of the tables'")
     arguments = run_arguments.parse(parser)
     data = mnist.load()
@@ -120,15 +126,17 @@ def main():
             of_run = "_".join([run_name(network, name, density, seed), *arguments.set])
             if (arguments.output / f"{of_run}.json").exists():
                 continue
-            figures, tflite = run(
-                name,
-                dataclasses.replace(recipe, density=density),
-                images,
-                seed,
-                on_validation=arguments.validate,
+            of_density = dataclasses.replace(recipe, density=density)
+            learned = f"{of_run}_{images.count}.keras"
+            path = images.folder / "trained" / learned
+            plain, training = trained(path, of_density, images, seed)
+            if arguments.train_only:
+                continue
+            figures, tflite = judged(
+                name, of_density, images, seed, plain, training, on_validation=arguments.validate
             )
             write(arguments.output, of_run, figures, tflite)
-            shown = ("error_percent", "compressed_bytes", "ratio", "seconds")
+            shown = ("error_percent", "compressed_bytes", "ratio")
             print(of_run, *(f"{key}={figures[key]}" for key in shown), flush=True)
 
 

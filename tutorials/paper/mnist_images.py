@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import optimizers
 from lib import augmentation, fitting, lenet_5, lenet_300_100
+from lib.made_once import made_once
 from lib.tutorial import OUTPUT
 
 import keras_dc as dc
@@ -106,10 +107,7 @@ class Images:
         """A dense network that has not seen the images that recipes are chosen on."""
         name = f"teacher_{kind}_{seed}_{TEACHERS.epochs}_{len(self.data.x_train)}.keras"
         path = self.folder / name
-        if not path.exists():
-            part = path.with_suffix(f".{os.getpid()}.keras")
-            self._trained_teacher(kind, seed).save(part)
-            os.replace(part, path)
+        made_once(path, lambda part: self._trained_teacher(kind, seed).save(part))
         return keras.saving.load_model(path, compile=False)
 
     def _trained_teacher(self, kind, seed):
@@ -136,9 +134,5 @@ class Images:
         return model
 
     def _kept(self, name, make):
-        path = self.folder / name
-        if not path.exists():
-            part = path.with_suffix(f".{os.getpid()}.npy")
-            np.save(part, make())
-            os.replace(part, path)
+        path = made_once(self.folder / name, lambda part: np.save(part, make()))
         return np.load(path, mmap_mode="r")

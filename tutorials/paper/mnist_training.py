@@ -52,7 +52,7 @@ class Recipe:
 
 _FC = Recipe("lenet_300_100", 0.0)
 _CONV = Recipe(
-    "lenet_5", 0.0, learning_rate=3e-3, epochs=80, sharing_epochs=20, ramp=0.4, freeze=0.6,
+    "lenet_5", 0.0, learning_rate=3e-3, epochs=120, sharing_epochs=30, ramp=0.4, freeze=0.6,
     dtype="mixed_bfloat16",
 )  # fmt: skip
 RECIPES = {
@@ -88,7 +88,7 @@ def train(recipe, images, *, seed):
     options = {
         "loss": dc.training.DistillationLoss() if recipe.teacher else None,
         # What TensorFlow has for convolutions is faster than XLA on a CPU.
-        "jit_compile": is_flat,
+        "jit_compile": is_flat or keras.backend.backend() != "tensorflow",
     }
     pruned = lenet_300_100.prune_and_train(
         with_dtype(mnist_images.network(recipe.network), recipe.dtype),
