@@ -86,7 +86,8 @@ def test_a_short_run_gives_figures_of_the_same_kind(tmp_path, monkeypatch):
         density=0.026, epochs=2, sharing_epochs=1, copies=2,
     )  # fmt: skip
     images = mnist_images.Images(little, tmp_path / "work")
-    figures, tflite = mnist_frontier.run("R1", recipe, images, 0)
+    plain, training = mnist_frontier.trained(tmp_path / "one.keras", recipe, images, 0)
+    figures, tflite = mnist_frontier.judged("R1", recipe, images, 0, plain, training)
     assert figures.keys() == RUNS[0].keys()
     assert 0 < figures["error_percent"] < 90
     assert figures["ratio"] > 100
