@@ -30,7 +30,8 @@ class Recipe:
         by_place: bool, whether assignment counts the bits of places.
         teacher: str, who is heard beside the labels: "" nobody, "dense" the network itself before
             it is pruned, "wide" four larger LeNets.
-        copies: int, augmented copies of each image, of level 1.
+        copies: int, augmented copies of each image.
+        level: int, how far they are moved, see `augmentation.LEVELS`.
         dtype: str, the policy of the training; the file is float32 in any case.
     """
 
@@ -47,12 +48,13 @@ class Recipe:
     by_place: bool = False
     teacher: str = ""
     copies: int = 12
+    level: int = 1
     dtype: str = "float32"
 
 
 _FC = Recipe("lenet_300_100", 0.0)
 _CONV = Recipe(
-    "lenet_5", 0.0, learning_rate=3e-3, epochs=120, sharing_epochs=30, ramp=0.4, freeze=0.6,
+    "lenet_5", 0.0, learning_rate=3e-3, epochs=80, sharing_epochs=20, ramp=0.4, freeze=0.6,
     dtype="mixed_bfloat16",
 )  # fmt: skip
 RECIPES = {
@@ -60,7 +62,7 @@ RECIPES = {
     ("lenet_300_100", "R1"): dataclasses.replace(
         _FC, num_clusters=4, rate_weight=0.02, rate_aware=True, by_place=True, teacher="wide"
     ),
-    ("lenet_5", "R0"): _CONV,
+    ("lenet_5", "R0"): dataclasses.replace(_CONV, level=2),
     ("lenet_5", "R1"): dataclasses.replace(_CONV, rate_aware=True, teacher="wide"),
 }
 
@@ -78,7 +80,7 @@ def train(recipe, images, *, seed):
     """
     keras.utils.set_random_seed(seed)
     is_flat = recipe.network == "lenet_300_100"
-    copies = images.copies(1, recipe.copies)
+    copies = images.copies(recipe.level, recipe.copies)
     batches = augmentation.CopiesInTurn(
         copies.reshape(*copies.shape[:2], -1) if is_flat else copies[..., None],
         images.targets(recipe.teacher, recipe.network, recipe.copies),
