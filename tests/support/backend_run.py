@@ -11,6 +11,7 @@ MODULES = [
     "training/test_constraints",
     "training/test_covered_weights",
     "training/test_dead_units",
+    "training/test_device_assignment",
     "training/test_device_masks",
     "training/test_distillation",
     "training/test_layer_names",
