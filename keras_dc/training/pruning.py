@@ -386,6 +386,8 @@ def _update_masks(layers, step):
         first = group[0]
         update_step = first.next_update(step)
         kernels = _rule_kernels(first.rule, group)
+        if not kernels:  # All are borrowed from layers of other groups.
+            continue
         sparsity = first.schedule(update_step)
         masks = _masks_of_group(first, kernels, update_step, sparsity)
         if first.compares(step):
