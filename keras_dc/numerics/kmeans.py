@@ -4,6 +4,8 @@ In one dimension clusters are intervals: over sorted values with prefix sums, an
 iteration costs a binary search per boundary, however many values there are.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from keras_dc.numerics.chunks import chunks
@@ -185,9 +187,55 @@ def reassign(weights, codebook, index, *, rate_weight=0.0, coder="huffman"):
     """
     weights, index = np.asarray(weights), np.asarray(index)
     counts = np.bincount(index.ravel(), minlength=codebook.size + 1)
+    choice = choice_of(
+        codebook,
+        counts,
+        rate_weight=rate_weight,
+        coder=coder,
+        mean_square=lambda: mean_square(weights[index != 0]),
+    )
+    if choice is None:
+        return index.astype(np.int32)
+    symbols = _symbols_of(weights, choice.symbols, choice.boundaries)
+    new = np.where(index == 0, 0, symbols).astype(np.int32)
+    if choice.bits is not None:
+        costs = choice.square_per_bit * (choice.bits[new] + place_bits(index != 0))
+        errors = np.square(weights - np.append(0.0, codebook).astype(weights.dtype)[new])
+        new[errors + costs >= np.square(weights)] = 0
+    return new
+
+
+class Choice(NamedTuple):
+    """How weights choose their centroids in a re-assignment.
+
+    Attributes:
+        symbols: int array `(m,)`, that of each interval of the weights.
+        boundaries: float64 array `(m - 1,)`, ascending; a weight on one is below it.
+        bits: None, or float32 array `(k + 1,)`: the code length of the value of each symbol,
+            where a weight becomes zero if value and place cost more than that.
+        square_per_bit: float32, the squared error that a bit is worth, for `bits`.
+    """
+
+    symbols: np.ndarray
+    boundaries: np.ndarray
+    bits: np.ndarray | None = None
+    square_per_bit: np.float32 = np.float32(0.0)
+
+
+def choice_of(codebook, counts, *, rate_weight, coder, mean_square):
+    """What `reassign` does with each weight: `Choice`, or None: all are zeros.
+
+    Args:
+        codebook: float array `(k,)`, in any order.
+        counts: int array `(k + 1,)`, how many weights have each symbol now.
+        rate_weight: see `reassign`.
+        coder: see `reassign`.
+        mean_square: callable without arguments -> float, that of the weights that are not 0,
+            asked with a `rate_weight` only.
+    """
     used = np.flatnonzero(counts[1:]) + 1
     if used.size == 0:
-        return index.astype(np.int32)
+        return None
     by_place = coder == "arithmetic"
     may_be_zero = rate_weight > 0.0 and counts[0] > 0
     symbols = np.append(0, used) if may_be_zero and not by_place else used
@@ -195,20 +243,16 @@ def reassign(weights, codebook, index, *, rate_weight=0.0, coder="huffman"):
     # Of equal centroids the first is taken: intervals need distinct ones.
     values, first = np.unique(values, return_index=True)
     symbols = symbols[first]
-    if rate_weight > 0.0:
-        square_per_bit = rate_weight * mean_square(weights[index != 0])
-        lengths = code_lengths_bits(counts[symbols])
-        chosen, boundaries = cheapest_intervals(values, square_per_bit * lengths)
-        symbols = symbols[chosen]
-    else:
-        boundaries = midpoints(values)
-    new = np.where(index == 0, 0, _symbols_of(weights, symbols, boundaries)).astype(np.int32)
+    if rate_weight == 0.0:
+        return Choice(symbols, midpoints(values))
+    square_per_bit = rate_weight * mean_square()
+    chosen, boundaries = cheapest_intervals(
+        values, square_per_bit * code_lengths_bits(counts[symbols])
+    )
+    bits = None
     if by_place and may_be_zero:
-        table = np.append(0.0, code_lengths_bits(counts[1:])).astype(np.float32)
-        costs = np.float32(square_per_bit) * (table[new] + place_bits(index != 0))
-        errors = np.square(weights - np.append(0.0, codebook).astype(weights.dtype)[new])
-        new[errors + costs >= np.square(weights)] = 0
-    return new
+        bits = np.append(0.0, code_lengths_bits(counts[1:])).astype(np.float32)
+    return Choice(symbols[chosen], boundaries, bits, np.float32(square_per_bit))
 
 
 def _few_values(nonzero, num_clusters):

@@ -4,6 +4,27 @@ import numpy as np
 
 # Values compared at a time, few enough to stay in the cache of the processor.
 _BLOCK = 2**16
+# The smallest normal number of float32 and of bfloat16.
+SMALLEST = 2.0**-126
+
+
+def kept_magnitudes(weights, mask):
+    """Magnitudes, 0 where `mask` is 0; a kept weight that is zero comes before a pruned one.
+
+    Args:
+        weights: float array, any shape.
+        mask: array of 0 and 1 shaped like `weights`.
+
+    Returns:
+        float array shaped like `weights`.
+    """
+    magnitudes = np.abs(weights)
+    return np.maximum(magnitudes, magnitudes.dtype.type(SMALLEST)) * mask
+
+
+def least_kept(weights, mask):
+    """The least magnitude of those `weights` whose `mask` is 1; see `kept_magnitudes`."""
+    return np.abs(weights)[mask > 0].min()
 
 
 def magnitude_mask(weights, sparsity):
@@ -40,8 +61,39 @@ def global_magnitude_masks(weights, sparsity, *, min_density):
         ValueError: if `min_density` keeps more weights than the sparsity allows.
     """
     magnitudes = [np.abs(w).ravel() for w in weights]
-    budget = kept_count(sum(m.size for m in magnitudes), sparsity)
-    floors = [max(1, round(min_density * m.size)) for m in magnitudes]
+
+    def joint(indices, count):
+        mask = _keep_largest(np.concatenate([magnitudes[i] for i in indices]), count)
+        parts = np.split(mask, np.cumsum([magnitudes[i].size for i in indices])[:-1])
+        return parts, [np.count_nonzero(part) for part in parts]
+
+    def single(i, count):
+        return _keep_largest(magnitudes[i], count)
+
+    sizes = [m.size for m in magnitudes]
+    masks = masks_of_a_budget(sizes, sparsity, min_density=min_density, joint=joint, single=single)
+    return [mask.reshape(w.shape) for mask, w in zip(masks, weights, strict=True)]
+
+
+def masks_of_a_budget(sizes, sparsity, *, min_density, joint, single):
+    """`global_magnitude_masks` of arrays of any kind, by two functions that make masks of them.
+
+    Args:
+        sizes: list of int, the sizes of the arrays.
+        sparsity: see `global_magnitude_masks`.
+        min_density: see `global_magnitude_masks`.
+        joint: callable (list of numbers of arrays, count) -> (list of masks of these arrays, that
+            keep so many weights together; the number that each keeps).
+        single: callable (number of an array, count) -> its mask, that keeps so many.
+
+    Returns:
+        List of masks, one an array.
+
+    Raises:
+        ValueError: if `min_density` keeps more weights than the sparsity allows.
+    """
+    budget = kept_count(sum(sizes), sparsity)
+    floors = [max(1, round(min_density * size)) for size in sizes]
     if sum(floors) > budget:
         raise ValueError(
             f"`min_density` keeps {sum(floors)} weights, the sparsity only {budget}. "
@@ -49,23 +101,17 @@ def global_magnitude_masks(weights, sparsity, *, min_density):
         )
     at_floor = {}
     while True:
-        free = [i for i in range(len(magnitudes)) if i not in at_floor]
+        free = [i for i in range(len(sizes)) if i not in at_floor]
         if not free:
             break
-        remaining = budget - sum(at_floor.values())
-        joint = _keep_largest(np.concatenate([magnitudes[i] for i in free]), remaining)
-        parts = np.split(joint, np.cumsum([magnitudes[i].size for i in free])[:-1])
-        below = {
-            i: floors[i]
-            for i, part in zip(free, parts, strict=True)
-            if np.count_nonzero(part) < floors[i]
-        }
+        parts, counts = joint(free, budget - sum(at_floor.values()))
+        below = {i: floors[i] for i, num in zip(free, counts, strict=True) if num < floors[i]}
         if not below:
             break
         at_floor |= below
-    masks = {i: _keep_largest(magnitudes[i], count) for i, count in at_floor.items()}
+    masks = {i: single(i, count) for i, count in at_floor.items()}
     masks |= dict(zip(free, parts, strict=True)) if free else {}
-    return [masks[i].reshape(w.shape) for i, w in enumerate(weights)]
+    return [masks[i] for i in range(len(sizes))]
 
 
 def block_magnitudes(weights, block_size):

@@ -63,12 +63,8 @@ class SortedValues:
 
         A value on a boundary belongs to the interval below it.
         """
-        dtype = self.values.dtype
-        # Each boundary is rounded down to the dtype of the values: comparisons stay exact,
-        # and no float64 copy of the values is made.
-        rounded = np.asarray(boundaries).astype(dtype)
-        too_high = rounded > boundaries
-        rounded[too_high] = np.nextafter(rounded[too_high], dtype.type(-np.inf))
+        # Comparisons stay exact, and no float64 copy of the values is made.
+        rounded = rounded_down(boundaries, self.values.dtype)
         inner = np.searchsorted(self.values, rounded, side="right")
         ends = np.concatenate([[0], inner, [self.values.size]])
         return np.diff(ends), np.diff(self._prefix_sums(ends))
@@ -125,6 +121,18 @@ class ValueHistogram:
         inner = np.searchsorted(self._means, boundaries, side="right")
         ends = np.concatenate([[0], inner, [self._means.size]])
         return np.diff(self._counts[ends]), np.diff(self._sums[ends])
+
+
+def rounded_down(boundaries, dtype):
+    """The largest value of a float `dtype` up to each boundary: array like `boundaries`.
+
+    A value of that dtype is above a boundary if and only if it is above the rounded one.
+    """
+    boundaries = np.asarray(boundaries)
+    rounded = boundaries.astype(dtype)
+    too_high = rounded > boundaries
+    rounded[too_high] = np.nextafter(rounded[too_high], rounded.dtype.type(-np.inf))
+    return rounded
 
 
 def _signed_sqrt(values):

@@ -1,4 +1,4 @@
-"""Which weights a pruned kernel keeps: one class a rule, pure functions over NumPy arrays.
+"""Which weights a pruned kernel keeps: one class a rule, pure functions over arrays.
 
 Magnitude: Han et al. 2015, "Learning both Weights and Connections". `StraightThrough`: Guo et
 al. 2016, "Dynamic Network Surgery". `RigL`: Evci et al. 2020, "Rigging the Lottery".
@@ -8,24 +8,16 @@ A new rule is a class here, a row in `RULES`, and a keyword of `keras_dc.prune`.
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from keras_dc.numerics.masks import (
-    block_magnitudes,
-    expand_blocks,
-    global_magnitude_masks,
-    group_mask,
-    magnitude_mask,
-    regrown_mask,
-)
+from keras_dc.numerics import masks as host_masks
 from keras_dc.numerics.place_bits import place_bits
+from keras_dc.training import device_masks
 
 # What the value of a kept weight takes in a file, about: 8 centroids or so, coded.
 _VALUE_BITS = 2.5
-# The smallest normal number of float32 and of bfloat16.
-_SMALLEST = 2.0**-126
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,17 +25,18 @@ class Kernel:
     """What a rule knows of a kernel.
 
     Attributes:
-        weights: float array, any shape.
+        weights: float array, any shape; or a tensor on a GPU, if the rule is one
+            that `takes_tensors`. The masks are of the same kind.
         mask: float array shaped like `weights`, the present mask: 1 = kept, 0 = pruned.
         input_axis: int, negative: the axis of `weights` that the layer sums over.
         present: like `mask`: what the forward pass keeps now, by the mask and by a threshold.
             None: the mask alone.
     """
 
-    weights: np.ndarray
-    mask: np.ndarray
+    weights: Any
+    mask: Any
     input_axis: int = -2
-    present: np.ndarray | None = None
+    present: Any = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,18 +130,18 @@ class Magnitude:
         """
         found = []
         for kernel, mask in zip(kernels, masks, strict=True):
-            magnitudes = np.abs(kernel.weights)
             if self.rate_aware:
+                magnitudes = np.abs(kernel.weights)
                 least = self._scores(kernel, sparsity)[mask > 0].min()
                 least = least * self._units(kernel, sparsity)
                 # The minimum, since rounding must not push the smallest kept weight out.
                 found.append(np.where(mask > 0, np.minimum(least, magnitudes), least))
             else:
-                found.append(magnitudes[mask > 0].min())
+                found.append(_functions(kernel.weights).least_kept(kernel.weights, mask))
         return found
 
     def _scores(self, kernel, sparsity):
-        scores = _magnitudes(kernel)
+        scores = _scores_by_magnitude(kernel)
         return scores / self._units(kernel, sparsity) if self.rate_aware else scores
 
     def _units(self, kernel, sparsity):
@@ -159,13 +152,14 @@ class Magnitude:
         """
         present = kernel.mask if kernel.present is None else kernel.present
         if np.all(present):
-            present = magnitude_mask(kernel.weights, sparsity)
+            present = host_masks.magnitude_mask(kernel.weights, sparsity)
         return np.sqrt(np.maximum(place_bits(present) + np.float32(_VALUE_BITS), 1.0))
 
     def _keep_largest(self, scores, sparsity):
+        functions = _functions(scores[0])
         if self.global_threshold:
-            return global_magnitude_masks(scores, sparsity, min_density=self.min_density)
-        return [magnitude_mask(score, sparsity) for score in scores]
+            return functions.global_magnitude_masks(scores, sparsity, min_density=self.min_density)
+        return [functions.magnitude_mask(score, sparsity) for score in scores]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -188,9 +182,10 @@ class Blocks(Magnitude):
             )
 
     def masks(self, kernels, sparsity, *, progress):
-        scores = [block_magnitudes(_magnitudes(k), self.block_size) for k in kernels]
+        functions, size = _functions(kernels[0].weights), self.block_size
+        scores = [functions.block_magnitudes(_scores_by_magnitude(k), size) for k in kernels]
         pairs = zip(self._keep_largest(scores, sparsity), kernels, strict=True)
-        return [expand_blocks(mask, self.block_size, k.weights.shape) for mask, k in pairs]
+        return [functions.expand_blocks(mask, size, k.weights.shape) for mask, k in pairs]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -210,9 +205,9 @@ class Groups(Magnitude):
             )
 
     def masks(self, kernels, sparsity, *, progress):
-        size = self.group_size
+        group_mask, size = _functions(kernels[0].weights).group_mask, self.group_size
         return [
-            group_mask(_magnitudes(k), sparsity, group_size=size, axis=k.input_axis)
+            group_mask(_scores_by_magnitude(k), sparsity, group_size=size, axis=k.input_axis)
             for k in kernels
         ]
 
@@ -252,13 +247,17 @@ class RigL(Magnitude):
 
     def masks(self, kernels, sparsity, *, progress):
         fraction = self.fraction_at(progress)
+        regrown_mask = _functions(kernels[0].weights).regrown_mask
         return [regrown_mask(k.weights, k.mask, sparsity, fraction=fraction) for k in kernels]
 
 
-def _magnitudes(kernel):
-    """Magnitudes; a kept weight that is zero comes before a pruned one."""
-    magnitudes = np.abs(kernel.weights)
-    return np.maximum(magnitudes, magnitudes.dtype.type(_SMALLEST)) * kernel.mask
+def _functions(values):
+    """The module of functions for arrays on the host or for tensors."""
+    return host_masks if isinstance(values, np.ndarray) else device_masks
+
+
+def _scores_by_magnitude(kernel):
+    return _functions(kernel.weights).kept_magnitudes(kernel.weights, kernel.mask)
 
 
 # By the keyword that asks for the rule.
@@ -268,6 +267,14 @@ RULES = {
     "straight_through": StraightThrough,
     "regrow_fraction": RigL,
 }
+
+
+def takes_tensors(rule):
+    """Whether `rule` works on tensors where they lie; any rule does on NumPy arrays.
+
+    With `rate_aware` it does not: bits are counted on the host.
+    """
+    return type(rule) in (Magnitude, *RULES.values()) and not rule.rate_aware
 
 
 def option_names():

@@ -14,7 +14,7 @@ from keras import ops
 from keras_dc.numerics.masks import kept_count
 from keras_dc.support.name_patterns import values_by_name
 from keras_dc.training import schedules, sensitivity_scan
-from keras_dc.training.mask_rules import Kernel, option_names, options_of, rule_of
+from keras_dc.training.mask_rules import Kernel, option_names, options_of, rule_of, takes_tensors
 from keras_dc.training.schedules import as_schedule, last_update_step
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
@@ -23,7 +23,7 @@ from keras_dc.wrapping.gradients import masked
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import layer_names, selected_layers, selected_name
 from keras_dc.wrapping.layer_tree import layers_of_class
-from keras_dc.wrapping.weights import host_array
+from keras_dc.wrapping.weights import host_array, near_array
 
 _register = keras.saving.register_keras_serializable("keras_dc")
 for _schedule in (
@@ -229,10 +229,20 @@ class PrunedLayer(DrivenLayer):
 
     def current_masks(self):
         """What the forward pass multiplies each kernel by: list of float arrays."""
-        masks = [host_array(mask) for mask in self.masks]
+        return self._current_masks(host_array)
+
+    def kept_counts(self):
+        """How many weights the forward pass keeps of each kernel: list of int."""
+        masks = self._current_masks(near_array)
+        return [
+            np.count_nonzero(mask) if isinstance(mask, np.ndarray) else int((mask != 0).sum())
+            for mask in masks
+        ]
+
+    def _current_masks(self, read):
+        masks = [read(mask) for mask in self.masks]
         for i, threshold in enumerate(self.thresholds):
-            magnitudes = np.abs(host_array(self.kernels[i].variable))
-            masks[i] = masks[i] * (magnitudes >= host_array(threshold))
+            masks[i] = masks[i] * (abs(read(self.kernels[i].variable)) >= read(threshold))
         return masks
 
     def stripped(self):
@@ -291,17 +301,18 @@ class PrunedLayer(DrivenLayer):
         """Apply new masks, in place of thresholds.
 
         Args:
-            masks: list of float arrays of 0 and 1, shaped like the kernels.
+            masks: list of float arrays of 0 and 1, shaped like the kernels, or of tensors.
         """
         for i, (kernel, new_mask) in enumerate(zip(self.kernels, masks, strict=True)):
             variable, mask = kernel.variable, self.masks[i]
-            old_mask = host_array(mask)
+            read = host_array if isinstance(new_mask, np.ndarray) else near_array
+            old_mask = read(mask)
             if self.thresholds:
                 self.thresholds[i].assign(ops.zeros_like(self.thresholds[i].value))
             # A weight that returns starts at zero. If all weights learn, those dropped do
             # too: what they hold from now on is a sum of gradients.
-            if self.rule.all_learn or np.any(new_mask > old_mask):
-                variable.assign(host_array(variable) * old_mask * new_mask)
+            if self.rule.all_learn or (new_mask > old_mask).any():
+                variable.assign(read(variable) * old_mask * new_mask)
             mask.assign(new_mask)
 
     def options(self):
@@ -351,14 +362,14 @@ class PruningCallback(LayerDriver):
 
 def sparsity_of(layers):
     """Fraction of zeros in the masks of the pruned `layers` together."""
-    masks = [mask for layer in layers for mask in layer.current_masks()]
-    kept = sum(np.count_nonzero(mask) for mask in masks)
-    return 1.0 - kept / sum(mask.size for mask in masks)
+    sizes = sum(math.prod(mask.shape) for layer in layers for mask in layer.masks)
+    return 1.0 - sum(kept for layer in layers for kept in layer.kept_counts()) / sizes
 
 
 def _sparsity_of_model(model, layers):
     """Fraction of the weights of `model`, those that are not pruned as well, that masks prune."""
-    zeros = sum(int(np.count_nonzero(m == 0)) for layer in layers for m in layer.current_masks())
+    zeros = sum(math.prod(mask.shape) for layer in layers for mask in layer.masks)
+    zeros -= sum(kept for layer in layers for kept in layer.kept_counts())
     wrappers = layers_of_class(model, KernelWrapper)
     own = {id(weight) for wrapper in wrappers for weight in wrapper.weights}
     own -= {id(weight) for wrapper in wrappers for weight in wrapper.layer.weights}
@@ -374,19 +385,40 @@ def _update_masks(layers, step):
     for group in groups.values():
         first = group[0]
         update_step = first.next_update(step)
-        kernels = [
-            Kernel(host_array(kernel.variable), host_array(mask), kernel.input_axis, present)
-            for layer in group
-            for kernel, mask, present in zip(
-                layer.kernels, layer.masks, layer.current_masks(), strict=True
-            )
-        ]
+        kernels = _rule_kernels(first.rule, group)
+        if not kernels:  # All are borrowed from layers of other groups.
+            continue
         sparsity = first.schedule(update_step)
         masks = _masks_of_group(first, kernels, update_step, sparsity)
         if first.compares(step):
             _set_all(group, "set_thresholds", first.rule.thresholds(kernels, masks, sparsity))
         else:
             _set_all(group, "set_masks", masks)
+
+
+def _rule_kernels(rule, layers):
+    """What `rule` is told of the kernels of `layers`: list of `mask_rules.Kernel`."""
+
+    def read_by(read):
+        # Only these rules ask what the forward pass keeps: thresholds are read besides.
+        present = [m for layer in layers for m in layer.current_masks()] if rule.rate_aware else []
+        masks = [mask for layer in layers for mask in layer.masks]
+        kernels = [kernel for layer in layers for kernel in layer.kernels]
+        return [
+            Kernel(
+                read(kernel.variable),
+                read(mask),
+                kernel.input_axis,
+                present[i] if present else None,
+            )
+            for i, (kernel, mask) in enumerate(zip(kernels, masks, strict=True))
+        ]
+
+    if takes_tensors(rule):
+        found = read_by(near_array)
+        if len({isinstance(kernel.weights, np.ndarray) for kernel in found}) == 1:
+            return found
+    return read_by(host_array)
 
 
 def _set_all(layers, method, values):
@@ -406,7 +438,7 @@ def _masks_of_group(first, kernels, update_step, sparsity):
     masks = rule.masks(kernels, sparsity, progress=progress)
     if rule.regrows:
         return masks
-    if any(np.any(new > kernel.mask) for new, kernel in zip(masks, kernels, strict=True)):
+    if any((new > kernel.mask).any() for new, kernel in zip(masks, kernels, strict=True)):
         warnings.warn(
             "A schedule asks for a sparsity below that of the masks. They stay as they are: "
             "pruned weights return with `straight_through` or `regrow_fraction` only. Received: "

@@ -14,6 +14,7 @@ from keras import ops
 from keras_dc.numerics import kmeans
 from keras_dc.numerics.float16 import to_float16_exact
 from keras_dc.support.name_patterns import values_by_name
+from keras_dc.training import device_assignment
 from keras_dc.training.schedules import Schedule, last_update_step
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.constraints import is_elementwise, keeps_zero
@@ -22,8 +23,9 @@ from keras_dc.wrapping.gradients import lookup, rounded_to_float16
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_selection import layer_names, selected_layers, selected_name
 from keras_dc.wrapping.layer_tree import layers_of_class, layers_within
+from keras_dc.wrapping.sums_by_index import counts_by_index
 from keras_dc.wrapping.train_steps import is_training
-from keras_dc.wrapping.weights import find_biases, host_array
+from keras_dc.wrapping.weights import find_biases, host_array, near_array
 
 _OPTIONS = (
     "num_clusters", "num_bias_clusters", "rate_weight", "coder", "float16_exact",
@@ -295,14 +297,22 @@ class SharedLayer(DrivenLayer):
 
     def reassign(self):
         """Assign each weight to a centroid again; see `keras_dc.numerics.kmeans.reassign`."""
+        options = {"rate_weight": self.rate_weight, "coder": self.coder}
         for i, weight in enumerate(self.shared):
-            codebook, index = host_array(self.codebooks[i]), host_array(self.indices[i])
+            codebook = host_array(self.codebooks[i])
             moves = np.append(0.0, codebook - host_array(self.anchors[i])).astype(codebook.dtype)
-            weights = host_array(weight.variable) + moves[index]
-            index = kmeans.reassign(
-                weights, codebook, index, rate_weight=self.rate_weight, coder=self.coder
-            )
-            weight.variable.assign(np.where(index == 0, weights.dtype.type(0), weights))
+            weights = near_array(weight.variable)
+            if isinstance(weights, np.ndarray):
+                index = host_array(self.indices[i])
+                weights = weights + moves[index]
+                index = kmeans.reassign(weights, codebook, index, **options)
+                weights = np.where(index == 0, weights.dtype.type(0), weights)
+            else:
+                index = near_array(self.indices[i])
+                weights = weights + ops.take(ops.convert_to_tensor(moves), index, axis=0)
+                index = device_assignment.reassign(weights, codebook, index, **options)
+                weights = ops.where(index == 0, ops.zeros_like(weights), weights)
+            weight.variable.assign(weights)
             self._set(i, codebook, index)
 
     def _set(self, i, codebook, index):
@@ -395,8 +405,14 @@ def entropy_bits_of(layers):
     Each shared weight has its own code, with lengths `-log2(frequency)`.
     """
     total_bits, size = 0.0, 0
-    for index in (index for layer in layers for index in layer.indices):
-        counts = np.unique(host_array(index), return_counts=True)[1]
+    pairs = [pair for layer in layers for pair in zip(layer.indices, layer.codebooks, strict=True)]
+    for index, codebook in pairs:
+        values, num_symbols = near_array(index), codebook.shape[0] + 1
+        if isinstance(values, np.ndarray):
+            counts = np.bincount(values.ravel(), minlength=num_symbols)
+        else:
+            counts = ops.convert_to_numpy(counts_by_index(values, num_symbols))
+        counts = counts[counts > 0]
         total_bits += float(counts @ kmeans.code_lengths_bits(counts))
         size += counts.sum()
     return total_bits / size

@@ -9,6 +9,7 @@ import weakref
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_dc.numerics.finite import all_finite
 from keras_dc.wrapping.elementwise_steps import has_elementwise_step
@@ -17,7 +18,7 @@ from keras_dc.wrapping.layer_tree import layers_of_class
 from keras_dc.wrapping.step_counter import StepCounter
 from keras_dc.wrapping.train_function import guard_train_function
 from keras_dc.wrapping.train_steps import is_training
-from keras_dc.wrapping.weights import host_array
+from keras_dc.wrapping.weights import host_array, near_array
 
 # In a loop of one's own on JAX: after so many steps the weights of the model must have moved.
 # (A GAN may train its other net for some steps.)
@@ -363,7 +364,10 @@ def _check_outside_of_compiled_functions():
 
 def _check_finite(layer, step):
     for variable in [kernel.variable for kernel in layer.kernels] + [*layer.codebooks]:
-        if not all_finite(host_array(variable)):
+        value = near_array(variable)
+        on_host = isinstance(value, np.ndarray)
+        finite = all_finite(value) if on_host else bool(keras.ops.isfinite(value).all())
+        if not finite:
             raise ValueError(
                 f"kernels must be finite. Received: NaN or infinite values in {variable.path}, "
                 f"layer {layer.name!r}, at step {step}"

@@ -5,6 +5,8 @@ import functools
 import keras
 from keras import ops
 
+from keras_dc.wrapping.sums_by_index import sums_by_index
+
 
 def masked(weights, mask, *, threshold=None, all_learn=False):
     """`weights * mask`, with magnitudes below `threshold` set to zero.
@@ -70,6 +72,8 @@ def _tensorflow_masked(all_learn):
 def lookup(table, index):
     """`table[index]`; the gradient of an entry is the sum of the gradients of its members.
 
+    The gradient of entry 0 may be anything: that entry must not learn.
+
     Args:
         table: float tensor `(size,)`.
         index: int32 tensor, any shape, values in `[0, size)`.
@@ -77,13 +81,53 @@ def lookup(table, index):
     Returns:
         Tensor shaped like `index`, of the dtype of `table`.
     """
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         return _tensorflow_lookup(table.shape[0])(table, index)
-    if keras.backend.standardize_dtype(table.dtype) in ("bfloat16", "float16"):
-        # The gradient of the cast sums in float32.
-        wide = ops.take(ops.cast(table, "float32"), index, axis=0)
-        return ops.cast(wide, table.dtype)
-    return ops.take(table, index, axis=0)
+    return (_jax_lookup() if backend == "jax" else _torch_lookup())(table, index)
+
+
+def _gradient_of_table(upstream, index, size):
+    sums = sums_by_index(upstream, index, size, leave_out_zero=True)
+    return ops.cast(sums, upstream.dtype)
+
+
+@functools.cache
+def _jax_lookup():
+    import jax
+
+    @jax.custom_vjp
+    def gather(table, index):
+        return ops.take(table, index, axis=0)
+
+    def forward(table, index):
+        return gather(table, index), (index, table.shape[0])
+
+    def backward(kept, upstream):
+        index, size = kept
+        return _gradient_of_table(upstream, index, size), None
+
+    gather.defvjp(forward, backward)
+    return gather
+
+
+@functools.cache
+def _torch_lookup():
+    import torch
+
+    class Lookup(torch.autograd.Function):
+        @staticmethod
+        def forward(context, table, index):
+            context.save_for_backward(index)
+            context.size = table.shape[0]
+            return torch.index_select(table, 0, index.reshape(-1)).reshape(index.shape)
+
+        @staticmethod
+        def backward(context, upstream):
+            (index,) = context.saved_tensors
+            return _gradient_of_table(upstream, index, context.size), None
+
+    return Lookup.apply
 
 
 @functools.cache

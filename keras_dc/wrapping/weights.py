@@ -1,5 +1,6 @@
 """Finding the kernels and biases of a layer, and reading them."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -175,3 +176,24 @@ def host_array(variable):
         except (TypeError, ValueError):  # bfloat16
             pass
     return keras.ops.convert_to_numpy(variable)
+
+
+def near_array(variable):
+    """The value of a `keras.Variable` where it lies, for reading only.
+
+    A tensor if that is a GPU, to which and from which copies take more time than the work; a
+    NumPy array if it is the host, where NumPy is faster. TensorFlow has no fast kernels for the
+    integers that we need on a GPU: always a NumPy array.
+    """
+    value = variable.value
+    is_float64 = keras.backend.standardize_dtype(value.dtype) == "float64"
+    if _is_on_accelerator(value) and not is_float64 and math.prod(value.shape) < 2**31:
+        return keras.ops.stop_gradient(value)
+    return host_array(variable)
+
+
+def _is_on_accelerator(value):
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return any(device.platform != "cpu" for device in value.devices())
+    return backend == "torch" and value.device.type != "cpu"

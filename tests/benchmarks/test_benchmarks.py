@@ -5,7 +5,9 @@ figures are known beforehand.
 """
 
 import importlib
+import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -237,17 +239,54 @@ def test_kmeans(figures_of, monkeypatch):
     assert kmeans.inertia_of(weights, centroids) == pytest.approx(nearest.sum(), rel=1e-6)
 
 
-def test_training_overhead_worked_out_by_hand(monkeypatch):
+def test_training_overhead_worked_out_by_hand():
     """A plain step takes 2 ms and a pruned one 3; the step with an update takes 53."""
     overhead = importlib.import_module("training_overhead")
     plain = [100.0] * overhead.WARM_UP_STEPS + [2.0] * 100
     pruned = [100.0] * overhead.WARM_UP_STEPS + [3.0] * 100
     pruned[overhead.UPDATE_EVERY] = 53.0
-    monkeypatch.setattr(overhead, "MODELS", {"net": (4,)})
-    monkeypatch.setattr(overhead, "step_milliseconds", lambda *_: {"plain": plain, "prune": pruned})
-    results = overhead.measure(lambda *_: None, "auto", None)
+    results = overhead.ratios_of_steps({"plain": plain, "prune": pruned})
     # 3 / 2, and a hundredth of the 50 ms over a plain step.
-    assert results == {"net": {"plain": (2.0, 1.0), "prune": (3.0, 1.5 + 0.5 / 2)}}
+    assert results == {"plain": (2.0, 1.0), "prune": (3.0, 1.5 + 0.5 / 2)}
+
+
+def test_training_overhead_by_turns_worked_out_by_hand():
+    """Of 100 steps: 200 ms, and 300, 600, 400 with the update; twice as long in a slow round."""
+    overhead = importlib.import_module("training_overhead")
+    warm_up = [9000.0] * overhead.WARM_UP_TURNS
+    times = {"plain": [*warm_up, 200.0, 400.0, 200.0], "prune": [*warm_up, 300.0, 600.0, 400.0]}
+    assert overhead.ratios_of_turns(times) == {"plain": (2.0, 1.0), "prune": (4.0, 1.5)}
+
+
+def test_training_overhead_trains_each_way_by_turns(monkeypatch, tmp_path, figures_of):
+    """The tiny MLP: 3 turns of 4 steps, the last one timed, an update at the begin of each."""
+    overhead = importlib.import_module("training_overhead")
+    updates = []
+    for callback, name in ((dc.PruningCallback, "masks"), (dc.WeightSharingCallback, "indices")):
+
+        def update(self, layers, step, name=name, update=callback.update):
+            updates.append((name, step, len(layers)))
+            update(self, layers, step)
+
+        monkeypatch.setattr(callback, "update", update)
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    path = tmp_path / "results" / "tiny.json"
+    options = ["--by-turns", "--rounds=1", "--size=tiny", f"--output={path}"]
+    models = ["--models", "MLP 3x2048"]
+    figures = figures_of(
+        "training_overhead", *options, *models, UPDATE_EVERY=4, BATCH_SIZE=2, TOKENS=10
+    )
+    assert set(figures) == {"prune", "share", "reassign"}
+    at = [0, 4, 8, 12]
+    expected = 2 * [("masks", step, 4) for step in at] + [("indices", s, 4) for s in at[1:]]
+    assert sorted(updates) == sorted(expected)
+    saved = json.loads(path.read_text())
+    assert saved["settings"]["steps_per_round"] == 4
+    of_model = saved["results"]["keras_dc"]["MLP 3x2048"]
+    assert set(of_model) == {"plain", "prune", "straight_through", "share", "reassign"}
+    assert of_model["prune"]["ratio"] == figures["prune"] > 0
+    assert overhead.build_transformer(overhead.WIDTHS["tiny"]).output_shape == (None, 10)
 
 
 @pytest.mark.slow

@@ -2,19 +2,26 @@
 
     python tests/benchmarks/training_overhead.py [--backend jax] [--tfmot-python PYTHON]
 
-LeNet-5 and an MLP of three layers of 2048, batches of 128, `model.fit` with the
-callbacks as users give them. The plain and the wrapped models train in one process, one
-step each by turns, so that other load on the machine slows all of them alike: each round
-gives one ratio, and the median counts. Masks move every 100 steps: a hundredth of what the one step
-with an update took longer is added. TensorFlow Model Optimization does the same in a
-process of its own, with its Keras 2 and its own plain models: in the interpreter of
---tfmot-python, or in this one if it is installed there.
+LeNet-5, an MLP of three layers of 2048 and a Transformer, batches of 128, `model.fit` with the
+callbacks as users give them. Masks move and weights are re-assigned every 100 steps. The plain and
+the wrapped models train in one process by turns, so that other load on the machine slows
+all of them alike: each round gives one ratio, and the median counts.
+
+On a processor a turn is one step, and a hundredth of what the one step with an update took longer
+is added. On a GPU, which works on while Python goes on, a turn is 100 steps, one of them with an
+update, until their results are there.
+
+TensorFlow Model Optimization does the same in a process of its own, with its Keras 2 and its own
+plain models, without the Transformer: in the interpreter of --tfmot-python, or in this one if
+it is installed there.
 """
 
 import argparse
+import importlib.metadata
 import importlib.util
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -25,14 +32,19 @@ import numpy as np
 BATCH_SIZE = 128
 WARM_UP_STEPS = 5
 UPDATE_EVERY = 100
-STEPS = UPDATE_EVERY + WARM_UP_STEPS
+# In turns of so many steps: the first compiles, the second makes the first re-assignment.
+WARM_UP_TURNS = 2
 NUM_CLUSTERS = 32
 CLASSES = 10
-MODELS = {"LeNet-5": (28, 28, 1), "MLP 3x2048": (784,)}
+TOKENS = 8192
+MODELS = {"LeNet-5": (28, 28, 1), "MLP 3x2048": (784,), "Transformer": (64,)}
+OF_TFMOT = ["LeNet-5", "MLP 3x2048"]
+# Units of a layer of the MLP; of a token in the Transformer, whose blocks are so many.
+WIDTHS = {"full": (2048, 512, 4), "tiny": (64, 32, 1)}
 
 
-def build(layers, sequential, name):
-    """One of `MODELS`, in Keras 2 or 3, whichever `layers` come from."""
+def build(layers, sequential, name, widths):
+    """One of `MODELS` but the last, in Keras 2 or 3, whichever `layers` come from."""
     if name == "LeNet-5":
         body = [
             layers.Conv2D(20, 5, activation="relu"),
@@ -43,18 +55,39 @@ def build(layers, sequential, name):
             layers.Dense(500, activation="relu"),
         ]
     else:
-        body = [layers.Dense(2048, activation="relu") for _ in range(3)]
+        body = [layers.Dense(widths[0], activation="relu") for _ in range(3)]
     return sequential([layers.Input(MODELS[name]), *body, layers.Dense(CLASSES)])
 
 
-def batches(name):
+def build_transformer(widths):
+    """An encoder of Keras 3 that tells the class of a text."""
+    import keras
+    from keras import layers
+
+    _, width, num_blocks = widths
+    inputs = layers.Input(MODELS["Transformer"], dtype="int32")
+    x = layers.Embedding(TOKENS, width)(inputs)
+    for _ in range(num_blocks):
+        attention = layers.MultiHeadAttention(8, width // 8)
+        normal = layers.LayerNormalization()(x)
+        x = layers.Add()([x, attention(normal, normal)])
+        inner = layers.Dense(4 * width, activation="gelu")(layers.LayerNormalization()(x))
+        x = layers.Add()([x, layers.Dense(width)(inner)])
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(x))
+
+
+def batches(name, num_steps):
     rng = np.random.default_rng(0)
-    size = BATCH_SIZE * STEPS
-    x = rng.random((size, *MODELS[name]), dtype=np.float32)
+    size = BATCH_SIZE * num_steps
+    if name == "Transformer":
+        x = rng.integers(0, TOKENS, (size, *MODELS[name]), dtype=np.int32)
+    else:
+        x = rng.random((size, *MODELS[name]), dtype=np.float32)
     return x, rng.integers(0, CLASSES, size)
 
 
-def ours(name, jit_compile):
+def ours(name, jit_compile, widths):
     """Each way to train: (model, callbacks)."""
     import keras
 
@@ -68,17 +101,22 @@ def ours(name, jit_compile):
     def schedule():
         return dc.PolynomialDecay(0.3, 0.9, 0, 100_000, frequency=UPDATE_EVERY)
 
-    plain = build(keras.layers, keras.Sequential, name)
+    if name == "Transformer":
+        plain = build_transformer(widths)
+    else:
+        plain = build(keras.layers, keras.Sequential, name, widths)
     straight_through = dc.prune(plain, schedule(), straight_through=True, freeze_step=100_000)
+    reassigned = dc.share_weights(plain, NUM_CLUSTERS, reassign_frequency=UPDATE_EVERY)
     return {
         "plain": (compiled(plain), []),
         "prune": (compiled(dc.prune(plain, schedule())), [dc.PruningCallback()]),
         "straight_through": (compiled(straight_through), [dc.PruningCallback()]),
         "share": (compiled(dc.share_weights(plain, NUM_CLUSTERS)), []),
+        "reassign": (compiled(reassigned), [dc.WeightSharingCallback()]),
     }
 
 
-def tfmot(name, jit_compile):
+def tfmot(name, jit_compile, widths):
     """The same of TensorFlow Model Optimization."""
     import tensorflow_model_optimization
     import tf_keras
@@ -92,7 +130,7 @@ def tfmot(name, jit_compile):
         return model
 
     def plain():
-        return build(tf_keras.layers, tf_keras.Sequential, name)
+        return build(tf_keras.layers, tf_keras.Sequential, name, widths)
 
     # It wraps the very layers that it gets, so that each way needs a model of its own.
     schedule = sparsity.PolynomialDecay(0.3, 0.9, 0, 100_000, frequency=UPDATE_EVERY)
@@ -130,17 +168,21 @@ class Turns:
             self._condition.notify_all()
 
 
-def timer(callback_class, name, turns, milliseconds):
-    """A callback that takes turns with those of other models, step by step."""
+def timer(callback_class, name, turns, milliseconds, steps_per_turn):
+    """A callback that takes turns with those of other models, of so many steps."""
 
     class Timer(callback_class):
         def on_train_batch_begin(self, batch, logs=None):
+            if batch % steps_per_turn:
+                return
             if batch:
                 turns.wait(name)
             self.start = time.perf_counter()
 
         def on_train_batch_end(self, batch, logs=None):
-            # JAX works on while Python goes on, until a result is asked for.
+            if (batch + 1) % steps_per_turn:
+                return
+            # A device works on while Python goes on, until a result is asked for.
             float(logs["loss"])
             milliseconds.append((time.perf_counter() - self.start) * 1e3)
             turns.pass_on(name)
@@ -148,9 +190,9 @@ def timer(callback_class, name, turns, milliseconds):
     return Timer()
 
 
-def step_milliseconds(ways, name, callback_class):
-    """Milliseconds of each step of each way: dict of lists, all trained by turns."""
-    x, y = batches(name)
+def turn_milliseconds(ways, name, callback_class, num_turns, steps_per_turn):
+    """Milliseconds of each turn of each way: dict of lists, all trained by turns."""
+    x, y = batches(name, num_turns * steps_per_turn)
     turns = Turns(ways)
     times = {way: [] for way in ways}
 
@@ -158,7 +200,7 @@ def step_milliseconds(ways, name, callback_class):
 
     def train(way, model, callbacks):
         turns.wait(way)
-        first = timer(callback_class, way, turns, times[way])
+        first = timer(callback_class, way, turns, times[way], steps_per_turn)
         options = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
         try:
             model.fit(x, y, callbacks=[first, *callbacks], **options)
@@ -178,19 +220,91 @@ def step_milliseconds(ways, name, callback_class):
     return times
 
 
-def measure(make_ways, jit_compile, callback_class):
-    """By model and way: (median milliseconds of a step, its ratio to the plain model's)."""
+def ratios_of_steps(times):
+    """By way: (median milliseconds of a step, ratio to the plain one), from turns of one step."""
+    plain = np.array(times["plain"][WARM_UP_STEPS:])
     results = {}
-    for name in MODELS:
-        times = step_milliseconds(make_ways(name, jit_compile), name, callback_class)
-        plain = np.array(times["plain"][WARM_UP_STEPS:])
-        results[name] = {}
-        for way, all_steps in times.items():
-            steps = np.array(all_steps[WARM_UP_STEPS:])
-            update = max(0.0, all_steps[UPDATE_EVERY] - np.median(steps)) / UPDATE_EVERY
-            ratio = np.median(steps / plain) + update / np.median(plain)
-            results[name][way] = (np.median(steps), 1.0 if way == "plain" else ratio)
+    for way, all_steps in times.items():
+        steps = np.array(all_steps[WARM_UP_STEPS:])
+        update = max(0.0, all_steps[UPDATE_EVERY] - np.median(steps)) / UPDATE_EVERY
+        ratio = np.median(steps / plain) + update / np.median(plain)
+        results[way] = (np.median(steps), 1.0 if way == "plain" else ratio)
     return results
+
+
+def ratios_of_turns(times):
+    """The same from turns of `UPDATE_EVERY` steps, one of them with an update."""
+    plain = np.array(times["plain"][WARM_UP_TURNS:])
+    results = {}
+    for way, all_turns in times.items():
+        turns = np.array(all_turns[WARM_UP_TURNS:])
+        results[way] = (np.median(turns) / UPDATE_EVERY, np.median(turns / plain))
+    return results
+
+
+def measure(make_ways, callback_class, arguments, names):
+    """By model and way: (median milliseconds of a step, its ratio to the plain model's)."""
+    # What Keras takes when nothing is said: XLA on JAX, none for TensorFlow on a CPU.
+    jit_compile = True if arguments.jit_compile else "auto"
+    if arguments.by_turns:
+        how, ratios = (WARM_UP_TURNS + arguments.rounds, UPDATE_EVERY), ratios_of_turns
+    else:
+        how, ratios = (UPDATE_EVERY + WARM_UP_STEPS, 1), ratios_of_steps
+    results = {}
+    for name in names:
+        ways = make_ways(name, jit_compile, WIDTHS[arguments.size])
+        results[name] = ratios(turn_milliseconds(ways, name, callback_class, *how))
+        print(name, {way: round(ratio, 3) for way, (_, ratio) in results[name].items()}, flush=True)
+    return results
+
+
+def gpu_name(backend):
+    """That of the GPU that the backend of Keras computes on, or None."""
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return None if device.platform == "cpu" else device.device_kind
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None
+
+
+def save(path, results, gpu, arguments):
+    """What was measured, on what and how, as JSON."""
+    from keras_dc.support import machine
+
+    versions = {name: importlib.metadata.version(name) for name in ("keras", arguments.backend)}
+    settings = {
+        "size": arguments.size,
+        "batch_size": BATCH_SIZE,
+        "update_every": UPDATE_EVERY,
+        "rounds": arguments.rounds if arguments.by_turns else UPDATE_EVERY,
+        "steps_per_round": UPDATE_EVERY if arguments.by_turns else 1,
+    }
+    found = {
+        library: {
+            name: {
+                way: {"step_milliseconds": round(float(ms), 3), "ratio": round(float(ratio), 3)}
+                for way, (ms, ratio) in of_model.items()
+            }
+            for name, of_model in of_library.items()
+        }
+        for library, of_library in results.items()
+    }
+    content = {
+        "device": gpu or machine.cpu_name(),
+        "versions": versions,
+        "settings": settings,
+        "results": found,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def tfmot_in_its_process(python, options):
@@ -213,38 +327,57 @@ def make_table(results, title):
     return table
 
 
-def main():
+def parsed_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backend", choices=["tensorflow", "jax"], default="tensorflow")
+    parser.add_argument("--backend", choices=["tensorflow", "jax", "torch"], default="tensorflow")
     parser.add_argument("--jit-compile", action="store_true", help="by XLA on TensorFlow too")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--size", choices=WIDTHS, default="full", help="tiny: to try the script")
+    parser.add_argument("--by-turns", action="store_true", help="of 100 steps, as on a GPU")
+    parser.add_argument("--rounds", type=int, default=5, help="of such turns that are timed")
+    parser.add_argument("--output", type=pathlib.Path, help="JSON file for all figures")
     parser.add_argument("--tfmot-python", help="interpreter that has TFMOT")
     parser.add_argument("--only-tfmot", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    arguments = parsed_arguments()
     os.environ["KERAS_BACKEND"] = arguments.backend
-    # What Keras takes when nothing is said: XLA on JAX, none for TensorFlow on a CPU.
-    jit_compile = True if arguments.jit_compile else "auto"
+    of_tfmot = [name for name in OF_TFMOT if name in arguments.models]
     if arguments.only_tfmot:
         import tf_keras
 
-        print(json.dumps(measure(tfmot, jit_compile, tf_keras.callbacks.Callback)))
+        results = measure(tfmot, tf_keras.callbacks.Callback, arguments, of_tfmot)
+        print(json.dumps(results))
         return
     import keras
     from rich.console import Console
 
-    results = {"keras_dc": measure(ours, jit_compile, keras.callbacks.Callback)}
+    gpu = gpu_name(arguments.backend)
+    arguments.by_turns = arguments.by_turns or gpu is not None
+    callback_class = keras.callbacks.Callback
+    results = {"keras_dc": measure(ours, callback_class, arguments, arguments.models)}
     python = arguments.tfmot_python
     if python is None and importlib.util.find_spec("tensorflow_model_optimization"):
         python = sys.executable
-    if python is not None:
+    if python is not None and of_tfmot:
         options = ["--jit-compile"] if arguments.jit_compile else []
+        options += ["--by-turns"] if arguments.by_turns else []
+        options += ["--size", arguments.size, f"--rounds={arguments.rounds}"]
+        options += ["--models", *of_tfmot]
         results["TFMOT"] = tfmot_in_its_process(python, options)
-    Console().print(make_table(results, f"Training on {arguments.backend}, batch {BATCH_SIZE}"))
+    title = f"Training on {arguments.backend}, batch {BATCH_SIZE}, {gpu or 'no GPU'}"
+    Console().print(make_table(results, title))
+    if arguments.output:
+        save(arguments.output, results, gpu, arguments)
     figures = {}
     for library, of_library in results.items():
         prefix = "" if library == "keras_dc" else "tfmot_"
-        for way in ("prune", "share"):
-            worst = max(of_model[way][1] for of_model in of_library.values())
-            figures[prefix + way] = round(worst, 3)
+        for way in ("prune", "share", "reassign"):
+            ratios = [of_model[way][1] for of_model in of_library.values() if way in of_model]
+            if ratios:
+                figures[prefix + way] = round(max(ratios), 3)
     print(json.dumps(figures))
 
 
