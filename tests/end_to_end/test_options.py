@@ -1,14 +1,12 @@
-"""What options and teachers buy: short runs, and the pages have the committed results."""
+"""What options and teachers buy: short runs."""
 
 import dataclasses
-import json
 
 import pytest
 from lib import mnist
 from paper import (
     distillation,
     mnist_images,
-    mnist_tables,
     options,
     results_file,
 )
@@ -20,10 +18,6 @@ def little():
     return mnist.Mnist(
         whole.x_train[:1024], whole.y_train[:1024], whole.x_test[:200], whole.y_test[:200]
     )
-
-
-def committed(path):
-    return list(json.loads(path.read_text())["runs"].values())
 
 
 def test_variants_change_the_file(little, tmp_path):
@@ -73,32 +67,3 @@ def test_a_teacher_is_heard(little, tmp_path, monkeypatch):
     lines = distillation.table(list(results.runs.values()))
     assert len(lines) == 3
     assert lines[-1].startswith("| 5 % |")
-
-
-def test_the_pages_have_the_tables():
-    page = options.PAGE.read_text()
-    runs = committed(options.RESULTS)
-    for network in options.NETWORKS:
-        assert "\n".join(options.table(runs, network)) in page
-    page = (mnist_tables.DOCS / mnist_tables.PAGE).read_text()
-    assert "\n".join(distillation.table(committed(distillation.RESULTS))) in page
-
-
-def test_all_runs_are_there():
-    runs = {(run["network"], run["seed"], run["variant"]) for run in committed(options.RESULTS)}
-    assert runs == {
-        (name, seed, variant)
-        for name, made in options.NETWORKS.items()
-        for variant in options.variants_of(made.build())
-        for seed in options.SEEDS
-    }
-    runs = {
-        (run["settings"]["teacher"], run["density"], run["seed"])
-        for run in committed(distillation.RESULTS)
-    }
-    assert runs == {
-        (teacher, density, seed)
-        for teacher in distillation.TEACHERS
-        for density in distillation.DENSITIES
-        for seed in distillation.SEEDS
-    }

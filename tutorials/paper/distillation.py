@@ -4,8 +4,8 @@
 
 LeNet-300-100 on MNIST by recipe R0, shorter: with the labels alone, with the dense network of the
 same shape as teacher (what the paper's readers asked for), and with four wider LeNets. Test
-errors of all seeds go to a JSON file, a run that is there is not done again, and the table goes to
-docs/paper.md. `--train-only`: see `kept_models`.
+errors of all seeds go to a JSON file, a run that is there is not done again, and the table is
+printed. `--train-only`: see `kept_models`.
 """
 
 import dataclasses
@@ -18,7 +18,6 @@ from paper import (
     kept_models,
     mnist_frontier,
     mnist_images,
-    mnist_tables,
     mnist_training,
     paper_tables,
     results_file,
@@ -82,10 +81,8 @@ def main():
     for seed, density, teacher in runs:
         of_run = dataclasses.replace(recipe, density=density, teacher=teacher)
         measure(images, results, of_run, seed, train_only=arguments.train_only)
-    if arguments.output == RESULTS and not arguments.train_only:
-        page = mnist_tables.DOCS / mnist_tables.PAGE
-        lines = table(list(results.runs.values()))
-        page.write_text(paper_tables.put(page.read_text(), "distillation", lines))
+    if results.runs:
+        print(*table(list(results.runs.values())), sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 LeNet-5 and a small MobileNet on MNIST, as the images are. The base is the plain way: each layer at
 the same sparsity, by magnitude, no weight returns; then 16 values a layer, linear at first, and
 trained; coded arithmetically. Each variant changes what its name says. Figures of all runs go to
-`results/options.json`; a run that is there is not done again. The table goes to docs/options.md.
+`results/options.json`; a run that is there is not done again. The tables are printed.
 `--train-only`: see `kept_models`.
 """
 
@@ -34,7 +34,6 @@ from paper.sizes import interpreter_error
 import keras_dc as dc
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "options.json"
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "options.md"
 BATCH_SIZE = 128
 # Of updates of masks and assignments, in steps.
 FREQUENCY = 39
@@ -363,11 +362,9 @@ def main():
                 name, data, seed, results, folder, network=network,
                 variants=arguments.variants, train_only=arguments.train_only,
             )  # fmt: skip
-    if arguments.output == RESULTS and not arguments.train_only:
-        page = PAGE.read_text()
-        for name in NETWORKS:
-            page = paper_tables.put(page, name, table(list(results.runs.values()), name))
-        PAGE.write_text(page)
+    runs = list(results.runs.values())
+    for name in {run["network"]: None for run in runs}:
+        print(f"\n{name}\n", *table(runs, name), sep="\n")
 
 
 if __name__ == "__main__":
