@@ -7,6 +7,7 @@ what was trained and goes on.
 
 import json
 import time
+import zipfile
 
 import keras
 from lib import machine
@@ -19,18 +20,21 @@ def kept(path, train):
     Args:
         path: pathlib.Path, ending in ".keras"; figures of the training are beside it in a
             ".json" of the same name.
-        train: function of no arguments that returns a plain `keras.Model`.
+        train: function of no arguments that returns a plain `keras.Model`, or a tuple of it and a
+            dict of further figures.
 
     Returns:
         (`keras.Model`, dict): where and with what it was trained: "device", "backend",
-        "seconds" and "versions".
+        "seconds" and "versions", and what `train` added.
     """
     figures_path = path.with_suffix(".json")
 
     def make(part):
         start = time.monotonic()
-        model = train()
+        trained = train()
+        model, more = trained if isinstance(trained, tuple) else (trained, {})
         figures = {
+            **more,
             "device": machine.device_name(),
             "backend": keras.backend.backend(),
             "seconds": round(time.monotonic() - start),
@@ -40,8 +44,18 @@ def kept(path, train):
         copy = keras.models.clone_model(model)
         copy.set_weights(model.get_weights())
         copy.save(part)
+        _deflate(part)
         figures_path.write_text(json.dumps(figures, indent=1) + "\n")
 
     made_once(path, make)
     # The file's model in both cases, so that both are the same to the last bit.
     return keras.saving.load_model(path, compile=False), json.loads(figures_path.read_text())
+
+
+def _deflate(path):
+    """Write a ZIP archive anew with its members compressed: what is pruned has many zeros."""
+    with zipfile.ZipFile(path) as archive:
+        members = [(info, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for info, content in members:
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED)

