@@ -23,7 +23,7 @@ class Schedule:
         ValueError: if an argument is out of its range.
     """
 
-    def __init__(self, begin_step=0, end_step=-1, frequency=100):
+    def __init__(self, begin_step=0, end_step=-1, *, frequency=100):
         if begin_step < 0:
             raise ValueError(
                 f"`begin_step` must not be negative. Received: begin_step={begin_step}"
@@ -79,14 +79,14 @@ class ConstantSparsity(Schedule):
         TypeError: if `begin_step` is missing.
     """
 
-    def __init__(self, target_sparsity, begin_step=None, end_step=-1, frequency=100):
+    def __init__(self, target_sparsity, begin_step=None, end_step=-1, *, frequency=100):
         if begin_step is None:
             raise TypeError(
                 "ConstantSparsity needs `begin_step`: 0 prunes from the first step on. For zeros "
                 "before any training give `prune` the number alone. Received: "
                 f"target_sparsity={target_sparsity}, begin_step=None"
             )
-        super().__init__(begin_step, end_step, frequency)
+        super().__init__(begin_step, end_step, frequency=frequency)
         self.target_sparsity = _checked_sparsity("target_sparsity", target_sparsity)
 
     def __call__(self, step):
@@ -106,7 +106,7 @@ class PolynomialDecay(Schedule):
     Args:
         initial_sparsity, final_sparsity: floats in [0, 1), fractions of zeros.
         begin_step, end_step: ints, `0 <= begin_step < end_step`.
-        power: float, the exponent, 3 in the paper.
+        power: float, the exponent, 3 in the paper; by keyword alone, as `frequency`.
         frequency: int >= 1, steps between two updates.
 
     Raises:
@@ -119,10 +119,11 @@ class PolynomialDecay(Schedule):
         final_sparsity,
         begin_step,
         end_step,
+        *,
         power=3,
         frequency=100,
     ):
-        super().__init__(begin_step, end_step, frequency)
+        super().__init__(begin_step, end_step, frequency=frequency)
         if end_step <= begin_step:
             raise ValueError(
                 "`end_step` must be larger than `begin_step`. "
@@ -162,8 +163,8 @@ class CallableSchedule(Schedule):
         begin_step, end_step, frequency: see `Schedule`.
     """
 
-    def __init__(self, function, begin_step=0, end_step=-1, frequency=100):
-        super().__init__(begin_step, end_step, frequency)
+    def __init__(self, function, begin_step=0, end_step=-1, *, frequency=100):
+        super().__init__(begin_step, end_step, frequency=frequency)
         self.function = function
 
     def __call__(self, step):

@@ -326,7 +326,7 @@ class SharedLayer(DrivenLayer):
             return None
         end_step = -1 if self.freeze_step is None else self.freeze_step
         frequency = self.reassign_frequency
-        return last_update_step(Schedule(frequency, end_step, frequency), step)
+        return last_update_step(Schedule(frequency, end_step, frequency=frequency), step)
 
     def derived(self):
         tensors = [self._tensor(i) for i in range(len(self.shared))]

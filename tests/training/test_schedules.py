@@ -152,6 +152,21 @@ def test_bad_arguments_are_refused(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PolynomialDecay(0.0, 0.5, 0, 9, 3),
+        lambda: ConstantSparsity(0.5, 0, 9, 3),
+        lambda: CallableSchedule(lambda step: 0.5, 0, 9, 3),
+        lambda: Schedule(0, 9, 3),
+    ],
+)
+def test_what_follows_the_steps_needs_its_name(make):
+    """A frequency would else be taken for a power."""
+    with pytest.raises(TypeError, match="positional argument"):
+        make()
+
+
 def test_schedule_without_call_says_so():
     with pytest.raises(NotImplementedError, match="__call__"):
         Schedule()(0)

@@ -127,7 +127,11 @@ def compress(dense, batches, settings, *, masked_epochs=0.7):
     pruned = dc.prune(
         dense,
         dc.PolynomialDecay(
-            0.0, 1.0 - settings.density, 0, end_step, min(UPDATE_FREQUENCY, end_step)
+            0.0,
+            1.0 - settings.density,
+            0,
+            end_step,
+            frequency=min(UPDATE_FREQUENCY, end_step),
         ),
         global_threshold=True,
         straight_through=True,
