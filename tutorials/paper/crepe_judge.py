@@ -28,17 +28,13 @@ class Judge:
 
     def __init__(self, original, tested, recorded):
         self._tested, self._recorded = tested, recorded
-        self._num_weights = sum(
-            int(np.prod(layer.kernel.shape))
-            for layer in original.layers
-            if hasattr(layer, "kernel")
-        )
+        self._num_weights = whole_files.num_weights(original)
         one = of_one(original)
         self.files = {"original": float_tflite(one), "int8": int8_tflite(one)}
-        answers = outputs(self.files["original"], recorded)
+        answers = whole_files.outputs(self.files["original"], recorded)
         self._sure = answers.max(axis=1) > SURE
         self._answers = {
-            "tones": outputs(self.files["original"], tested.frames),
+            "tones": whole_files.outputs(self.files["original"], tested.frames),
             "recordings": answers[self._sure],
         }
 
@@ -57,8 +53,8 @@ class Judge:
             found = self._answers
         else:
             found = {
-                "tones": outputs(tflite, self._tested.frames),
-                "recordings": outputs(tflite, self._recorded[self._sure]),
+                "tones": whole_files.outputs(tflite, self._tested.frames),
+                "recordings": whole_files.outputs(tflite, self._recorded[self._sure]),
             }
         heard = {name: crepe.pitch_cents(answers) for name, answers in found.items()}
         original = {name: crepe.pitch_cents(answers) for name, answers in self._answers.items()}
@@ -91,40 +87,12 @@ def compressed(model):
     return dc.convert(model, coder="arithmetic", input_signature=(1, crepe.FRAME))
 
 
-def kept_percents(model):
-    """The share of weights that each kernel keeps, in percent, by the names of layers: dict."""
-    kernels = {layer.name: layer.kernel for layer in model.layers if hasattr(layer, "kernel")}
-    return {
-        name: round(100 * float(np.mean(np.asarray(kernel) != 0)), 2)
-        for name, kernel in kernels.items()
-    }
-
-
 def of_one(model):
     """A copy for one frame at a time."""
     filters = [layer.filters for layer in model.layers if hasattr(layer, "filters")]
     copy = crepe.network(tuple(filters), batch_size=1)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def outputs(tflite, frames):
-    """What a file answers, one frame at a time: float32 array `(n, 360)`.
-
-    Args:
-        tflite: bytes.
-        frames: float32 array `(n, 1024)`.
-    """
-    interpreter = dc.Interpreter(model_content=tflite)
-    interpreter.allocate_tensors()
-    given = interpreter.get_input_details()[0]["index"]
-    asked = interpreter.get_output_details()[0]["index"]
-    answers = []
-    for frame in frames:
-        interpreter.set_tensor(given, frame[None])
-        interpreter.invoke()
-        answers.append(interpreter.get_tensor(asked)[0].copy())
-    return np.stack(answers)
 
 
 def recordings(path, *, index=0):

@@ -155,6 +155,24 @@ def compress(trained, settings, *, seed):
     return with_dtype(dc.strip(shared, float16_exact=True), "float32")
 
 
+def untrained(trained, num_clusters, density):
+    """The trained network, pruned and shared as it is.
+
+    Args:
+        trained: `keras.Model`, which stays as it is.
+        num_clusters: int.
+        density: float, the share of the weights that is kept, under one threshold.
+
+    Returns:
+        Plain `keras.Model`.
+    """
+    model = trained
+    if density < 1.0:
+        pruned = dc.prune(balanced(trained, density), 1.0 - density, global_threshold=True)
+        model = dc.strip(pruned)
+    return dc.strip(dc.share_weights(model, num_clusters, initialization="density"))
+
+
 def masked(trained, settings):
     """The trained network, ready to be pruned: `keras.Model` of another policy."""
     total = settings.epochs[0] * settings.steps

@@ -1,11 +1,57 @@
-"""What a network's file weighs before and after, beside zips and int8."""
+"""Whole files of a network: what they answer, and what they weigh beside zips and int8."""
 
 import math
 
+import keras
+import numpy as np
 from lib.baselines import zip_sizes
 from paper.sizes import xz_size
 
 import keras_dc as dc
+
+
+def outputs(tflite, inputs):
+    """What a file with one input and one output answers, one example at a time.
+
+    Args:
+        tflite: bytes.
+        inputs: float32 array `(n, ...)`.
+
+    Returns:
+        float32 array `(n, ...)`.
+    """
+    interpreter = dc.Interpreter(model_content=tflite)
+    interpreter.allocate_tensors()
+    given = interpreter.get_input_details()[0]["index"]
+    asked = interpreter.get_output_details()[0]["index"]
+    answers = []
+    for one in inputs:
+        interpreter.set_tensor(given, one[None])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(asked)[0].copy())
+    return np.stack(answers)
+
+
+def kernels_of(model):
+    """Arrays of a model's kernels by the names of their layers: dict."""
+    return {
+        layer.name: keras.ops.convert_to_numpy(layer.kernel)
+        for layer in model.layers
+        if hasattr(layer, "kernel")
+    }
+
+
+def num_weights(model):
+    """How many weights all kernels of a model have: int."""
+    return sum(kernel.size for kernel in kernels_of(model).values())
+
+
+def kept_percents(model):
+    """The share of weights that each kernel keeps, in percent, by the names of layers: dict."""
+    return {
+        name: round(100 * np.count_nonzero(kernel) / kernel.size, 2)
+        for name, kernel in kernels_of(model).items()
+    }
 
 
 def figures(num_weights, *, original, small, same_weights, int8, int8_same_weights):
