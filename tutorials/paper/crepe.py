@@ -25,7 +25,7 @@ RESULTS = pathlib.Path(__file__).parent / "results" / "crepe.json"
 DENSITIES = (0.1, 0.05, 0.025, 0.0125)
 SEEDS = (0,)
 # Numbers of clusters and densities of what is not trained any further.
-UNTRAINED = ((256, 1.0), (32, 1.0), (32, 0.5), (32, 0.3))
+UNTRAINED = ((32, 1.0), (32, 0.5))
 
 
 def small(name, trained, settings, *, seed, minutes=None):
@@ -84,12 +84,17 @@ def judge_of(trained, arguments):
 
 def add_references(results, judge, arguments):
     """Add the network as it was, what int8 makes of it, and the small one of the same makers."""
+    from paper import whole_files
+
     files = dict(judge.files)
     if arguments.weights is None or arguments.weights.suffix == ".whl":
         files["tiny"] = float_tflite(crepe.load(arguments.weights, "tiny", batch_size=1))
     for name, file in files.items():
         kept_files.keep("crepe", name, file)
-        results.add(name, lambda file=file: {"bytes": len(file), **judge.accuracy(file)})
+        results.add(
+            name,
+            lambda file=file: {**whole_files.sizes_as_it_is(file), **judge.accuracy(file)},
+        )
 
 
 def add_untrained(results, judge, trained):

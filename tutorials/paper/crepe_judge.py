@@ -10,10 +10,11 @@ import keras_dc as dc
 
 # Of the generators of tones: training has its own seeds, from 0 on.
 VALIDATION_SEED, TEST_SEED = 1001, 1002
-COUNT = 2000
+COUNT = 1000
 # Frames of recordings in which the original is surer of its pitch than this are compared.
 SURE = 0.5
-HOP = crepe.RATE_HZ // 100
+# A frame every 30 ms.
+HOP = 3 * crepe.RATE_HZ // 100
 NEAR_CENTS = (50, 25)
 
 
@@ -117,7 +118,7 @@ def twice_as_dense(samples):
 
 
 def frames_of(sound):
-    """The frames of a sound at 16 kHz, one every 10 ms, normalized.
+    """The frames of a sound at 16 kHz, one every 30 ms, normalized.
 
     Args:
         sound: array `(samples,)`.

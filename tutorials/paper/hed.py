@@ -62,6 +62,11 @@ RUNS = (
 )
 
 
+def names():
+    """What all runs are called, in their order: list of str."""
+    return ["original", "int8", *(settings.name for settings in RUNS)]
+
+
 def small(trained, settings):
     """The pruned and shared network: plain `keras.Model`."""
     if settings.num_clusters is None:
@@ -153,7 +158,11 @@ def add_references(results, judge):
         file = judge.files[name]
         kept_files.keep("hed", name, file)
         results.add(
-            name, lambda file=file: {"bytes": len(file), "agreement": judge.agreement(file)}
+            name,
+            lambda file=file: {
+                **whole_files.sizes_as_it_is(file),
+                "agreement": judge.agreement(file),
+            },
         )
 
 
@@ -171,9 +180,9 @@ def main():
     }
     results, judge = results_file.ResultsFile(arguments.output), Judge(trained, pictures)
     add_references(results, judge)
-    for settings in RUNS:
-        if arguments.runs is None or settings.name in arguments.runs:
-            results.add(settings.name, lambda settings=settings: run(trained, judge, settings))
+    by_name = {settings.name: settings for settings in RUNS}
+    for name in arguments.runs or by_name:
+        results.add(name, lambda name=name: run(trained, judge, by_name[name]))
 
 
 if __name__ == "__main__":
