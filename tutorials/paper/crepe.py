@@ -14,7 +14,9 @@ nothing else.
 
 import dataclasses
 import pathlib
+import time
 
+import keras
 import numpy as np
 from lib import crepe, tones
 from lib.baselines import float_tflite
@@ -43,10 +45,13 @@ def small(name, trained, settings, *, seed, minutes=None):
     """
 
     def train():
-        possible = settings
+        keras.utils.set_random_seed(seed)
+        start, possible = time.monotonic(), settings
+        batches = crepe_training.TaughtTones(trained, settings, seed)
         if minutes is not None:
-            possible = crepe_training.within(minutes, trained, settings)
-        model = crepe_training.compress(trained, possible, seed=seed)
+            left = minutes - (time.monotonic() - start) / 60
+            possible = crepe_training.within(left, trained, batches, settings)
+        model = crepe_training.compress(trained, batches, possible)
         return model, {"settings": dataclasses.asdict(possible)}
 
     return kept(kept_files.path_of("crepe", name, ".keras"), train)

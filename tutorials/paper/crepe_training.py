@@ -20,7 +20,9 @@ class Settings:
         density: float, the share of the weights that is kept.
         num_clusters, rate_weight: see `dc.share_weights`.
         epochs: tuple of two ints: pruned, shared.
-        steps: int, batches of an epoch; each epoch has new tones.
+        steps: int, batches of an epoch.
+        drawn_epochs: int, for how many epochs there are tones; then the same come in another order.
+            The trained network takes as long to hear them as the small one to learn from them.
         batch_size: int.
         update_frequency: int, steps between new masks, and between new assignments.
         learning_rate: float, of pruning, and half of it of sharing.
@@ -36,6 +38,7 @@ class Settings:
     rate_weight: float = 0.01
     epochs: tuple = (36, 12)
     steps: int = 128
+    drawn_epochs: int = 3
     batch_size: int = 256
     update_frequency: int = 64
     learning_rate: float = 5e-4
@@ -46,7 +49,7 @@ class Settings:
 
 
 class TaughtTones(keras.utils.PyDataset):
-    """Batches of tones and of what the network shall answer; each epoch has tones of its own.
+    """Batches of tones and of what the network shall answer; each epoch draws from a pool.
 
     Args:
         teacher: `keras.Model`, the trained network.
@@ -56,31 +59,29 @@ class TaughtTones(keras.utils.PyDataset):
 
     def __init__(self, teacher, settings, seed):
         super().__init__()
-        self._teacher, self._settings = teacher, settings
-        self._rng = np.random.default_rng(seed)
+        self._settings, self._rng = settings, np.random.default_rng(seed)
+        batches = [
+            tones.draw(settings.batch_size, self._rng, noise_share=settings.noise_share)
+            for _ in range(settings.drawn_epochs * len(self))
+        ]
+        self._frames = np.concatenate([batch.frames for batch in batches])
+        taught = teacher.predict(self._frames, batch_size=settings.batch_size, verbose=0)
+        pitch_cents = np.concatenate([batch.cents for batch in batches])
+        weight = np.where(np.isnan(pitch_cents), 1.0, settings.teacher_weight)[:, None]
+        true = crepe.activations(np.nan_to_num(pitch_cents))
+        self._targets = (weight * taught + (1 - weight) * true).astype(np.float32)
         self.on_epoch_end()
 
     def __len__(self):
         return self._settings.steps
 
     def on_epoch_end(self):
-        """Other tones in the next epoch."""
-        settings = self._settings
-        batches = [
-            tones.draw(settings.batch_size, self._rng, noise_share=settings.noise_share)
-            for _ in range(len(self))
-        ]
-        self._frames = np.stack([batch.frames for batch in batches])
-        flat = self._frames.reshape(-1, crepe.FRAME)
-        taught = self._teacher.predict(flat, batch_size=settings.batch_size, verbose=0)
-        pitch_cents = np.concatenate([batch.cents for batch in batches])
-        weight = np.where(np.isnan(pitch_cents), 1.0, settings.teacher_weight)[:, None]
-        true = crepe.activations(np.nan_to_num(pitch_cents))
-        targets = weight * taught + (1 - weight) * true
-        self._targets = targets.astype(np.float32).reshape(len(self), -1, crepe.BINS)
+        """Other tones of the pool in the next epoch."""
+        chosen = self._rng.permutation(len(self._frames))[: len(self) * self._settings.batch_size]
+        self._chosen = chosen.reshape(len(self), -1)
 
     def __getitem__(self, number):
-        return self._frames[number], self._targets[number]
+        return self._frames[self._chosen[number]], self._targets[self._chosen[number]]
 
 
 def balanced(model, density, threshold=0.04):
@@ -124,19 +125,17 @@ def balanced(model, density, threshold=0.04):
     return copy
 
 
-def compress(trained, settings, *, seed):
+def compress(trained, batches, settings):
     """Prune and share the trained network.
 
     Args:
-        trained: `keras.Model`, which stays as it is, and teaches.
+        trained: `keras.Model`, which stays as it is.
+        batches: TaughtTones.
         settings: Settings.
-        seed: int, of the tones.
 
     Returns:
         Plain `keras.Model` of few values, exact in float16.
     """
-    keras.utils.set_random_seed(seed)
-    batches = TaughtTones(trained, settings, seed)
     pruning, sharing = settings.epochs
     pruned = masked(trained, settings)
     fit(pruned, batches, pruning, settings, 1.0, settings.weight_decay, dc.PruningCallback())
@@ -193,19 +192,19 @@ def masked(trained, settings):
     )
 
 
-def within(minutes, trained, settings):
+def within(minutes, trained, batches, settings):
     """Settings with no more epochs than a machine can do in some minutes.
 
     Args:
         minutes: float, for all of the training.
         trained: `keras.Model`.
+        batches: TaughtTones.
         settings: Settings.
 
     Returns:
         Settings, with all epochs if they fit, and at least one of each kind.
     """
     times = [time.monotonic()]
-    batches = TaughtTones(trained, settings, seed=0)
     pruned = masked(trained, settings)
     times.append(time.monotonic())
     epoch_end = keras.callbacks.LambdaCallback(

@@ -1,4 +1,4 @@
-"""Tables of docs/networks_of_others.md, from the results of `hed`, `crepe` and `network_speeds`.
+"""Tables of docs/networks_of_others.md, from the results of `hed`.
 
 cd tutorials && python -m paper.others_tables
 """
@@ -30,27 +30,6 @@ _HED_HEADS = [
     "mean difference: drawn",
     "photographs",
 ]
-_CREPE_HEADS = [
-    "file",
-    "size",
-    "ratio",
-    "within 50 cents of the tone",
-    "within 25",
-    "tones as the original, 50 cents",
-    "25",
-    "spoken digits as the original, 50 cents",
-    "25",
-]
-_SPEED_HEADS = [
-    "file",
-    "float32: ms",
-    "this file: ms",
-    "times as fast",
-    "float32: load ms",
-    "this file",
-    "float32: memory",
-    "this file",
-]
 
 
 def load(name):
@@ -80,16 +59,6 @@ def hed_table(runs):
     return paper_tables.table(_HED_HEADS, rows)
 
 
-def crepe_table(runs):
-    """What pitches each file hears: list of lines."""
-    rows = []
-    for name, run in runs.items():
-        shares = [run["right_percent"], *run["as_original_percent"].values()]
-        cells = [f"{share[cents]:.1f} %" for share in shares for cents in ("50", "25")]
-        rows.append([name, readable(size_of(run)), _ratio(runs, run), *cells])
-    return paper_tables.table(_CREPE_HEADS, rows)
-
-
 def _ratio(runs, run):
     return f"{runs['original']['bytes'] / size_of(run):.1f}x"
 
@@ -103,7 +72,7 @@ def size_table(runs):
             f"{run['weights_ratio']:.1f}x",
             f"{readable(run['weights_bytes'])}, {readable(run['shannon_bytes'])}",
             readable(run["packed_bytes"]),
-            readable(min(run["zip_bytes"].values())),
+            readable(min(run["zip_bytes"].values())) if run["zip_bytes"] else "-",
             readable(run["int8_xz_same_weights_bytes"]),
         ]
         for name, run in runs.items()
@@ -112,38 +81,11 @@ def size_table(runs):
     return paper_tables.table(_SIZE_HEADS, rows)
 
 
-def speed_table(runs, network):
-    """Latencies and memory of a network's files: list of lines."""
-    rows = []
-    for name, run in runs.items():
-        begin, _, label = name.partition(": ")
-        if begin != network:
-            continue
-        pair = [run["original"], run["file"]]
-        rows.append(
-            [
-                label,
-                *(f"{one['p50_ms']:.0f}" for one in pair),
-                f"**{run['times_as_fast']:.2f}**",
-                *(f"{one['load_ms']:.0f}" for one in pair),
-                *(readable(one["memory_bytes"]) for one in pair),
-            ]
-        )
-    return paper_tables.table(_SPEED_HEADS, rows)
-
-
 def in_page(text):
     """The page with its tables made anew: str."""
-    hed, crepe, speeds = load("hed"), load("crepe"), load("network_speeds")
+    hed = load("hed")
     hed = {name: hed[name] for name in hed_runs.names()}
-    tables = {
-        "hed edges": hed_table(hed),
-        "hed sizes": size_table(hed),
-        "hed speeds": speed_table(speeds, "hed"),
-        "crepe pitches": crepe_table(crepe),
-        "crepe sizes": size_table(crepe),
-        "crepe speeds": speed_table(speeds, "crepe"),
-    }
+    tables = {"hed edges": hed_table(hed), "hed sizes": size_table(hed)}
     for name, lines in tables.items():
         text = paper_tables.put(text, name, lines)
     return text

@@ -59,16 +59,17 @@ def sizes_as_it_is(tflite):
     return {"bytes": len(tflite), "xz_bytes": xz_size(tflite)}
 
 
-def figures(num_weights, *, original, small, same_weights, int8, int8_same_weights):
+def figures(num_weights, *, original, small, int8, int8_same_weights, same_weights=None):
     """Sizes of files of one network.
 
     Args:
         num_weights: int, of all its kernels.
         original: bytes of the float32 `.tflite` of the network as it was.
         small: bytes of the compressed file.
-        same_weights: bytes of the float32 `.tflite` of the pruned and shared network, for zips.
         int8: bytes of the `.tflite` that TensorFlow quantized of the network as it was.
         int8_same_weights: bytes, the same of the pruned and shared one.
+        same_weights: bytes of the float32 `.tflite` of the pruned and shared network, for zips
+            that take a minute or two; None: without zips.
 
     Returns:
         dict of sizes in bytes and of ratios. Kernels are those coded tensors that have more than
@@ -85,11 +86,12 @@ def figures(num_weights, *, original, small, same_weights, int8, int8_same_weigh
         "weights_ratio": round(4 * num_weights / weights_bytes, 1),
         "shannon_bytes": math.ceil(sum(row.shannon_bytes for row in coded)),
         "packed_bytes": len(dc.pack(small)),
-        # zstd at its best level takes minutes for such files, and xz is below it.
-        "zip_bytes": {
-            "gzip": len(gzip.compress(same_weights, 9)),
-            "xz": xz_size(same_weights),
-        },
+        "zip_bytes": {} if same_weights is None else _zip_sizes(same_weights),
         "int8_bytes": len(int8),
         "int8_xz_same_weights_bytes": xz_size(int8_same_weights),
     }
+
+
+def _zip_sizes(content):
+    """Bytes under zips; zstd at its best level takes longer, and does not come down to xz."""
+    return {"gzip": len(gzip.compress(content, 9)), "xz": xz_size(content)}
