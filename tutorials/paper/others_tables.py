@@ -1,4 +1,4 @@
-"""Tables of docs/networks_of_others.md, from the results of `hed`.
+"""Tables of docs/networks_of_others.md, from the results of `hed` and `network_speeds`.
 
 cd tutorials && python -m paper.others_tables
 """
@@ -29,6 +29,17 @@ _HED_HEADS = [
     "photographs",
     "mean difference: drawn",
     "photographs",
+]
+
+_SPEED_HEADS = [
+    "file",
+    "float32: ms",
+    "this file: ms",
+    "times as fast",
+    "float32: load ms",
+    "this file",
+    "float32: memory",
+    "this file",
 ]
 
 
@@ -81,11 +92,34 @@ def size_table(runs):
     return paper_tables.table(_SIZE_HEADS, rows)
 
 
+def speed_table(runs, network):
+    """Latencies and memory of a network's files: list of lines."""
+    rows = []
+    for name, run in runs.items():
+        begin, _, label = name.partition(": ")
+        if begin == network:
+            pair = [run["original"], run["file"]]
+            rows.append(
+                [
+                    label,
+                    *(f"{one['p50_ms']:.0f}" for one in pair),
+                    f"**{run['times_as_fast']:.2f}**",
+                    *(f"{one['load_ms']:.0f}" for one in pair),
+                    *(readable(one["memory_bytes"]) for one in pair),
+                ]
+            )
+    return paper_tables.table(_SPEED_HEADS, rows)
+
+
 def in_page(text):
     """The page with its tables made anew: str."""
     hed = load("hed")
     hed = {name: hed[name] for name in hed_runs.names()}
-    tables = {"hed edges": hed_table(hed), "hed sizes": size_table(hed)}
+    tables = {
+        "hed edges": hed_table(hed),
+        "hed sizes": size_table(hed),
+        "hed speeds": speed_table(load("network_speeds"), "hed"),
+    }
     for name, lines in tables.items():
         text = paper_tables.put(text, name, lines)
     return text
