@@ -88,7 +88,7 @@ class Variant:
         float16_exact: bool, see `dc.strip`.
         coder: str, of the file.
         teacher: bool, whether the dense network is heard.
-        less_dropout: bool, whether `dc.rescale_dropout` comes before the sharing.
+        less_dropout: bool, whether `dc.training.rescale_dropout` comes before the sharing.
     """
 
     prune: dict = dataclasses.field(default_factory=dict)
@@ -253,7 +253,7 @@ class Bench:
         if not variant.keeps_dead_units:
             model = dc.remove_dead_units(model)
         if variant.less_dropout:
-            model = dc.rescale_dropout(model)
+            model = dc.training.rescale_dropout(model)
         if variant.fold:
             model = dc.training.fold_batch_norm(model)
         total = self._network.epochs["shared"] * self._steps
