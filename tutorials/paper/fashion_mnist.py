@@ -183,9 +183,10 @@ def main():
             tell(f"dense {network} seed {seed}", training, dense, test, arguments)
             continue
         for density in arguments.densities or DENSITIES[network]:
-            settings = fashion_training.Small(network, density)
             settings = dataclasses.replace(
-                settings, **{name: value for name, value in changes.items() if name not in of_dense}
+                fashion_training.SMALL[network],
+                density=density,
+                **{name: value for name, value in changes.items() if name not in of_dense},
             )
             name = run_name(network, density, seed)
             name = "_".join([name, *arguments.set, *["validate"] * arguments.validate])

@@ -54,7 +54,8 @@ class Small:
         num_clusters, num_bias_clusters, rate_weight: see `dc.share_weights`.
         epochs, sharing_epochs: ints, of the pruning and of the sharing.
         learning_rate, weight_decay: floats, of AdamW while the network is pruned.
-        sharing_rate: float, the learning rate while weights are shared.
+        sharing_rate: float, the learning rate while weights are shared. Deep networks whose
+            BatchNorm is folded do not bear 1e-3.
         ramp, freeze: floats, the shares of the pruning after which the sparsity has risen, and
             the masks stand still.
         sharing_freeze: float, the share of the sharing after which indices stand still.
@@ -75,7 +76,7 @@ class Small:
     sharing_epochs: int = 16
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
-    sharing_rate: float = 1e-3
+    sharing_rate: float = 1e-4
     ramp: float = 0.5
     freeze: float = 0.7
     sharing_freeze: float = 0.6
@@ -83,6 +84,13 @@ class Small:
     temperature: float = 2.0
     batch_size: int = 256
     dtype: str = "mixed_bfloat16"
+
+
+SMALL = {
+    "vgg": Small("vgg", 0.0, sharing_rate=3e-4),
+    "mobilenet": Small("mobilenet", 0.0),
+    "inception": Small("inception", 0.0),
+}
 
 
 class Views:
