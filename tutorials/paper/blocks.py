@@ -48,8 +48,8 @@ class Settings:
         batch_size: int.
     """
 
-    dense_epochs: int = 12
-    epochs: int = 12
+    dense_epochs: int = 2
+    epochs: int = 2
     dense_rate: float = 1e-3
     learning_rate: float = 1e-3
     ramp: float = 0.5
