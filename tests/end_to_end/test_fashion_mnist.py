@@ -1,21 +1,101 @@
-"""Fashion-MNIST and the price of blocks: short runs of what the committed results come from."""
+"""Fashion-MNIST and the price of blocks: committed files and figures, and short runs."""
 
 import dataclasses
 import json
+import os
+import pathlib
+import statistics
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from lib import fashion_mnist as images
 from lib import mnist
-from paper import blocks, fashion_mnist, fashion_networks, fashion_training, kept_models
+from paper import (
+    blocks,
+    fashion_mnist,
+    fashion_networks,
+    fashion_speeds,
+    fashion_tables,
+    fashion_training,
+    kept_models,
+)
+from paper.sizes import interpreter_error
+
+import keras_dc as dc
+
+RUNS = fashion_tables.runs()
+
+
+def name_of(run):
+    return fashion_mnist.run_name(run["network"], run["density"], run["seed"])
+
+
+@pytest.fixture(scope="module")
+def test_images():
+    home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
+    cache = home / "datasets" / "fashion-mnist"
+    if not os.environ.get(images.FOLDER_VARIABLE) and not any(cache.glob("t10k-images*")):
+        pytest.skip(f"Fashion-MNIST is not here: {images.FOLDER_VARIABLE} names no folder")
+    data = images.load()
+    return data.x_test[..., None], data.y_test
+
+
+@pytest.mark.parametrize("run", RUNS, ids=name_of)
+def test_a_committed_file_has_its_error(run, test_images):
+    content = (fashion_mnist.RESULTS / f"{name_of(run)}.tflite").read_bytes()
+    error_percent = run["small_error_percent"]["test"]
+    # Processors sum in other orders: one image in 10,000 may fall on the other side.
+    assert interpreter_error(content, *test_images) == pytest.approx(error_percent, abs=0.015)
+
+
+def test_committed_files_have_their_sizes():
+    files = {path.stem: path for path in fashion_mnist.RESULTS.glob("*.tflite")}
+    assert files.keys() == {name_of(run) for run in RUNS}
+    for run in RUNS:
+        path = files[name_of(run)]
+        assert path.stat().st_size == run["compressed_bytes"]
+        assert len(dc.pack(path)) == run["packed_bytes"]
+        coded = [row for row in dc.inspect(path) if len(row.shape) > 1]
+        assert sum(row.blob_bytes for row in coded) == run["weights_bytes"]
+        assert run["ratio"] == round(run["float_bytes"] / run["compressed_bytes"], 1)
+        settings = fashion_mnist.small_settings(run["network"], run["density"])
+        assert run["settings"] == json.loads(json.dumps(dataclasses.asdict(settings)))
+
+
+def test_figures_are_those_that_are_told():
+    """What the page says of each network in words."""
+    told = {"vgg": (112.9, 0.62), "mobilenet": (23.8, 0.60), "inception": (43.6, -0.05)}
+    for network, (ratio, loss) in told.items():
+        group = [run for run in RUNS if run["network"] == network]
+        assert [run["seed"] for run in group] == list(fashion_mnist.SEEDS)
+        assert statistics.mean(run["ratio"] for run in group) == pytest.approx(ratio, abs=0.06)
+        dense, small = (
+            statistics.mean(run[f"{kind}_error_percent"]["test"] for run in group)
+            for kind in ("dense", "small")
+        )
+        assert small - dense == pytest.approx(loss, abs=0.006)
+        # What dense networks are asked for: 93.5 % are right.
+        assert dense < 6.5
+
+
+def test_the_page_has_the_committed_figures():
+    page = fashion_tables.PAGE.read_text()
+    assert fashion_tables.in_page(page) == page
+    assert fashion_tables.speed_runs().keys() == {
+        fashion_mnist.run_name(network, densities[0], 0)
+        for network, densities in fashion_mnist.DENSITIES.items()
+    }
+    for group in fashion_tables.block_runs().values():
+        assert [run["seed"] for run in group] == list(blocks.SEEDS)
+        assert all(run["settings"] == dataclasses.asdict(blocks.Settings()) for run in group)
 
 
 def tiny():
     """Of the kinds of layers that the networks have."""
     image = keras.Input(fashion_networks.SHAPE, name="image")
-    x = layers.Conv2D(8, 3, 4, use_bias=False)(image)
-    x = layers.DepthwiseConv2D(3, use_bias=False)(layers.ReLU()(layers.BatchNormalization()(x)))
+    x = layers.DepthwiseConv2D(3, 4, depth_multiplier=2, use_bias=False)(image)
     x = layers.Conv2D(12, 1, use_bias=False)(layers.ReLU()(layers.BatchNormalization()(x)))
     x = layers.Flatten()(layers.ReLU()(layers.BatchNormalization()(x)))
     return keras.Model(image, layers.Dense(10)(layers.Dropout(0.1)(x)), name="tiny")
@@ -86,54 +166,84 @@ def test_networks_have_the_size_that_is_told(network, weights):
     assert model.output_shape == (None, 10)
 
 
-@pytest.fixture
-def short(monkeypatch):
-    """Settings of a short run of a tiny network with one teacher."""
-    monkeypatch.setitem(fashion_networks.NETWORKS, "tiny", tiny)
-    options = {"epochs": 2, "batch_size": 40, "dtype": "float32"}
-    small = fashion_training.Small("tiny", 0.3, sharing_epochs=2, teachers=("tiny",), **options)
-    return fashion_training.Dense(**options), small
+TINY = fashion_training.Small(
+    "tiny", 0.3, epochs=1, sharing_epochs=1, teachers=("tiny",), batch_size=40, dtype="float32"
+)
+DATA = mnist.load().first(240, 1)
 
 
-def test_a_short_run(short, tmp_path):
-    dense_settings, settings = short
-    data = mnist.load().first(240, 30)
-    count, test = fashion_mnist.parts(data, validate=True)
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory):
+    """Of short runs of a tiny network, which share a dense one."""
+    dense = fashion_training.Dense(epochs=1, batch_size=40, dtype="float32")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(fashion_networks.NETWORKS, "tiny", tiny)
+        yield fashion_mnist.Runner(DATA, tmp_path_factory.mktemp("work"), 200, dense)
+
+
+def kept_files(runner):
+    """Names and times of what a runner has made."""
+    return {
+        path.name: path.stat().st_mtime_ns
+        for path in runner._folder.iterdir()
+        if path.suffix != ".lock"
+    }
+
+
+def test_a_short_run(runner, tmp_path):
+    count, test = fashion_mnist.parts(DATA, validate=True)
     assert count == 200
-    np.testing.assert_array_equal(test[1], data.y_train[200:])
-    runner = fashion_mnist.Runner(data, tmp_path / "work", count, dense_settings)
-    figures, tflite = fashion_mnist.judge(runner, settings, "tiny_run", 0, test)
-    assert figures["num_weights"] == 8 * 9 + 8 * 9 + 8 * 12 + 10 * 12 * 25
+    np.testing.assert_array_equal(test[1], DATA.y_train[200:])
+    figures, tflite = fashion_mnist.judge(runner, TINY, "tiny_run", 0, test)
+    assert figures["num_weights"] == 9 * 2 + 2 * 12 + 10 * 12 * 7 * 7
     # Depthwise kernels keep half; sharing prunes a little more.
     assert 10 < figures["kept_percent"] <= 31
     assert figures["compressed_bytes"] == len(tflite) < figures["float_bytes"] / 2
     for name in ("dense", "small", "int8", "small_int8"):
         assert 0 <= figures[f"{name}_error_percent"]["test"] <= 95
+    assert figures.keys() == RUNS[0].keys()
     fashion_mnist.write(tmp_path, "one", figures, tflite)
     assert json.loads((tmp_path / "one.json").read_text()) == json.loads(json.dumps(figures))
     # What takes long is done once.
-    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}
-    assert {path.name for path in made} == {
+    made = kept_files(runner)
+    assert made.keys() >= {
         "dense_tiny_200_seed0.keras",
         "dense_tiny_200_seed0.json",
         "logits_tiny_200_seed0.npy",
         "tiny_run.keras",
         "tiny_run.json",
     }
-    runner.small(settings, "tiny_run", 0)
+    runner.small(TINY, "tiny_run", 0)
     runner.logits("tiny", 0)
-    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert kept_files(runner) == made
 
 
-def test_a_short_run_without_teachers(short, tmp_path):
-    data = mnist.load().first(80, 1)
-    dense_settings, settings = short
-    runner = fashion_mnist.Runner(data, tmp_path, 80, dense_settings)
-    alone = dataclasses.replace(settings, teachers=(), epochs=1, sharing_epochs=1)
-    plain, training = runner.small(alone, "alone", 1)
-    assert not list(tmp_path.glob("logits*"))
+def test_a_short_run_without_teachers(runner, monkeypatch):
+    monkeypatch.setattr(runner, "logits", None)
+    alone = dataclasses.replace(TINY, teachers=())
+    plain, training = runner.small(alone, "alone", 0)
     assert {"device", "backend", "seconds", "versions"} == training.keys()
     assert all(layer.dtype_policy.name == "float32" for layer in plain.layers)
+
+
+def test_files_of_all_kinds_are_timed(runner, tmp_path):
+    dense, _ = runner.dense("tiny", 0)
+    _, test = fashion_mnist.parts(DATA, validate=True)
+    makers = fashion_speeds.makers_of(dense, dense, test[0][:5])
+    few = {kind: makers[kind] for kind in ("float32", "int8", "small int8")}
+    files = fashion_speeds.prepared(tmp_path, "tiny", few, test)
+    figures = fashion_speeds.figures(files, test[0][:1], seconds=0.05)
+    assert figures["rows"].keys() == few.keys()
+    for kind, row in figures["rows"].items():
+        assert (
+            row["size_bytes"] == (tmp_path / f"tiny_{kind.replace(' ', '_')}.tflite").stat().st_size
+        )
+        assert min(row["p50_ms"]) > 0
+        assert 0 <= row["error_percent"] <= 95
+    assert len(figures["rows"]["float32"]["p50_ms"]) == 2
+    # Weights and activations of int8: a quarter, but for the graph.
+    assert figures["rows"]["int8"]["size_bytes"] < figures["rows"]["float32"]["size_bytes"] / 2
+    assert makers.keys() == fashion_tables.KINDS.keys()
 
 
 def test_a_kept_model_is_without_its_optimizer(tmp_path):

@@ -151,6 +151,11 @@ def folder():
     return pathlib.Path(os.environ.get(OUTPUT) or "tutorial_output") / "fashion_mnist"
 
 
+def small_settings(network, density, **changes):
+    """`fashion_training.Small` of a network at a density."""
+    return dataclasses.replace(fashion_training.SMALL[network], density=density, **changes)
+
+
 def run_name(network, density, seed):
     """Of a run and of its files."""
     return f"{network}_{density:g}_seed{seed}"
@@ -183,11 +188,8 @@ def main():
             tell(f"dense {network} seed {seed}", training, dense, test, arguments)
             continue
         for density in arguments.densities or DENSITIES[network]:
-            settings = dataclasses.replace(
-                fashion_training.SMALL[network],
-                density=density,
-                **{name: value for name, value in changes.items() if name not in of_dense},
-            )
+            of_small = {name: value for name, value in changes.items() if name not in of_dense}
+            settings = small_settings(network, density, **of_small)
             name = run_name(network, density, seed)
             name = "_".join([name, *arguments.set, *["validate"] * arguments.validate])
             if (arguments.output / f"{name}.json").exists():
