@@ -49,7 +49,8 @@ def _new_rates(model):
         if isinstance(layer, (keras.Sequential, keras.Function)):
             rates |= _new_rates(layer)
         elif isinstance(layer, keras.layers.Dropout):
-            rates[layer] = layer.rate * np.sqrt(_kept_before(call, graph))
+            # Not of NumPy, which would be float32 in a layer that computes in bfloat16, on JAX.
+            rates[layer] = float(layer.rate * np.sqrt(_kept_before(call, graph)))
     return rates
 
 

@@ -54,6 +54,15 @@ def test_a_pruned_model_is_read_by_its_masks():
     )
 
 
+def test_the_new_rate_is_a_number_of_python():
+    """One of NumPy is float32 to JAX, in a layer that computes in bfloat16."""
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(8), layers.Dropout(0.5)])
+    with_zeros(model.layers[0], 16)
+    [rate] = rates(dc.training.rescale_dropout(model))
+    assert type(rate) is float
+    assert rate == pytest.approx(0.25)
+
+
 def test_the_copy_drops_at_its_new_rate():
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((100,)), layers.Dense(100), layers.Dropout(0.9)])

@@ -56,6 +56,31 @@ def int8_tflite(model):
     return _with_converter(model, convert)
 
 
+def full_int8_tflite(model, samples):
+    """The `.tflite` that TensorFlow's own converter makes compute in int8; float inputs.
+
+    Args:
+        model: functional or sequential `keras.Model` with one input.
+        samples: array `(n, ...)`, what activations are measured on.
+
+    Returns:
+        bytes.
+    """
+    import tensorflow as tf
+
+    def convert(converter):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative(samples)
+        return converter.convert()
+
+    return _with_converter(model, convert)
+
+
+def representative(samples):
+    """What converters take as `representative_dataset`: a function that gives one input a time."""
+    return lambda: ([samples[i : i + 1]] for i in range(len(samples)))
+
+
 def _with_converter(model, convert):
     """What a function makes of the TFLite converter of a Keras model."""
     import tensorflow as tf

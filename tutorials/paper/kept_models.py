@@ -20,8 +20,8 @@ def kept(path, train):
     Args:
         path: pathlib.Path, ending in ".keras"; figures of the training are beside it in a
             ".json" of the same name.
-        train: function of no arguments that returns a plain `keras.Model`, or a tuple of it and a
-            dict of further figures.
+        train: function of no arguments that returns a plain `keras.Model`, Sequential or
+            Functional, or a tuple of it and a dict of further figures.
 
     Returns:
         (`keras.Model`, dict): where and with what it was trained: "device", "backend",
@@ -40,8 +40,8 @@ def kept(path, train):
             "seconds": round(time.monotonic() - start),
             "versions": machine.versions(),
         }
-        # A copy that is not compiled is a third of the size.
-        copy = keras.models.clone_model(model)
+        # A copy that is not compiled is a third of the size, and needs no loss to be loaded.
+        copy = type(model).from_config(model.get_config())
         copy.set_weights(model.get_weights())
         copy.save(part)
         _deflate(part)

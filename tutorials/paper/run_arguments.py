@@ -27,6 +27,11 @@ def parser(description, *, seeds, output):
     return made
 
 
+def add_images(made):
+    """Add `--images` to a parser: how many images to learn from and to test on, all by default."""
+    made.add_argument("--images", type=int, help="the first ones alone; needs --output")
+
+
 def parse(made):
     """The arguments of this process.
 
@@ -34,12 +39,13 @@ def parse(made):
         made: what `parser` made; `arguments.set` is left to `changed`.
 
     Returns:
-        `argparse.Namespace`. Ends the process if `--validate` or `--set` would write into the
-        committed results.
+        `argparse.Namespace`. Ends the process if `--validate`, `--set` or `--images` would write
+        into the committed results.
     """
     arguments = made.parse_args()
-    if (arguments.validate or arguments.set) and arguments.output == made.get_default("output"):
-        made.error("--validate and --set need an --output of their own")
+    is_try = arguments.validate or arguments.set or getattr(arguments, "images", None)
+    if is_try and arguments.output == made.get_default("output"):
+        made.error("--validate, --set and --images need an --output of their own")
     return arguments
 
 

@@ -167,26 +167,39 @@ def of_one(model):
     return copy
 
 
-def figures(dense, plain, tests):
+def files_of(dense, plain):
+    """Files of a network before and after, for one input at a time: dict of bytes.
+
+    Args:
+        dense: `keras.Model`.
+        plain: `keras.Model`, what `compress` made of it.
+
+    Returns:
+        "dense" and "int8" by TensorFlow's own converter, "small" and "small_int8" by `dc.convert`.
+    """
+    options = {"coder": "arithmetic", "input_signature": (1, *dense.input_shape[1:])}
+    return {
+        "dense": float_tflite(of_one(dense)),
+        "small": dc.convert(plain, **options),
+        "int8": int8_tflite(of_one(dense)),
+        "small_int8": dc.convert(plain, optimizations=["DEFAULT"], **options),
+    }
+
+
+def figures(dense, plain, files, tests):
     """Errors and sizes of a network before and after.
 
     Args:
         dense: `keras.Model`.
         plain: `keras.Model`, what `compress` made of it.
+        files: dict, see `files_of`.
         tests: dict from names to (inputs, labels); errors are those of files in the
             interpreter, one input at a time.
 
     Returns:
         dict; errors in percent, sizes in bytes.
     """
-    signature = (1, *dense.input_shape[1:])
-    original = float_tflite(of_one(dense))
-    int8, int8_pruned = int8_tflite(of_one(dense)), int8_tflite(of_one(plain))
-    small = dc.convert(plain, coder="arithmetic", input_signature=signature)
-    small_int8 = dc.convert(
-        plain, coder="arithmetic", input_signature=signature, optimizations=["DEFAULT"]
-    )
-    files = {"dense": original, "small": small, "int8": int8, "small_int8": small_int8}
+    original, small, int8 = files["dense"], files["small"], files["int8"]
     errors = {
         f"{name}_error_percent": {
             test: round(interpreter_error(file, *data), 2) for test, data in tests.items()
@@ -213,8 +226,8 @@ def figures(dense, plain, tests):
         "zip_bytes": zips,
         "int8_bytes": len(int8),
         "int8_xz_bytes": xz_size(int8),
-        "int8_xz_same_weights_bytes": xz_size(int8_pruned),
-        "compressed_int8_bytes": len(small_int8),
+        "int8_xz_same_weights_bytes": xz_size(int8_tflite(of_one(plain))),
+        "compressed_int8_bytes": len(files["small_int8"]),
     }
 
 
@@ -234,7 +247,7 @@ def run(build, batches, settings, tests, *, seed):
     plain = compress(dense, batches, settings)
     return {
         "seed": seed,
-        **figures(dense, plain, tests),
+        **figures(dense, plain, files_of(dense, plain), tests),
         "settings": dataclasses.asdict(settings),
         "seconds": round(time.monotonic() - start),
     }

@@ -18,6 +18,9 @@ NAMES = {
     "spam": "1-D CNN",
     "mnist": "MNIST",
     "fashion_mnist": "Fashion-MNIST",
+    "vgg": "VGG-like",
+    "mobilenet": "MobileNet-like",
+    "inception": "Inception-like",
 }
 _ERRORS = ("dense", "small", "int8", "small_int8")
 _ERROR_HEADS = ["error in %", "dense", "compressed", "int8", "compressed int8"]
