@@ -60,10 +60,13 @@ class Plan:
     Attributes:
         decisions: tuple of Decision, in the order of the constants.
         fusions: dict from OpRef to the FusedForm that takes its place.
+        scales: dict from TensorRef to bytes: of int8 weights of fused ops the scales, float32
+            or a blob of them.
     """
 
     decisions: tuple[Decision, ...]
     fusions: dict
+    scales: dict = dataclasses.field(default_factory=dict)
 
 
 def decide(graph, constants, blobs, *, min_saving):
@@ -97,7 +100,11 @@ def decide(graph, constants, blobs, *, min_saving):
 
 def _fused_forms(graph, constant, blob):
     """The fused form of each op that computes with a constant; {} unless all have one."""
-    if not custom_ops.is_faster_fused(blob.info.num_kept / constant.values.size):
+    density, is_int8 = blob.info.num_kept / constant.values.size, constant.dtype == "int8"
+    # The scales of a sparse constant belong to its dense form, too.
+    if is_int8 and (constant.densify is not None or constant.zero_point != 0):
+        return {}
+    if not custom_ops.is_faster_fused(density, constant.values if is_int8 else None):
         return {}
     forms = {read.op: custom_ops.fused_form(graph, read.op) for read in constant.consumers}
     is_weight = all(read.position == custom_ops.WEIGHTS_INPUT for read in constant.consumers)

@@ -137,6 +137,9 @@ def inspect(tflite, *, original=None):
     places = Places(graph)
     report, seen = Report(file_bytes=len(content), names=names), set()
     for op, ref in custom_ops.blobs_of(graph):
+        if ref == custom_ops.scales_of(graph, op):
+            # A part of the graph, which had them before.
+            continue
         blob = custom_ops.stored_blob(graph, op, ref)
         if (blob.buffer, blob.place) in seen:
             continue

@@ -122,11 +122,23 @@ inline int32_t ScaledByDefinition(int32_t sum, int32_t multiplier, int shift) {
   return static_cast<int32_t>(high < 0 ? -magnitude : magnitude);
 }
 
+// TFLite's single rounding: nearest, halves upwards.
+inline int32_t ScaledOnceByDefinition(int32_t sum, int32_t multiplier,
+                                      int shift) {
+  const __int128 divisor = __int128{1} << (31 - shift);
+  const __int128 doubled = __int128{sum} * multiplier * 2 + divisor;
+  __int128 result = doubled / (divisor * 2);
+  if (doubled % (divisor * 2) < 0) --result;
+  return static_cast<int32_t>(result);
+}
+
 inline int8_t OutputByDefinition(const OutputScaling& scaling, size_t row,
                                  int32_t sum) {
   const int shift = scaling.left_shifts[row] - scaling.right_shifts[row];
   const int64_t scaled =
-      int64_t{ScaledByDefinition(sum, scaling.multipliers[row], shift)} +
+      int64_t{(scaling.rounds_once ? ScaledOnceByDefinition
+                                   : ScaledByDefinition)(
+          sum, scaling.multipliers[row], shift)} +
       scaling.zero_point;
   return static_cast<int8_t>(std::min<int64_t>(
       std::max<int64_t>(scaled, scaling.lowest), scaling.highest));
@@ -148,6 +160,7 @@ inline OutputScaling RandomScaling(size_t num_rows, double num_products,
     if (!QuantizeScale(scale, &quantized)) continue;
     scaling.Add(quantized);
   }
+  scaling.rounds_once = seed % 2 == 1;
   scaling.zero_point = static_cast<int32_t>(random() % 256) - 128;
   if (random() % 2 == 0) {
     scaling.lowest = std::max(scaling.zero_point, -100);

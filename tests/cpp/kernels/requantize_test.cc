@@ -50,6 +50,16 @@ TEST(MultiplyByScale, RoundsHalvesOfTheProductUpAndOfTheShiftAway) {
   EXPECT_EQ(MultiplyByScale(5, kHalf, 3, 0), 20);
 }
 
+TEST(MultiplyByScale, OnceRoundsHalvesUp) {
+  constexpr int32_t kHalf = 0x40000000;  // 1/2
+  EXPECT_EQ(MultiplyByScaleOnce(6, kHalf, 0, 1), 2);
+  EXPECT_EQ(MultiplyByScaleOnce(-6, kHalf, 0, 1), -1);
+  // Twice rounded, 1.25 becomes 1.5 before it becomes 2.
+  EXPECT_EQ(MultiplyByScaleOnce(5, kHalf, 0, 1), 1);
+  EXPECT_EQ(MultiplyByScale(5, kHalf, 0, 1), 2);
+  EXPECT_EQ(MultiplyByScaleOnce(5, kHalf, 3, 0), 20);
+}
+
 TEST(OutputScaling, SetRangeQuantizesTheBoundsOfTheActivation) {
   OutputScaling scaling;
   scaling.zero_point = -10;

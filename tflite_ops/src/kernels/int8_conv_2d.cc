@@ -43,8 +43,9 @@ const float* AsWords(const void* bytes) {
 }  // namespace
 
 Int8ConvPlan::Int8ConvPlan(const ConvShape& shape, size_t filters,
-                           size_t num_channels, Isa isa, size_t num_threads)
+                           size_t num_channels, Isa isa, size_t threads)
     : channels(num_channels),
+      num_threads(std::max<size_t>(threads, 1)),
       kernel(KernelFor(shape, isa)),
       tiles(shape, filters, NumWords(num_channels), TilesOf(kernel),
             MaxColumns(kernel), num_threads) {}
@@ -112,7 +113,7 @@ void Int8Conv2D::Run(const Int8ConvPlan& plan, const Int8Inputs& inputs,
     start -= zero * static_cast<uint32_t>(row_sums_[row]);
     std::memcpy(&scratch->bias[row], &start, sizeof(start));
   }
-  const size_t num_workers = std::min(tiles.num_threads, num_items);
+  const size_t num_workers = std::min(plan.num_threads, num_items);
   const size_t lanes = plan.kernel.lanes;
   scratch->workers.resize(std::max(num_workers, scratch->workers.size()));
   for (size_t i = 0; i < num_workers; ++i) {

@@ -30,6 +30,7 @@ struct Int8ConvPlan {
                size_t num_threads);
 
   size_t channels = 0;
+  size_t num_threads = 1;
   Int8TileKernel kernel;
   ConvPlan tiles;
 };

@@ -1,10 +1,11 @@
 // From the 32-bit sums of an int8 layer to its outputs, with the arithmetic of
 // TFLite's reference kernels, bit for bit.
 //
-// A sum is multiplied by a scale, which is a 31-bit multiplier and a shift, and
-// rounded twice: the product to 32 bits, halves upwards; then the right shift,
-// halves away from zero. (TFLite has a build with a single rounding, which no
-// published runtime uses.)
+// A sum is multiplied by a scale, which is a 31-bit multiplier and a shift.
+// CONV_2D rounds twice: the product to 32 bits, halves upwards; then the right
+// shift, halves away from zero. FULLY_CONNECTED rounds once, halves upwards, in
+// LiteRT 2 and TensorFlow 2.21; in tflite-runtime 2.14 it rounds twice, too,
+// which makes one output in about a thousand differ by 1.
 #ifndef KERAS_DC_SRC_KERNELS_REQUANTIZE_H_
 #define KERAS_DC_SRC_KERNELS_REQUANTIZE_H_
 
@@ -41,10 +42,19 @@ inline int32_t MultiplyByScale(int32_t value, int32_t multiplier,
   return (high >> right_shift) + ((high & mask) > threshold ? 1 : 0);
 }
 
+// round(value * 2^shift * multiplier / 2^31), whose 32 lowest bits count.
+inline int32_t MultiplyByScaleOnce(int32_t value, int32_t multiplier,
+                                   int left_shift, int right_shift) {
+  const int shift = 31 - left_shift + right_shift;
+  const int64_t product = int64_t{value} * multiplier;
+  return static_cast<int32_t>((product + (int64_t{1} << (shift - 1))) >> shift);
+}
+
 // How a layer makes int8 outputs of the sums of its rows.
 struct OutputScaling {
   std::vector<int32_t> multipliers;
   std::vector<int32_t> left_shifts, right_shifts;
+  bool rounds_once = false;
   int32_t zero_point = 0;
   int32_t lowest = -128;
   int32_t highest = 127;
@@ -62,6 +72,7 @@ struct OutputScalingView {
       : multipliers(scaling.multipliers.data() + first_row),
         left_shifts(scaling.left_shifts.data() + first_row),
         right_shifts(scaling.right_shifts.data() + first_row),
+        rounds_once(scaling.rounds_once),
         zero_point(scaling.zero_point),
         lowest(scaling.lowest),
         highest(scaling.highest) {}
@@ -69,12 +80,14 @@ struct OutputScalingView {
   const int32_t* multipliers = nullptr;
   const int32_t* left_shifts = nullptr;
   const int32_t* right_shifts = nullptr;
+  bool rounds_once = false;
   int32_t zero_point = 0;
   int32_t lowest = 0;
   int32_t highest = 0;
 };
 
-// outputs[r] = clamp(zero_point + MultiplyByScale(sums[r])), r < num_rows.
+// outputs[r] = clamp(zero_point + MultiplyByScale(sums[r])), r < num_rows, or
+// with MultiplyByScaleOnce.
 // `sums` holds 32-bit integers.
 using Requantize = void (*)(const OutputScalingView& scaling, size_t num_rows,
                             const void* sums, int8_t* outputs);

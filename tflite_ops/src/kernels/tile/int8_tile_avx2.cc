@@ -31,6 +31,29 @@ inline __m256i MultiplyByScales(__m256i sums, __m256i multipliers, __m256i left,
   return _mm256_sub_epi32(_mm256_srav_epi32(high, right), is_up);
 }
 
+// round(sums * 2^(left - right) * multipliers / 2^31), see requantize.h.
+inline __m256i MultiplyByScalesOnce(__m256i sums, __m256i multipliers,
+                                    __m256i left, __m256i right) {
+  const __m256i shift = _mm256_add_epi32(
+      _mm256_sub_epi32(_mm256_set1_epi32(31), left), right);
+  // There is no shift that keeps the sign: 2^63 is added before it.
+  const auto scale = [](__m256i a, __m256i b, __m256i by) {
+    const __m256i one = _mm256_set1_epi64x(1);
+    const __m256i half = _mm256_sllv_epi64(one, _mm256_sub_epi64(by, one));
+    const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
+    const __m256i product = _mm256_xor_si256(
+        _mm256_add_epi64(_mm256_mul_epi32(a, b), half), sign);
+    return _mm256_sub_epi64(_mm256_srlv_epi64(product, by),
+                            _mm256_srlv_epi64(sign, by));
+  };
+  const __m256i even = scale(
+      sums, multipliers, _mm256_and_si256(shift, _mm256_set1_epi64x(0xff)));
+  const __m256i odd =
+      scale(_mm256_srli_epi64(sums, 32), _mm256_srli_epi64(multipliers, 32),
+            _mm256_srli_epi64(shift, 32));
+  return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+
 void RequantizeAvx2(const OutputScalingView& scaling, size_t num_rows,
                     const void* sums, int8_t* outputs) {
   const __m256i lowest = _mm256_set1_epi32(scaling.lowest - scaling.zero_point);
@@ -43,9 +66,14 @@ void RequantizeAvx2(const OutputScalingView& scaling, size_t num_rows,
   const auto* from = static_cast<const uint8_t*>(sums);
   size_t r = 0;
   for (; r + 8 <= num_rows; r += 8) {
-    const __m256i scaled = MultiplyByScales(
-        load(from + r * sizeof(int32_t)), load(scaling.multipliers + r),
-        load(scaling.left_shifts + r), load(scaling.right_shifts + r));
+    const __m256i sum = load(from + r * sizeof(int32_t));
+    const __m256i multiplier = load(scaling.multipliers + r);
+    const __m256i left_shift = load(scaling.left_shifts + r);
+    const __m256i right_shift = load(scaling.right_shifts + r);
+    const __m256i scaled =
+        scaling.rounds_once
+            ? MultiplyByScalesOnce(sum, multiplier, left_shift, right_shift)
+            : MultiplyByScales(sum, multiplier, left_shift, right_shift);
     const __m256i clamped = _mm256_add_epi32(
         _mm256_min_epi32(_mm256_max_epi32(scaled, lowest), highest),
         zero_point);

@@ -12,6 +12,31 @@
 namespace keras_dc {
 namespace {
 
+// round(round(sums * 2^left * multiplier / 2^31) / 2^right), see requantize.h.
+inline int32x4_t MultiplyByScales(int32x4_t sums, int32x4_t multipliers,
+                                  int32x4_t left, int32x4_t right) {
+  const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, left), multipliers);
+  // vrshlq rounds halves upwards: negative halves are moved below.
+  const int32x4_t is_shifted =
+      vreinterpretq_s32_u32(vcgtq_s32(right, vdupq_n_s32(0)));
+  const int32x4_t fixup = vandq_s32(vshrq_n_s32(high, 31), is_shifted);
+  return vrshlq_s32(vqaddq_s32(high, fixup), vnegq_s32(right));
+}
+
+// round(sums * 2^(left - right) * multipliers / 2^31), see requantize.h.
+inline int32x4_t MultiplyByScalesOnce(int32x4_t sums, int32x4_t multipliers,
+                                      int32x4_t left, int32x4_t right) {
+  // The shift to the left is negative.
+  const int32x4_t shift =
+      vsubq_s32(vsubq_s32(left, right), vdupq_n_s32(31));
+  const int64x2_t low =
+      vrshlq_s64(vmull_s32(vget_low_s32(sums), vget_low_s32(multipliers)),
+                 vmovl_s32(vget_low_s32(shift)));
+  const int64x2_t high = vrshlq_s64(vmull_high_s32(sums, multipliers),
+                                    vmovl_high_s32(shift));
+  return vcombine_s32(vmovn_s64(low), vmovn_s64(high));
+}
+
 void RequantizeNeon(const OutputScalingView& scaling, size_t num_rows,
                     const void* sums, int8_t* outputs) {
   const int32x4_t lowest = vdupq_n_s32(scaling.lowest - scaling.zero_point);
@@ -22,17 +47,13 @@ void RequantizeNeon(const OutputScalingView& scaling, size_t num_rows,
   for (; r + 4 <= num_rows; r += 4) {
     const int32x4_t sum =
         vreinterpretq_s32_u8(vld1q_u8(from + r * sizeof(int32_t)));
-    const int32x4_t shifted = vshlq_s32(sum, vld1q_s32(scaling.left_shifts + r));
-    const int32x4_t high =
-        vqrdmulhq_s32(shifted, vld1q_s32(scaling.multipliers + r));
-    // vrshlq rounds halves upwards: negative halves are moved below.
-    const int32x4_t right = vld1q_s32(scaling.right_shifts + r);
-    const int32x4_t is_shifted = vreinterpretq_s32_u32(
-        vcgtq_s32(right, vdupq_n_s32(0)));
-    const int32x4_t fixup =
-        vandq_s32(vshrq_n_s32(high, 31), is_shifted);
+    const int32x4_t multiplier = vld1q_s32(scaling.multipliers + r);
+    const int32x4_t left_shift = vld1q_s32(scaling.left_shifts + r);
+    const int32x4_t right_shift = vld1q_s32(scaling.right_shifts + r);
     const int32x4_t scaled =
-        vrshlq_s32(vqaddq_s32(high, fixup), vnegq_s32(right));
+        scaling.rounds_once
+            ? MultiplyByScalesOnce(sum, multiplier, left_shift, right_shift)
+            : MultiplyByScales(sum, multiplier, left_shift, right_shift);
     const int32x4_t clamped = vaddq_s32(
         vminq_s32(vmaxq_s32(scaled, lowest), highest), zero_point);
     const int16x4_t narrow = vmovn_s32(clamped);

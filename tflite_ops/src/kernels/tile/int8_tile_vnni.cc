@@ -31,6 +31,25 @@ inline __m512i MultiplyByScales(__m512i sums, __m512i multipliers, __m512i left,
   return _mm512_mask_add_epi32(shifted, is_up, shifted, one);
 }
 
+// round(sums * 2^(left - right) * multipliers / 2^31), see requantize.h.
+inline __m512i MultiplyByScalesOnce(__m512i sums, __m512i multipliers,
+                                    __m512i left, __m512i right) {
+  const __m512i shift = _mm512_add_epi32(
+      _mm512_sub_epi32(_mm512_set1_epi32(31), left), right);
+  const auto scale = [](__m512i a, __m512i b, __m512i by) {
+    const __m512i half = _mm512_sllv_epi64(
+        _mm512_set1_epi64(1), _mm512_sub_epi64(by, _mm512_set1_epi64(1)));
+    return _mm512_srav_epi64(_mm512_add_epi64(_mm512_mul_epi32(a, b), half),
+                             by);
+  };
+  const __m512i even = scale(
+      sums, multipliers, _mm512_and_si512(shift, _mm512_set1_epi64(0xff)));
+  const __m512i odd =
+      scale(_mm512_srli_epi64(sums, 32), _mm512_srli_epi64(multipliers, 32),
+            _mm512_srli_epi64(shift, 32));
+  return _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+
 void RequantizeVnni(const OutputScalingView& scaling, size_t num_rows,
                     const void* sums, int8_t* outputs) {
   const __m512i lowest =
@@ -43,11 +62,18 @@ void RequantizeVnni(const OutputScalingView& scaling, size_t num_rows,
     const size_t left = num_rows - r;
     const auto rows =
         static_cast<__mmask16>(left < 16 ? (1u << left) - 1 : 0xffffu);
-    const __m512i scaled = MultiplyByScales(
-        _mm512_maskz_loadu_epi32(rows, from + r * sizeof(int32_t)),
-        _mm512_maskz_loadu_epi32(rows, scaling.multipliers + r),
-        _mm512_maskz_loadu_epi32(rows, scaling.left_shifts + r),
-        _mm512_maskz_loadu_epi32(rows, scaling.right_shifts + r));
+    const __m512i sum =
+        _mm512_maskz_loadu_epi32(rows, from + r * sizeof(int32_t));
+    const __m512i multiplier =
+        _mm512_maskz_loadu_epi32(rows, scaling.multipliers + r);
+    const __m512i left_shift =
+        _mm512_maskz_loadu_epi32(rows, scaling.left_shifts + r);
+    const __m512i right_shift =
+        _mm512_maskz_loadu_epi32(rows, scaling.right_shifts + r);
+    const __m512i scaled =
+        scaling.rounds_once
+            ? MultiplyByScalesOnce(sum, multiplier, left_shift, right_shift)
+            : MultiplyByScales(sum, multiplier, left_shift, right_shift);
     const __m512i clamped = _mm512_add_epi32(
         _mm512_min_epi32(_mm512_max_epi32(scaled, lowest), highest),
         zero_point);
