@@ -137,10 +137,7 @@ class Int8Conv2DOp : public Conv2DOp<Int8Op> {
 
  private:
   bool IsFullyConnected() const override { return false; }
-  // One filter has as many scales as filters.
-  bool IsAsymmetric() const override {
-    return has_scales() || info().shape[0] == 1;
-  }
+  bool IsAsymmetric() const override { return has_scales(); }
   bool HasPadding() const override { return true; }
   size_t NumParts() const override { return shape().batch; }
 };
