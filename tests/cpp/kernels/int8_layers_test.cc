@@ -197,6 +197,53 @@ TEST(Int8FullyConnected, BlocksOfFourHaveAFormOfTheirOwn) {
   }
 }
 
+// The sums of a packed form that VNNI runs, for an input of unsigned numbers.
+template <typename Run>
+void ExpectSums(const Int8Weights& weights, size_t padded_columns, Run run) {
+  const auto num_rows = static_cast<size_t>(weights.sparse.num_rows);
+  const auto num_columns = static_cast<size_t>(weights.sparse.num_columns);
+  std::vector<uint8_t> input(padded_columns, 77);
+  std::mt19937 random(1);
+  for (size_t c = 0; c < num_columns; ++c) {
+    input[c] = static_cast<uint8_t>(random());
+  }
+  std::vector<int32_t> sums(num_rows, -5), expected = sums;
+  for (size_t i = 0; i < weights.dense.size(); ++i) {
+    expected[i / num_columns] += weights.dense[i] * input[i % num_columns];
+  }
+  run(input.data(), sums.data());
+  EXPECT_EQ(sums, expected);
+}
+
+#if defined(KERAS_DC_X86_KERNELS)
+
+TEST(Int8FullyConnected, EachFormOfVnniGivesTheSums) {
+  if (!HasVnniAndVbmi2()) GTEST_SKIP();
+  for (const auto& [rows, columns] :
+       {std::pair<int64_t, int64_t>{37, 200}, {16, 128}, {1, 1}, {50, 1000}}) {
+    for (const double density : {0.0, 0.05, 0.3, 1.0}) {
+      for (const int64_t block : {1, 4}) {
+        SCOPED_TRACE(testing::Message() << rows << "x" << columns << " density "
+                                        << density << " block " << block);
+        const Int8Weights weights(rows, columns, density, block, false, 11);
+        const auto num_rows = static_cast<size_t>(rows);
+        const auto padded = static_cast<size_t>((columns + 127) / 128 * 128);
+        const auto masked = MaskedRows::Pack(weights.sparse);
+        ExpectSums(weights, padded, [&](const uint8_t* input, int32_t* sums) {
+          RunMaskedVnni(MaskedView(masked), 0, num_rows, input, sums);
+        });
+        const auto lockstep = Int8Lockstep::Pack(weights.sparse);
+        ExpectSums(weights, padded, [&](const uint8_t* input, int32_t* sums) {
+          RunInt8LockstepVnni(Int8LockstepView(lockstep), 0,
+                              lockstep.num_groups(), input, sums);
+        });
+      }
+    }
+  }
+}
+
+#endif  // KERAS_DC_X86_KERNELS
+
 TEST(Int8FullyConnected, RefusesFloats) {
   SparseRows floats;
   floats.row_begin = {0};

@@ -17,6 +17,13 @@ constexpr size_t kMinBytesPerThread = 64 * 1024;
 // What makes an int8 input unsigned.
 constexpr int kOffset = 128;
 
+// What a step of Int8Lockstep and a chunk of MaskedRows take, in cycles, and the
+// bytes that a cycle brings. Estimates, to be measured by
+// tests/benchmarks/int8.py.
+constexpr double kStepCycles = 2.2;
+constexpr double kChunkCycles = 3.3;
+constexpr double kBytesPerCycle = 24.0;
+
 ConvShape BatchAsImage(size_t batch) {
   ConvShape shape;
   shape.batch = 1;
@@ -55,13 +62,36 @@ kdc_status Int8FullyConnected::Pack(const SparseRows& weights,
   } else {
     result.row_sums_ = RowSums(weights);
     if (plan.isa == Isa::kAvx512 && HasVnniAndVbmi2()) {
-      result.form_ = MaskedRows::Pack(weights);
+      result.PackForVnni(weights);
     } else {
       result.form_ = Int8Rows::Pack(weights);
     }
   }
   *packed = std::move(result);
   return KDC_OK;
+}
+
+void Int8FullyConnected::PackForVnni(const SparseRows& weights) {
+  MaskedRows masked = MaskedRows::Pack(weights);
+  const auto chunks = static_cast<double>(num_rows_ * masked.num_chunks);
+  const auto masked_bytes = static_cast<double>(masked.size_bytes());
+  const double masked_cycles =
+      chunks * kChunkCycles + masked_bytes / kBytesPerCycle;
+  // At least as many steps as would be full.
+  const double least_steps = static_cast<double>(weights.columns.size()) /
+                             (Int8Lockstep::kLanes * Int8Lockstep::kSlots);
+  if (num_columns_ <= Int8Lockstep::kMaxColumns &&
+      least_steps * kStepCycles < masked_cycles) {
+    Int8Lockstep lockstep = Int8Lockstep::Pack(weights);
+    const double cycles =
+        static_cast<double>(lockstep.num_steps()) * kStepCycles +
+        static_cast<double>(lockstep.size_bytes()) / kBytesPerCycle;
+    if (cycles < masked_cycles) {
+      form_ = std::move(lockstep);
+      return;
+    }
+  }
+  form_ = std::move(masked);
 }
 
 bool Int8FullyConnected::Fits(const Int8FullyConnectedPlan& plan) const {
@@ -81,15 +111,19 @@ void Int8FullyConnected::AddProducts(const Int8FullyConnectedPlan& plan,
 #if defined(KERAS_DC_X86_KERNELS)
     if (const auto* rows = std::get_if<MaskedRows>(&form_)) {
       RunMaskedVnni(MaskedView(*rows), begin, end, input, sums);
+    } else if (const auto* groups = std::get_if<Int8Lockstep>(&form_)) {
+      RunInt8LockstepVnni(Int8LockstepView(*groups), begin, end, input, sums);
     }
 #endif
   };
   const size_t num_threads =
       std::min(plan.num_threads, size_bytes() / kMinBytesPerThread + 1);
-  if (num_threads <= 1) return run(0, num_rows_);
-  const size_t num_parts = std::min(num_rows_, num_threads * kPartsPerThread);
+  const auto* lockstep = std::get_if<Int8Lockstep>(&form_);
+  const size_t size = lockstep == nullptr ? num_rows_ : lockstep->num_groups();
+  if (num_threads <= 1) return run(0, size);
+  const size_t num_parts = std::min(size, num_threads * kPartsPerThread);
   pool->ParallelFor(num_parts, num_threads, [&](size_t part, size_t) {
-    run(num_rows_ * part / num_parts, num_rows_ * (part + 1) / num_parts);
+    run(size * part / num_parts, size * (part + 1) / num_parts);
   });
 }
 
@@ -101,8 +135,9 @@ void Int8FullyConnected::Run(const Int8FullyConnectedPlan& plan,
   if (const auto* conv = std::get_if<Int8Conv2D>(&form_)) {
     return conv->Run(plan.conv, inputs, scaling, pool, &scratch->conv, output);
   }
-  constexpr size_t kChunk = MaskedRows::kChunk;
-  scratch->input.resize((num_columns_ + kChunk - 1) / kChunk * kChunk);
+  // Whole windows are whole chunks, too.
+  constexpr size_t kWindow = Int8Lockstep::kWindow;
+  scratch->input.resize((num_columns_ + kWindow - 1) / kWindow * kWindow);
   scratch->sums.resize(num_rows_);
   const Requantize requantize = Int8TileKernelOf(plan.isa).requantize;
   const auto zero = static_cast<uint32_t>(inputs.zero_point + kOffset);

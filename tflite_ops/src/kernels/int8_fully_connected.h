@@ -12,6 +12,7 @@
 #include "common/thread_pool.h"
 #include "keras_dc/codec.h"
 #include "kernels/forms/aligned_vector.h"
+#include "kernels/forms/int8_lockstep.h"
 #include "kernels/forms/int8_rows.h"
 #include "kernels/forms/masked_rows.h"
 #include "kernels/int8_conv_2d.h"
@@ -71,6 +72,8 @@ class Int8FullyConnected {
   }
 
  private:
+  // Chooses the form for single rows with VNNI and VBMI2.
+  void PackForVnni(const SparseRows& weights);
   // sums[row] += weights * (input + 128), for one row of the batch.
   void AddProducts(const Int8FullyConnectedPlan& plan, const uint8_t* input,
                    ThreadPool* pool, int32_t* sums) const;
@@ -79,7 +82,7 @@ class Int8FullyConnected {
   size_t num_columns_ = 0;
   Isa isa_ = Isa::kPortable;
   std::vector<int32_t> row_sums_;
-  std::variant<Int8Rows, MaskedRows, Int8Conv2D> form_;
+  std::variant<Int8Rows, MaskedRows, Int8Lockstep, Int8Conv2D> form_;
 };
 
 }  // namespace keras_dc
