@@ -104,9 +104,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (header.is_blob_bias()) {
       inputs.push_back(runtime.AddBlob(bytes));
     } else if (header.has_bias()) {
-      inputs.push_back(runtime.AddTensor(
-          header.has_int8() ? kTfLiteInt32 : kTfLiteFloat32, {header.dim(3)},
-          "bias"));
+      inputs.push_back(
+          runtime.AddTensor(header.has_int8() ? kTfLiteInt32 : kTfLiteFloat32,
+                            {header.dim(3)}, "bias"));
     }
     if (header.has_scales()) {
       if (inputs.size() == 2) inputs.push_back(-1);

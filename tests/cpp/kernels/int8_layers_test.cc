@@ -71,9 +71,8 @@ void CheckConv(const Case& c) {
   const std::vector<int8_t> input = RandomInt8(
       static_cast<size_t>(c.batch * c.height * c.width * c.channels), 23);
   const std::vector<int32_t> bias = RandomBias(filters);
-  const std::vector<int32_t> sums =
-      Int8Sums(shape, c.channels, c.filters, weights.dense, input,
-               c.zero_point, bias);
+  const std::vector<int32_t> sums = Int8Sums(
+      shape, c.channels, c.filters, weights.dense, input, c.zero_point, bias);
   const OutputScaling scaling =
       RandomScaling(filters, c.density * static_cast<double>(columns), 7);
   ThreadPool pool;
@@ -125,9 +124,8 @@ TEST(Int8Conv2D, RandomShapes) {
     return least + static_cast<int64_t>(random()) % (most - least + 1);
   };
   for (int i = 0; i < 60; ++i) {
-    Case c{pick(1, 3),  pick(1, 12), pick(1, 12), pick(1, 40),
-           pick(1, 40), pick(1, 4),  pick(1, 4),  pick(1, 3),
-           pick(1, 3),  pick(0, 1) == 1};
+    Case c{pick(1, 3), pick(1, 12), pick(1, 12), pick(1, 40), pick(1, 40),
+           pick(1, 4), pick(1, 4),  pick(1, 3),  pick(1, 3),  pick(0, 1) == 1};
     c.density = static_cast<double>(pick(0, 10)) / 10.0;
     c.block = pick(0, 1) == 1 ? 4 : 1;
     c.has_codebook = pick(0, 1) == 1;
@@ -139,9 +137,9 @@ TEST(Int8Conv2D, RandomShapes) {
 
 void CheckFullyConnected(size_t batch, int64_t rows, int64_t columns,
                          double density, int64_t block, int32_t zero_point) {
-  SCOPED_TRACE(testing::Message() << batch << "x" << columns << "->" << rows
-                                  << " density " << density << " block "
-                                  << block);
+  SCOPED_TRACE(testing::Message()
+               << batch << "x" << columns << "->" << rows << " density "
+               << density << " block " << block);
   const Int8Weights weights(rows, columns, density, block, density < 0.5, 3);
   const auto num_rows = static_cast<size_t>(rows);
   ConvShape shape;
@@ -151,16 +149,16 @@ void CheckFullyConnected(size_t batch, int64_t rows, int64_t columns,
   const std::vector<int8_t> input =
       RandomInt8(batch * static_cast<size_t>(columns), 4);
   const std::vector<int32_t> bias = RandomBias(num_rows);
-  const std::vector<int32_t> sums = Int8Sums(
-      shape, columns, rows, weights.dense, input, zero_point, bias);
+  const std::vector<int32_t> sums =
+      Int8Sums(shape, columns, rows, weights.dense, input, zero_point, bias);
   const OutputScaling scaling =
       RandomScaling(num_rows, density * static_cast<double>(columns), 8);
   ThreadPool pool;
   for (const Isa isa : SupportedIsas()) {
     for (const size_t num_threads : {1, 2}) {
       SCOPED_TRACE(IsaName(isa));
-      const Int8FullyConnectedPlan plan(
-          num_rows, static_cast<size_t>(columns), batch, isa, num_threads);
+      const Int8FullyConnectedPlan plan(num_rows, static_cast<size_t>(columns),
+                                        batch, isa, num_threads);
       Int8FullyConnected layer;
       ASSERT_EQ(Int8FullyConnected::Pack(weights.sparse, plan, &layer), KDC_OK);
       ASSERT_TRUE(layer.Fits(plan));
@@ -267,8 +265,8 @@ TEST(WeightWords, AreFourNeighboursOfATap) {
   EXPECT_EQ(words.columns[0], 0u);
   EXPECT_EQ(words.columns[1], 1u);
   EXPECT_EQ(words.columns[2], 2u);
-  EXPECT_EQ(words.values, (std::vector<uint8_t>{0, 7, 0, 8, 0, 9, 0, 0, 10, 0,
-                                                0, 0}));
+  EXPECT_EQ(words.values,
+            (std::vector<uint8_t>{0, 7, 0, 8, 0, 9, 0, 0, 10, 0, 0, 0}));
   EXPECT_EQ(CountWords(weights, 6), 3u);
   EXPECT_EQ(RowSums(weights), std::vector<int32_t>{34});
 }
@@ -286,8 +284,8 @@ TEST(WeightWords, PairsThatDoNotFitSixteenBitsAreMadeTwo) {
   const SparseRows words = WordsOf(weights, 8, true);
   ASSERT_EQ(words.columns.size(), 3u);
   EXPECT_EQ(words.columns[1], 0u);
-  EXPECT_EQ(words.values, (std::vector<uint8_t>{127, 0, 0, 0, 0, 2, 0, 0, 127,
-                                                1, 0, 0}));
+  EXPECT_EQ(words.values,
+            (std::vector<uint8_t>{127, 0, 0, 0, 0, 2, 0, 0, 127, 1, 0, 0}));
 }
 
 }  // namespace

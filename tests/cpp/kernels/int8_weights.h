@@ -81,15 +81,16 @@ inline std::vector<int32_t> Int8Sums(const ConvShape& shape, int64_t channels,
     for (int64_t y = 0; y < h.output; ++y)
       for (int64_t x = 0; x < w.output; ++x)
         for (int64_t f = 0; f < filters; ++f) {
-          uint32_t sum = bias.empty() ? 0
-                                      : static_cast<uint32_t>(
-                                            bias[static_cast<size_t>(f)]);
+          uint32_t sum =
+              bias.empty()
+                  ? 0
+                  : static_cast<uint32_t>(bias[static_cast<size_t>(f)]);
           for (int64_t c = 0; c < columns; ++c) {
             const int64_t tap = c / channels;
-            const int64_t in_y = y * h.stride - h.padding +
-                                 tap / w.kernel * h.dilation;
-            const int64_t in_x = x * w.stride - w.padding +
-                                 tap % w.kernel * w.dilation;
+            const int64_t in_y =
+                y * h.stride - h.padding + tap / w.kernel * h.dilation;
+            const int64_t in_x =
+                x * w.stride - w.padding + tap % w.kernel * w.dilation;
             if (in_y < 0 || in_y >= h.input || in_x < 0 || in_x >= w.input) {
               continue;
             }
@@ -108,8 +109,8 @@ inline std::vector<int32_t> Int8Sums(const ConvShape& shape, int64_t channels,
 // TFLite's two roundings, written by their definition: in numbers so large that
 // nothing is lost.
 inline int32_t ScaledByDefinition(int32_t sum, int32_t multiplier, int shift) {
-  const auto left = static_cast<int32_t>(static_cast<uint32_t>(sum)
-                                         << std::max(shift, 0));
+  const auto left =
+      static_cast<int32_t>(static_cast<uint32_t>(sum) << std::max(shift, 0));
   const __int128 doubled = __int128{left} * multiplier * 2;
   constexpr __int128 kTwo32 = __int128{1} << 32;
   // Nearest, halves upwards: floor(doubled / 2^32 + 1/2).
@@ -117,8 +118,8 @@ inline int32_t ScaledByDefinition(int32_t sum, int32_t multiplier, int shift) {
   if ((doubled + kTwo32 / 2) % kTwo32 < 0) --high;
   // Nearest, halves away from zero.
   const __int128 divisor = __int128{1} << std::max(-shift, 0);
-  const __int128 magnitude = ((high < 0 ? -high : high) * 2 + divisor) /
-                             (divisor * 2);
+  const __int128 magnitude =
+      ((high < 0 ? -high : high) * 2 + divisor) / (divisor * 2);
   return static_cast<int32_t>(high < 0 ? -magnitude : magnitude);
 }
 
@@ -135,11 +136,10 @@ inline int32_t ScaledOnceByDefinition(int32_t sum, int32_t multiplier,
 inline int8_t OutputByDefinition(const OutputScaling& scaling, size_t row,
                                  int32_t sum) {
   const int shift = scaling.left_shifts[row] - scaling.right_shifts[row];
-  const int64_t scaled =
-      int64_t{(scaling.rounds_once ? ScaledOnceByDefinition
-                                   : ScaledByDefinition)(
-          sum, scaling.multipliers[row], shift)} +
-      scaling.zero_point;
+  const int64_t scaled = int64_t{(scaling.rounds_once ? ScaledOnceByDefinition
+                                                      : ScaledByDefinition)(
+                             sum, scaling.multipliers[row], shift)} +
+                         scaling.zero_point;
   return static_cast<int8_t>(std::min<int64_t>(
       std::max<int64_t>(scaled, scaling.lowest), scaling.highest));
 }

@@ -51,8 +51,8 @@ struct Int8Graph {
       inputs[2] = bias = runtime.AddTensor(kTfLiteInt32, {size}, "bias");
     }
     if (!s.scales.empty()) {
-      inputs.push_back(runtime.AddBlob(EncodeFloats(
-          s.scales, {static_cast<int64_t>(s.scales.size())})));
+      inputs.push_back(runtime.AddBlob(
+          EncodeFloats(s.scales, {static_cast<int64_t>(s.scales.size())})));
     }
     std::vector<int> dims(s.input_dims.size(), 1);
     dims.back() = 2;
@@ -147,7 +147,8 @@ TEST(Int8Conv2DOp, RoundsTwice) {
 }
 
 TEST(Int8FullyConnectedOp, QuantizesFloatInputs) {
-  for (const uint8_t flags : {kInt8, static_cast<uint8_t>(kInt8 | kAsymmetric)}) {
+  for (const uint8_t flags :
+       {kInt8, static_cast<uint8_t>(kInt8 | kAsymmetric)}) {
     Settings s;
     s.type = kTfLiteFloat32;
     s.options = {0, flags};

@@ -110,9 +110,9 @@ bool HasVnni() {
 }
 
 bool HasVnniAndVbmi2() {
-  static const bool has_both =
-      HasVnni() && __builtin_cpu_supports("avx512vbmi") != 0 &&
-      __builtin_cpu_supports("avx512vbmi2") != 0;
+  static const bool has_both = HasVnni() &&
+                               __builtin_cpu_supports("avx512vbmi") != 0 &&
+                               __builtin_cpu_supports("avx512vbmi2") != 0;
   return has_both;
 }
 

@@ -68,8 +68,7 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
     panel_rows = std::min(panel_rows,
                           DivideUp(std::max<size_t>(filters, 1), num_threads));
   }
-  size_t block_channels =
-      std::min({channels, most_channels, fitting_channels});
+  size_t block_channels = std::min({channels, most_channels, fitting_channels});
   if (block_channels >= kTransposed) {
     block_channels -= block_channels % kTransposed;
   }

@@ -106,10 +106,10 @@ void Int8Conv2D::Run(const Int8ConvPlan& plan, const Int8Inputs& inputs,
       static_cast<uint32_t>(inputs.zero_point + plan.kernel.input_offset);
   scratch->bias.resize(row_sums_.size());
   for (size_t row = 0; row < row_sums_.size(); ++row) {
-    uint32_t start = inputs.bias == nullptr
-                         ? 0
-                         : static_cast<uint32_t>(
-                               inputs.bias[first_filter_ + row]);
+    uint32_t start =
+        inputs.bias == nullptr
+            ? 0
+            : static_cast<uint32_t>(inputs.bias[first_filter_ + row]);
     start -= zero * static_cast<uint32_t>(row_sums_[row]);
     std::memcpy(&scratch->bias[row], &start, sizeof(start));
   }
@@ -148,10 +148,9 @@ void Int8Conv2D::RunItem(const Int8ConvPlan& plan, size_t item,
   grid.InputPixels(tile, worker->pixels.data());
   for (size_t i = 0; i < worker->inputs.size(); ++i) {
     const int32_t pixel = worker->pixels[i];
-    worker->inputs[i] =
-        AsWords(pixel < 0 ? reinterpret_cast<const uint8_t*>(
-                                shared.padding.data())
-                          : input + static_cast<size_t>(pixel) * pixel_bytes);
+    worker->inputs[i] = AsWords(
+        pixel < 0 ? reinterpret_cast<const uint8_t*>(shared.padding.data())
+                  : input + static_cast<size_t>(pixel) * pixel_bytes);
   }
   grid.OutputPixels(tile, worker->pixels.data());
   const size_t num_outputs = grid.NumOutputs(tile);

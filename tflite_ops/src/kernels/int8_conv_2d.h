@@ -76,8 +76,7 @@ class Int8Conv2D {
 
   bool Fits(const Int8ConvPlan& plan) const {
     return plan.tiles.blocking == blocking_ &&
-           plan.tiles.panel_rows == panel_rows_ &&
-           plan.channels == channels_ &&
+           plan.tiles.panel_rows == panel_rows_ && plan.channels == channels_ &&
            plan.kernel.needs_small_pairs == has_small_pairs_;
   }
 

@@ -17,8 +17,8 @@ constexpr size_t kMinBytesPerThread = 64 * 1024;
 // What makes an int8 input unsigned.
 constexpr int kOffset = 128;
 
-// What a step of Int8Lockstep and a chunk of MaskedRows take, in cycles, and the
-// bytes that a cycle brings. Estimates, to be measured by
+// What a step of Int8Lockstep and a chunk of MaskedRows take, in cycles, and
+// the bytes that a cycle brings. Estimates, to be measured by
 // tests/benchmarks/int8.py.
 constexpr double kStepCycles = 2.2;
 constexpr double kChunkCycles = 3.3;
@@ -42,8 +42,8 @@ Int8FullyConnectedPlan::Int8FullyConnectedPlan(size_t num_rows,
       batch(batch_size),
       num_threads(std::max<size_t>(threads, 1)) {
   if (is_together()) {
-    conv = Int8ConvPlan(BatchAsImage(batch), num_rows, num_columns, isa,
-                        threads);
+    conv =
+        Int8ConvPlan(BatchAsImage(batch), num_rows, num_columns, isa, threads);
   }
 }
 
@@ -155,9 +155,9 @@ void Int8FullyConnected::Run(const Int8FullyConnectedPlan& plan,
     }
     AddProducts(plan, scratch->input.data(), pool, sums);
     if (scaling == nullptr) {
-      std::memcpy(static_cast<uint8_t*>(output) +
-                      b * num_rows_ * sizeof(int32_t),
-                  sums, num_rows_ * sizeof(int32_t));
+      std::memcpy(
+          static_cast<uint8_t*>(output) + b * num_rows_ * sizeof(int32_t), sums,
+          num_rows_ * sizeof(int32_t));
     } else {
       requantize(OutputScalingView(*scaling, 0), num_rows_, sums,
                  static_cast<int8_t*>(output) + b * num_rows_);

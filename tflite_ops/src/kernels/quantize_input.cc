@@ -20,15 +20,16 @@ int8_t Rounded(float value, int32_t lowest) {
   return static_cast<int8_t>(std::min(std::max(rounded, lowest), kHighest));
 }
 
-// The zero point is at the end whose error is smaller, on an integer. In float32,
-// as LiteRT 2 and TensorFlow 2.21 compute it; tflite-runtime 2.14 took float64.
+// The zero point is at the end whose error is smaller, on an integer. In
+// float32, as LiteRT 2 and TensorFlow 2.21 compute it; tflite-runtime 2.14 took
+// float64.
 int32_t ZeroPoint(float least, float most, float scale) {
   constexpr auto kLow = static_cast<float>(kLowest);
   constexpr auto kHigh = static_cast<float>(kHighest);
   const float error_of_least = -kLow + std::abs(least / scale);
   const float error_of_most = kHigh + std::abs(most / scale);
-  const float point =
-      error_of_least < error_of_most ? kLow - least / scale : kHigh - most / scale;
+  const float point = error_of_least < error_of_most ? kLow - least / scale
+                                                     : kHigh - most / scale;
   if (point <= kLow) return kLowest;
   if (point >= kHigh) return kHighest;
   return static_cast<int32_t>(std::round(point));
@@ -47,9 +48,8 @@ bool QuantizeInput(const float* values, size_t size, bool is_asymmetric,
     zeros += values[i] * 0.0f;
   }
   if (zeros != 0.0f) return false;
-  const float range = is_asymmetric
-                          ? most - least
-                          : std::max(std::abs(least), std::abs(most));
+  const float range =
+      is_asymmetric ? most - least : std::max(std::abs(least), std::abs(most));
   const int32_t steps = is_asymmetric ? kHighest - kLowest : kHighest;
   const float step = range / static_cast<float>(steps);
   // As TFLite: it divides in this order.

@@ -83,9 +83,8 @@ void RequantizePortable(const OutputScalingView& scaling, size_t num_rows,
     const int32_t multiplier = scaling.multipliers[r];
     const int left = scaling.left_shifts[r], right = scaling.right_shifts[r];
     const int32_t scaled =
-        scaling.rounds_once
-            ? MultiplyByScaleOnce(sum, multiplier, left, right)
-            : MultiplyByScale(sum, multiplier, left, right);
+        scaling.rounds_once ? MultiplyByScaleOnce(sum, multiplier, left, right)
+                            : MultiplyByScale(sum, multiplier, left, right);
     const int64_t shifted = int64_t{scaled} + scaling.zero_point;
     outputs[r] = static_cast<int8_t>(std::min<int64_t>(
         std::max<int64_t>(shifted, scaling.lowest), scaling.highest));

@@ -1,5 +1,5 @@
-// The bias of an op with weights: absent, a float32 tensor, or a blob of one. So
-// are the scales of int8 weights.
+// The bias of an op with weights: absent, a float32 tensor, or a blob of one.
+// So are the scales of int8 weights.
 #ifndef KERAS_DC_SRC_TFLITE_BIAS_H_
 #define KERAS_DC_SRC_TFLITE_BIAS_H_
 

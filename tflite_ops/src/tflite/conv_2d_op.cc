@@ -6,10 +6,9 @@
 // SAME, 1 VALID; flags for int8), version of the operator that was replaced
 // less 1, then less 1 too: vertical stride, horizontal stride, vertical
 // dilation, horizontal dilation; then the place in a bundle.
-#include "kernels/conv_2d.h"
-
 #include <algorithm>
 
+#include "kernels/conv_2d.h"
 #include "kernels/int8_conv_2d.h"
 #include "tflite/float_weight_op.h"
 #include "tflite/int8_weight_op.h"
@@ -58,7 +57,8 @@ class Conv2DOp : public Numbers {
 
   Error CheckShapes(const TfLiteIntArray& dims,
                     std::vector<int>* output_shape) override {
-    const int64_t filters = this->info().shape[0], channels = this->info().shape[3];
+    const int64_t filters = this->info().shape[0],
+                  channels = this->info().shape[3];
     const auto misfit = [&](const std::string& why) {
       return "the input shape " + ShapeString(&dims) +
              " does not fit a kernel of shape " + this->WeightsShape() + why;
@@ -112,9 +112,9 @@ class Conv2DOp : public Numbers {
     const size_t most_threads = 1 + static_cast<size_t>(this->info().num_kept) *
                                         num_pixels /
                                         kMinMultiplicationsPerThread;
-    return typename Numbers::Plan(
-        shape, num_rows, static_cast<size_t>(this->info().shape[3]), isa,
-        std::min(num_threads, most_threads));
+    return typename Numbers::Plan(shape, num_rows,
+                                  static_cast<size_t>(this->info().shape[3]),
+                                  isa, std::min(num_threads, most_threads));
   }
 
   uint8_t padding_;

@@ -44,9 +44,9 @@ class FloatWeightOp : public WeightOp<Layer, Plan, Scratch> {
         bias_.GetValues(this->Input(context, Base::kBias), &bias));
     ThreadPool* threads = &this->resources()->threads;
     if (this->has_low_memory()) {
-      return BlobError(RunStreamed(this->streamed(), this->plan(),
-                                   input.data.f, bias, this->activation(),
-                                   threads, output->data.f));
+      return BlobError(RunStreamed(this->streamed(), this->plan(), input.data.f,
+                                   bias, this->activation(), threads,
+                                   output->data.f));
     }
     this->layer().Run(this->plan(), input.data.f, bias, this->activation(),
                       threads, this->scratch(), output->data.f);

@@ -1,13 +1,12 @@
-// KerasDcFullyConnected: FULLY_CONNECTED whose weights are a blob, of float32 or
-// int8.
+// KerasDcFullyConnected: FULLY_CONNECTED whose weights are a blob, of float32
+// or int8.
 //
 // Inputs and output: weight_op.h; weights [units, input_size]. Custom options,
 // each a byte: fused activation, flags, version of the operator that was
 // replaced less 1, place in a bundle.
-#include "kernels/fully_connected.h"
-
 #include <climits>
 
+#include "kernels/fully_connected.h"
 #include "kernels/int8_fully_connected.h"
 #include "tflite/float_weight_op.h"
 #include "tflite/int8_weight_op.h"

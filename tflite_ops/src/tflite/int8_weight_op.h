@@ -1,8 +1,8 @@
-// Ops with int8 weights: see weight_op.h. Input and output are both int8, and the
-// bias is int32; or both are float32, and the bias is float32 or a blob: then
-// each part of the input, a row of a batch or an image, is quantized when it
-// comes (dynamic range). `Scales`: a scale for each row of the weights, float32
-// or a blob; without it the tensor of the weights has one for all.
+// Ops with int8 weights: see weight_op.h. Input and output are both int8, and
+// the bias is int32; or both are float32, and the bias is float32 or a blob:
+// then each part of the input, a row of a batch or an image, is quantized when
+// it comes (dynamic range). `Scales`: a scale for each row of the weights,
+// float32 or a blob; without it the tensor of the weights has one for all.
 #ifndef KERAS_DC_SRC_TFLITE_INT8_WEIGHT_OP_H_
 #define KERAS_DC_SRC_TFLITE_INT8_WEIGHT_OP_H_
 
@@ -23,8 +23,8 @@
 namespace keras_dc {
 
 // What byte 1 of the custom options tells of an int8 op. The others are for
-// who restores the operator: its bias had scales that follow from those of input
-// and weights; it had two inputs.
+// who restores the operator: its bias had scales that follow from those of
+// input and weights; it had two inputs.
 inline constexpr uint8_t kInt8Flag = 4;
 inline constexpr uint8_t kPlainBiasFlag = 8;
 inline constexpr uint8_t kTwoInputsFlag = 16;
@@ -255,9 +255,8 @@ class Int8WeightOp : public WeightOp<Layer, Plan, Scratch> {
         int32_t sum;
         std::memcpy(&sum, values + at + r, sizeof(sum));
         const auto whole = static_cast<float>(sum);
-        const float scaled = by_row_first
-                                 ? whole * scales_[r] * input_scale
-                                 : whole * (input_scale * scales_[r]);
+        const float scaled = by_row_first ? whole * scales_[r] * input_scale
+                                          : whole * (input_scale * scales_[r]);
         values[at + r] = scaled + (bias == nullptr ? 0.0f : bias[r]);
       }
     }

@@ -62,8 +62,7 @@ class WeightOp : public Op {
     blob_ = Blob();
     KDC_RETURN_IF_ERROR(options_error_);
     KDC_RETURN_IF_ERROR(CheckArity(*context, 2, max_inputs_));
-    KDC_RETURN_IF_ERROR(
-        CheckTypes(*Input(context, kInput), *Output(context)));
+    KDC_RETURN_IF_ERROR(CheckTypes(*Input(context, kInput), *Output(context)));
     KDC_RETURN_IF_ERROR(CheckWritable(*Output(context)));
     Blob blob;
     const TfLiteTensor& weights = *Input(context, kWeights);
@@ -108,8 +107,8 @@ class WeightOp : public Op {
     if (is_unread()) return "";
     const TfLiteTensor* input = Input(context, kInput);
     TfLiteTensor* output = Output(context);
-    KDC_RETURN_IF_ERROR(CheckMemory("input", *input,
-                                    num_input_elements_ * ItemSize(*input)));
+    KDC_RETURN_IF_ERROR(
+        CheckMemory("input", *input, num_input_elements_ * ItemSize(*input)));
     KDC_RETURN_IF_ERROR(CheckMemory("output", *output,
                                     num_output_elements_ * ItemSize(*output)));
     if (num_output_elements_ == 0) return "";
@@ -198,7 +197,8 @@ class WeightOp : public Op {
   Error ReadWeights(const Blob& blob, ParsedBlob* parsed) const {
     KDC_RETURN_IF_ERROR(BlobError(ReadBlob(blob.data, blob.size, parsed)));
     const kdc_blob_info& read = parsed->info;
-    const std::string expected = std::string("expected ") + texts_.role + " of ";
+    const std::string expected =
+        std::string("expected ") + texts_.role + " of ";
     if (read.dtype != dtype_) {
       return expected + TypeName(TfLiteTypeOf(dtype_)) + ", the blob holds " +
              TypeName(TfLiteTypeOf(read.dtype));

@@ -18,9 +18,9 @@ std::vector<uint32_t> RowsByLength(const SparseRows& weights) {
   const auto length = [&weights](uint32_t row) {
     return weights.row_begin[row + 1] - weights.row_begin[row];
   };
-  std::stable_sort(
-      rows.begin(), rows.end(),
-      [&length](uint32_t a, uint32_t b) { return length(a) > length(b); });
+  std::stable_sort(rows.begin(), rows.end(), [&length](uint32_t a, uint32_t b) {
+    return length(a) > length(b);
+  });
   rows.resize((rows.size() + kLanes - 1) / kLanes * kLanes, UINT32_MAX);
   return rows;
 }

@@ -43,11 +43,10 @@ void RunRows(const Int8Rows& rows, const Column* columns, size_t begin_row,
     const size_t begin = rows.row_begin[r];
     const size_t size = rows.row_begin[r + 1] - begin;
     const uint32_t sum =
-        rows.has_words
-            ? SumOfWords(columns + begin, rows.values.data() + 4 * begin, size,
-                         input)
-            : SumOfWeights(columns + begin, rows.values.data() + begin, size,
-                           input);
+        rows.has_words ? SumOfWords(columns + begin,
+                                    rows.values.data() + 4 * begin, size, input)
+                       : SumOfWeights(columns + begin,
+                                      rows.values.data() + begin, size, input);
     sums[r] = static_cast<int32_t>(static_cast<uint32_t>(sums[r]) + sum);
   }
 }

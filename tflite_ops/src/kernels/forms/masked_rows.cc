@@ -13,9 +13,8 @@ MaskedRows MaskedRows::Pack(const SparseRows& weights) {
   packed.num_chunks = (num_columns + kChunk - 1) / kChunk;
   const size_t num_masks = packed.num_rows * packed.num_chunks;
   const size_t num_words = CountWords(weights, num_columns);
-  const bool has_words =
-      num_words * 4 + num_masks * sizeof(uint16_t) <=
-      weights.columns.size() + num_masks * sizeof(uint64_t);
+  const bool has_words = num_words * 4 + num_masks * sizeof(uint16_t) <=
+                         weights.columns.size() + num_masks * sizeof(uint64_t);
   const SparseRows* items = &weights;
   SparseRows words;
   if (has_words) {

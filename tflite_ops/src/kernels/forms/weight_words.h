@@ -1,7 +1,7 @@
 // The words of int8 weights: four neighbouring columns of a row in 32 bits, as
 // one instruction multiplies them. A word is made where one of its weights is
-// kept. Rows that were pruned in blocks of four have full words; other rows have
-// words with zeros, still fewer than they have weights.
+// kept. Rows that were pruned in blocks of four have full words; other rows
+// have words with zeros, still fewer than they have weights.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_WEIGHT_WORDS_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_WEIGHT_WORDS_H_
 

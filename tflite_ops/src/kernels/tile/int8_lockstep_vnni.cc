@@ -1,8 +1,8 @@
 // Compiled for AVX-512 with VNNI and VBMI: must not instantiate templates that
 // other files use.
-#include "kernels/forms/int8_lockstep.h"
-
 #include <immintrin.h>
+
+#include "kernels/forms/int8_lockstep.h"
 
 namespace keras_dc {
 namespace {

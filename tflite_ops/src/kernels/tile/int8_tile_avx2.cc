@@ -1,9 +1,8 @@
 // Compiled for AVX2: vpmaddubsw multiplies unsigned inputs by signed weights
 // and adds two products in 16 bits, which pairs of small weights never
 // overflow; vpmaddwd adds two of these sums.
-#include "kernels/tile/transpose_avx.h"
-
 #include "kernels/tile/int8_tile.h"
+#include "kernels/tile/transpose_avx.h"
 
 namespace keras_dc {
 namespace {
@@ -13,19 +12,18 @@ inline __m256i MultiplyByScales(__m256i sums, __m256i multipliers, __m256i left,
                                 __m256i right) {
   const __m256i half = _mm256_set1_epi64x(int64_t{1} << 30);
   const __m256i x = _mm256_sllv_epi32(sums, left);
-  const __m256i even =
-      _mm256_add_epi64(_mm256_mul_epi32(x, multipliers), half);
-  const __m256i odd = _mm256_add_epi64(
-      _mm256_mul_epi32(_mm256_srli_epi64(x, 32),
-                       _mm256_srli_epi64(multipliers, 32)),
-      half);
+  const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(x, multipliers), half);
+  const __m256i odd =
+      _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(x, 32),
+                                        _mm256_srli_epi64(multipliers, 32)),
+                       half);
   const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 31),
                                           _mm256_slli_epi64(odd, 1), 0xaa);
   const __m256i one = _mm256_set1_epi32(1);
   const __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, right), one);
   // Comparisons and signs are -1 where they hold.
-  const __m256i threshold = _mm256_sub_epi32(_mm256_srli_epi32(mask, 1),
-                                             _mm256_srai_epi32(high, 31));
+  const __m256i threshold =
+      _mm256_sub_epi32(_mm256_srli_epi32(mask, 1), _mm256_srai_epi32(high, 31));
   const __m256i is_up =
       _mm256_cmpgt_epi32(_mm256_and_si256(high, mask), threshold);
   return _mm256_sub_epi32(_mm256_srav_epi32(high, right), is_up);
@@ -34,20 +32,20 @@ inline __m256i MultiplyByScales(__m256i sums, __m256i multipliers, __m256i left,
 // round(sums * 2^(left - right) * multipliers / 2^31), see requantize.h.
 inline __m256i MultiplyByScalesOnce(__m256i sums, __m256i multipliers,
                                     __m256i left, __m256i right) {
-  const __m256i shift = _mm256_add_epi32(
-      _mm256_sub_epi32(_mm256_set1_epi32(31), left), right);
+  const __m256i shift =
+      _mm256_add_epi32(_mm256_sub_epi32(_mm256_set1_epi32(31), left), right);
   // There is no shift that keeps the sign: 2^63 is added before it.
   const auto scale = [](__m256i a, __m256i b, __m256i by) {
     const __m256i one = _mm256_set1_epi64x(1);
     const __m256i half = _mm256_sllv_epi64(one, _mm256_sub_epi64(by, one));
     const __m256i sign = _mm256_set1_epi64x(INT64_MIN);
-    const __m256i product = _mm256_xor_si256(
-        _mm256_add_epi64(_mm256_mul_epi32(a, b), half), sign);
+    const __m256i product =
+        _mm256_xor_si256(_mm256_add_epi64(_mm256_mul_epi32(a, b), half), sign);
     return _mm256_sub_epi64(_mm256_srlv_epi64(product, by),
                             _mm256_srlv_epi64(sign, by));
   };
-  const __m256i even = scale(
-      sums, multipliers, _mm256_and_si256(shift, _mm256_set1_epi64x(0xff)));
+  const __m256i even = scale(sums, multipliers,
+                             _mm256_and_si256(shift, _mm256_set1_epi64x(0xff)));
   const __m256i odd =
       scale(_mm256_srli_epi64(sums, 32), _mm256_srli_epi64(multipliers, 32),
             _mm256_srli_epi64(shift, 32));
@@ -78,8 +76,8 @@ void RequantizeAvx2(const OutputScalingView& scaling, size_t num_rows,
         _mm256_min_epi32(_mm256_max_epi32(scaled, lowest), highest),
         zero_point);
     // The lowest byte of each number.
-    const __m256i picked = _mm256_shuffle_epi8(
-        clamped, _mm256_set1_epi32(0x0c080400));
+    const __m256i picked =
+        _mm256_shuffle_epi8(clamped, _mm256_set1_epi32(0x0c080400));
     const int halves[] = {_mm256_extract_epi32(picked, 0),
                           _mm256_extract_epi32(picked, 4)};
     __builtin_memcpy(outputs + r, halves, sizeof(halves));

@@ -63,8 +63,12 @@ void RunInt8Tile(const Int8TileJob& job) {
 }
 
 Int8TileKernel MakeInt8TileKernel() {
-  return {kLanes,      Simd::kMaxOutputs,     Simd::kInputOffset,
-          Simd::kNeedsSmallPairs, RunInt8Tile, Simd::RequantizeRows};
+  return {kLanes,
+          Simd::kMaxOutputs,
+          Simd::kInputOffset,
+          Simd::kNeedsSmallPairs,
+          RunInt8Tile,
+          Simd::RequantizeRows};
 }
 
 }  // namespace

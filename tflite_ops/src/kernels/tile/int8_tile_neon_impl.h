@@ -27,13 +27,12 @@ inline int32x4_t MultiplyByScales(int32x4_t sums, int32x4_t multipliers,
 inline int32x4_t MultiplyByScalesOnce(int32x4_t sums, int32x4_t multipliers,
                                       int32x4_t left, int32x4_t right) {
   // The shift to the left is negative.
-  const int32x4_t shift =
-      vsubq_s32(vsubq_s32(left, right), vdupq_n_s32(31));
+  const int32x4_t shift = vsubq_s32(vsubq_s32(left, right), vdupq_n_s32(31));
   const int64x2_t low =
       vrshlq_s64(vmull_s32(vget_low_s32(sums), vget_low_s32(multipliers)),
                  vmovl_s32(vget_low_s32(shift)));
-  const int64x2_t high = vrshlq_s64(vmull_high_s32(sums, multipliers),
-                                    vmovl_high_s32(shift));
+  const int64x2_t high =
+      vrshlq_s64(vmull_high_s32(sums, multipliers), vmovl_high_s32(shift));
   return vcombine_s32(vmovn_s64(low), vmovn_s64(high));
 }
 
@@ -54,8 +53,8 @@ void RequantizeNeon(const OutputScalingView& scaling, size_t num_rows,
         scaling.rounds_once
             ? MultiplyByScalesOnce(sum, multiplier, left_shift, right_shift)
             : MultiplyByScales(sum, multiplier, left_shift, right_shift);
-    const int32x4_t clamped = vaddq_s32(
-        vminq_s32(vmaxq_s32(scaled, lowest), highest), zero_point);
+    const int32x4_t clamped =
+        vaddq_s32(vminq_s32(vmaxq_s32(scaled, lowest), highest), zero_point);
     const int16x4_t narrow = vmovn_s32(clamped);
     const int8x8_t bytes = vmovn_s16(vcombine_s16(narrow, narrow));
     const uint32_t word = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
@@ -95,7 +94,8 @@ struct Simd {
   }
   static float32x4_t LoadWords(const float* from) {
     // Pixels of int8 numbers lie anywhere.
-    return vreinterpretq_f32_u8(vld1q_u8(reinterpret_cast<const uint8_t*>(from)));
+    return vreinterpretq_f32_u8(
+        vld1q_u8(reinterpret_cast<const uint8_t*>(from)));
   }
   // rows[i][j] becomes rows[j][i].
   static void Transpose(float32x4_t rows[4]) {

@@ -1,8 +1,7 @@
 // Compiled for AVX-512 with VNNI: vpdpbusd multiplies unsigned inputs by signed
 // weights, four at a time, and adds the products exactly.
-#include "kernels/tile/transpose_avx.h"
-
 #include "kernels/tile/int8_tile.h"
+#include "kernels/tile/transpose_avx.h"
 
 namespace keras_dc {
 namespace {
@@ -12,19 +11,18 @@ inline __m512i MultiplyByScales(__m512i sums, __m512i multipliers, __m512i left,
                                 __m512i right) {
   const __m512i half = _mm512_set1_epi64(int64_t{1} << 30);
   const __m512i x = _mm512_sllv_epi32(sums, left);
-  const __m512i even =
-      _mm512_add_epi64(_mm512_mul_epi32(x, multipliers), half);
-  const __m512i odd = _mm512_add_epi64(
-      _mm512_mul_epi32(_mm512_srli_epi64(x, 32),
-                       _mm512_srli_epi64(multipliers, 32)),
-      half);
+  const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, multipliers), half);
+  const __m512i odd =
+      _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(x, 32),
+                                        _mm512_srli_epi64(multipliers, 32)),
+                       half);
   const __m512i high = _mm512_mask_blend_epi32(
       0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
   const __m512i one = _mm512_set1_epi32(1);
   const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right), one);
   // The sign is -1 for a negative number.
-  const __m512i threshold = _mm512_sub_epi32(_mm512_srli_epi32(mask, 1),
-                                             _mm512_srai_epi32(high, 31));
+  const __m512i threshold =
+      _mm512_sub_epi32(_mm512_srli_epi32(mask, 1), _mm512_srai_epi32(high, 31));
   const __mmask16 is_up =
       _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), threshold);
   const __m512i shifted = _mm512_srav_epi32(high, right);
@@ -34,16 +32,16 @@ inline __m512i MultiplyByScales(__m512i sums, __m512i multipliers, __m512i left,
 // round(sums * 2^(left - right) * multipliers / 2^31), see requantize.h.
 inline __m512i MultiplyByScalesOnce(__m512i sums, __m512i multipliers,
                                     __m512i left, __m512i right) {
-  const __m512i shift = _mm512_add_epi32(
-      _mm512_sub_epi32(_mm512_set1_epi32(31), left), right);
+  const __m512i shift =
+      _mm512_add_epi32(_mm512_sub_epi32(_mm512_set1_epi32(31), left), right);
   const auto scale = [](__m512i a, __m512i b, __m512i by) {
     const __m512i half = _mm512_sllv_epi64(
         _mm512_set1_epi64(1), _mm512_sub_epi64(by, _mm512_set1_epi64(1)));
     return _mm512_srav_epi64(_mm512_add_epi64(_mm512_mul_epi32(a, b), half),
                              by);
   };
-  const __m512i even = scale(
-      sums, multipliers, _mm512_and_si512(shift, _mm512_set1_epi64(0xff)));
+  const __m512i even = scale(sums, multipliers,
+                             _mm512_and_si512(shift, _mm512_set1_epi64(0xff)));
   const __m512i odd =
       scale(_mm512_srli_epi64(sums, 32), _mm512_srli_epi64(multipliers, 32),
             _mm512_srli_epi64(shift, 32));
@@ -52,8 +50,7 @@ inline __m512i MultiplyByScalesOnce(__m512i sums, __m512i multipliers,
 
 void RequantizeVnni(const OutputScalingView& scaling, size_t num_rows,
                     const void* sums, int8_t* outputs) {
-  const __m512i lowest =
-      _mm512_set1_epi32(scaling.lowest - scaling.zero_point);
+  const __m512i lowest = _mm512_set1_epi32(scaling.lowest - scaling.zero_point);
   const __m512i highest =
       _mm512_set1_epi32(scaling.highest - scaling.zero_point);
   const __m512i zero_point = _mm512_set1_epi32(scaling.zero_point);

@@ -1,8 +1,8 @@
 // Compiled for AVX-512 with VNNI and VBMI2: must not instantiate templates that
 // other files use.
-#include "kernels/forms/masked_rows.h"
-
 #include <immintrin.h>
+
+#include "kernels/forms/masked_rows.h"
 
 namespace keras_dc {
 namespace {
@@ -64,12 +64,11 @@ void RunMaskedVnni(const MaskedView& rows, size_t begin_row, size_t end_row,
   for (size_t r = begin_row; r < end_row; ++r) {
     const int8_t* values = rows.values + rows.row_begin[r];
     const size_t first = r * rows.num_chunks;
-    const int32_t sum =
-        rows.masks != nullptr
-            ? SumOfRow(Bytes{rows.masks + first}, rows.num_chunks, values,
-                       input)
-            : SumOfRow(Words{rows.word_masks + first}, rows.num_chunks, values,
-                       input);
+    const int32_t sum = rows.masks != nullptr
+                            ? SumOfRow(Bytes{rows.masks + first},
+                                       rows.num_chunks, values, input)
+                            : SumOfRow(Words{rows.word_masks + first},
+                                       rows.num_chunks, values, input);
     // Sums wrap.
     sums[r] = static_cast<int32_t>(static_cast<uint32_t>(sums[r]) +
                                    static_cast<uint32_t>(sum));
