@@ -135,9 +135,8 @@ void Int8FullyConnected::Run(const Int8FullyConnectedPlan& plan,
   if (const auto* conv = std::get_if<Int8Conv2D>(&form_)) {
     return conv->Run(plan.conv, inputs, scaling, pool, &scratch->conv, output);
   }
-  // Whole windows are whole chunks, too.
-  constexpr size_t kWindow = Int8Lockstep::kWindow;
-  scratch->input.resize((num_columns_ + kWindow - 1) / kWindow * kWindow);
+  // The last window may begin at the last column. It is longer than a chunk.
+  scratch->input.resize(num_columns_ + Int8Lockstep::kWindow);
   scratch->sums.resize(num_rows_);
   const Requantize requantize = Int8TileKernelOf(plan.isa).requantize;
   const auto zero = static_cast<uint32_t>(inputs.zero_point + kOffset);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <numeric>
 
 #include "kernels/forms/weight_words.h"
@@ -30,8 +31,6 @@ std::vector<uint32_t> RowsByLength(const SparseRows& weights) {
 Int8Lockstep Int8Lockstep::Pack(const SparseRows& weights) {
   Int8Lockstep packed;
   packed.row_of_lane = RowsByLength(weights);
-  const auto num_columns = static_cast<size_t>(weights.num_columns);
-  const size_t num_windows = (num_columns + kWindow - 1) / kWindow;
   packed.group_begin.push_back(0);
   for (size_t lane = 0; lane < packed.row_of_lane.size(); lane += kLanes) {
     // The entries of each row that are left.
@@ -42,22 +41,26 @@ Int8Lockstep Int8Lockstep::Pack(const SparseRows& weights) {
       next[l] = weights.row_begin[row];
       end[l] = weights.row_begin[row + 1];
     }
-    for (size_t window = 0; window < num_windows; ++window) {
-      const size_t last_column = (window + 1) * kWindow;
-      const size_t first_step = packed.num_steps();
+    while (true) {
+      size_t first = SIZE_MAX;
       for (size_t l = 0; l < kLanes; ++l) {
-        for (size_t i = 0; next[l] < end[l]; ++i, ++next[l]) {
-          const size_t e = next[l];
-          if (weights.columns[e] >= last_column) break;
-          const size_t step = first_step + i / kSlots;
-          if (step == packed.num_steps()) {
-            packed.windows.push_back(static_cast<uint16_t>(window));
-            packed.slots.resize(packed.slots.size() + kLanes * kSlots);
-          }
-          const auto weight = static_cast<uint8_t>(Int8At(weights, e));
-          packed.slots[(step * kLanes + l) * kSlots + i % kSlots] =
-              static_cast<uint16_t>(weights.columns[e] % kWindow |
-                                    uint32_t{weight} << 8);
+        if (next[l] < end[l]) {
+          first = std::min<size_t>(first, weights.columns[next[l]]);
+        }
+      }
+      if (first == SIZE_MAX) break;
+      first -= first % kUnit;
+      packed.windows.push_back(static_cast<uint16_t>(first / kUnit));
+      const size_t step = packed.slots.size();
+      packed.slots.resize(step + 2 * kStepSlots);
+      for (size_t l = 0; l < kLanes; ++l) {
+        for (size_t i = 0; i < kSlots && next[l] < end[l]; ++i, ++next[l]) {
+          const size_t column = weights.columns[next[l]] - first;
+          if (column >= kWindow) break;
+          const size_t slot = step + l * kSlots + i;
+          packed.slots[slot] = static_cast<uint8_t>(column);
+          packed.slots[slot + kStepSlots] =
+              static_cast<uint8_t>(Int8At(weights, next[l]));
         }
       }
     }
@@ -70,7 +73,7 @@ Int8Lockstep Int8Lockstep::Pack(const SparseRows& weights) {
 size_t Int8Lockstep::size_bytes() const {
   return row_of_lane.size() * sizeof(uint32_t) +
          group_begin.size() * sizeof(size_t) +
-         (windows.size() + slots.size()) * sizeof(uint16_t);
+         windows.size() * sizeof(uint16_t) + slots.size();
 }
 
 }  // namespace keras_dc

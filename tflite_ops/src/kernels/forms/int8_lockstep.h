@@ -1,10 +1,12 @@
 // The lockstep form of int8 weights, for products with one vector: sixteen rows
 // side by side, the lanes of an AVX-512 register.
 //
-// Columns are cut into windows of 128, whose inputs fill two registers: a
-// permute looks up two inputs for each of the sixteen rows. A *step* holds for
-// each lane two slots of (column in the window, weight). A row with fewer
-// weights in a window than the others fills its slots with the weight 0.
+// A *step* has a window of 128 columns, whose inputs fill two registers, and
+// for each lane four slots of (column in the window, weight): a permute looks
+// up four inputs for each of the sixteen rows. Windows overlap. Each begins
+// where the row that lags behind most has its next weight, and the other rows
+// run ahead of it as far as the window reaches. So few slots stay empty, which
+// have the weight 0.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_INT8_LOCKSTEP_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_INT8_LOCKSTEP_H_
 
@@ -19,20 +21,23 @@ namespace keras_dc {
 
 struct Int8Lockstep {
   static constexpr size_t kLanes = 16;
-  static constexpr size_t kSlots = 2;
+  static constexpr size_t kSlots = 4;
   static constexpr size_t kWindow = 128;
-  // Numbers of windows have 16 bits.
-  static constexpr size_t kMaxColumns = kWindow << 16;
+  // A window begins at a multiple of so many columns, whose number has 16 bits.
+  static constexpr size_t kUnit = 16;
+  static constexpr size_t kMaxColumns = kUnit << 16;
+  static constexpr size_t kStepSlots = kLanes * kSlots;
 
   // Row of each lane, group by group; rows of about the same length stand
   // together. UINT32_MAX for a lane without a row.
   std::vector<uint32_t> row_of_lane;
   // The first step of each group; and the end.
   std::vector<size_t> group_begin;
-  // The window of each step.
+  // Where the window of each step begins, in units.
   std::vector<uint16_t> windows;
-  // kLanes * kSlots for each step: column in the window + 256 * weight.
-  AlignedVector<uint16_t> slots;
+  // For each step kStepSlots columns in the window, lane by lane, then as many
+  // weights.
+  AlignedVector<uint8_t> slots;
 
   static Int8Lockstep Pack(const SparseRows& weights);
 
@@ -52,14 +57,14 @@ struct Int8LockstepView {
   const uint32_t* row_of_lane;
   const size_t* group_begin;
   const uint16_t* windows;
-  const uint16_t* slots;
+  const uint8_t* slots;
 };
 
 // sums[row] += weights * (input, as unsigned numbers), for the groups
 // [begin_group, end_group).
 //
 // Args:
-//   input: a byte for each column, up to a whole window.
+//   input: a byte for each column, and kWindow behind them.
 //   sums: 32-bit integers, from row 0 on.
 void RunInt8LockstepVnni(const Int8LockstepView& rows, size_t begin_group,
                          size_t end_group, const uint8_t* input, int32_t* sums);

@@ -10,21 +10,25 @@ namespace {
 using Rows = Int8Lockstep;
 
 constexpr size_t kLanes = Rows::kLanes;
-constexpr size_t kStep = kLanes * Rows::kSlots;
-// How many steps ahead to prefetch: slots are read in order, from memory.
-constexpr size_t kPrefetchSteps = 32;
+constexpr size_t kStepSlots = Rows::kStepSlots;
+constexpr size_t kStepBytes = 2 * kStepSlots;
+// How far ahead to prefetch: slots are read in order, from memory.
+constexpr size_t kPrefetchBytes = 64 * kStepBytes;
 
-inline __m512i AddStep(const uint16_t* slots, const uint8_t* window,
+inline void Prefetch(const uint8_t* slots) {
+  _mm_prefetch(reinterpret_cast<const char*>(slots + kPrefetchBytes),
+               _MM_HINT_T0);
+}
+
+inline __m512i AddStep(const uint8_t* slots, const uint8_t* window,
                        __m512i sums) {
-  const __m512i s = _mm512_load_si512(slots);
-  _mm_prefetch(reinterpret_cast<const char*>(slots + kPrefetchSteps * kStep),
-               _MM_HINT_T1);
-  // A permute takes the lowest 7 bits of a byte; the upper byte of each slot,
-  // its weight, looks up nothing.
-  const __m512i inputs = _mm512_maskz_permutex2var_epi8(
-      0x5555555555555555u, _mm512_loadu_si512(window), s,
+  Prefetch(slots);
+  Prefetch(slots + kStepSlots);
+  const __m512i inputs = _mm512_permutex2var_epi8(
+      _mm512_loadu_si512(window), _mm512_load_si512(slots),
       _mm512_loadu_si512(window + Rows::kWindow / 2));
-  return _mm512_dpwssd_epi32(sums, inputs, _mm512_srai_epi16(s, 8));
+  return _mm512_dpbusd_epi32(sums, inputs,
+                             _mm512_load_si512(slots + kStepSlots));
 }
 
 }  // namespace
@@ -38,14 +42,15 @@ void RunInt8LockstepVnni(const Int8LockstepView& rows, size_t begin_group,
     size_t step = rows.group_begin[group];
     const size_t end = rows.group_begin[group + 1];
     const auto window = [&](size_t i) {
-      return input + size_t{rows.windows[i]} * Rows::kWindow;
+      return input + size_t{rows.windows[i]} * Rows::kUnit;
     };
     for (; step + 2 <= end; step += 2) {
-      even = AddStep(rows.slots + step * kStep, window(step), even);
-      odd = AddStep(rows.slots + (step + 1) * kStep, window(step + 1), odd);
+      even = AddStep(rows.slots + step * kStepBytes, window(step), even);
+      odd =
+          AddStep(rows.slots + (step + 1) * kStepBytes, window(step + 1), odd);
     }
     if (step < end) {
-      even = AddStep(rows.slots + step * kStep, window(step), even);
+      even = AddStep(rows.slots + step * kStepBytes, window(step), even);
     }
     alignas(64) uint32_t lanes[kLanes];
     _mm512_store_si512(lanes, _mm512_add_epi32(even, odd));

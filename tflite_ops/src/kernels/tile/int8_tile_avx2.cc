@@ -134,6 +134,9 @@ struct Simd {
     }
     StoreToPanel(rows, stride, panel);
   }
+  static size_t PackOutputs(const OutputScalingView&, size_t, size_t, float*) {
+    return 0;
+  }
   static void Scatter(const float* sums, size_t stride, size_t row,
                       float* const* pixels) {
     __m256 rows[8];

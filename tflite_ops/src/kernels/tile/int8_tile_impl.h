@@ -6,6 +6,10 @@
 // RequantizeRows (a Requantize), and
 //   Scatter(sums, stride, row, pixels)
 //     pixels[l][row + r] = sums[r * stride + l], except where pixels[l] is null
+//   PackOutputs(scaling, num_rows, stride, sums)
+//     makes outputs of the sums of the first rows, as many as it can: those of
+//     rows 4 * w to 4 * w + 3 become a word each, which takes the place of the
+//     sums of row w. Returns the number of words
 // Gather adds nothing to `zeros`.
 #ifndef KERAS_DC_SRC_KERNELS_TILE_INT8_TILE_IMPL_H_
 #define KERAS_DC_SRC_KERNELS_TILE_INT8_TILE_IMPL_H_
@@ -50,14 +54,28 @@ void RunInt8Tile(const Int8TileJob& job) {
     }
     return;
   }
+  const size_t num_words =
+      Simd::PackOutputs(*job.scaling, num_rows, stride, words.sums);
+  const size_t first = num_words * kWordChannels;
+  OutputScalingView rest = *job.scaling;
+  rest.multipliers += first;
+  rest.left_shifts += first;
+  rest.right_shifts += first;
   float* lines[kLanes];
   for (size_t l = 0; l < kLanes; ++l) lines[l] = job.lines + l * num_rows;
   for (size_t i = 0; i < stride; i += kLanes) {
-    ScatterSums(words.sums + i, stride, num_rows, lines);
+    float* pixels[kLanes];
+    for (size_t l = 0; l < kLanes; ++l) {
+      pixels[l] = reinterpret_cast<float*>(job.outputs[i + l]);
+    }
+    ScatterSums(words.sums + i, stride, num_words, pixels);
+    if (first == num_rows) continue;
+    ScatterSums(words.sums + first * stride + i, stride, num_rows - first,
+                lines);
     for (size_t l = 0; l < kLanes; ++l) {
       if (job.outputs[i + l] == nullptr) continue;
-      Simd::RequantizeRows(*job.scaling, num_rows, lines[l],
-                           job.outputs[i + l]);
+      Simd::RequantizeRows(rest, num_rows - first, lines[l],
+                           job.outputs[i + l] + first);
     }
   }
 }

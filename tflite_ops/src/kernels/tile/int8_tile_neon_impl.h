@@ -122,6 +122,9 @@ struct Simd {
     Transpose(rows);
     for (size_t c = 0; c < 4; ++c) vst1q_f32(panel + c * stride, rows[c]);
   }
+  static size_t PackOutputs(const OutputScalingView&, size_t, size_t, float*) {
+    return 0;
+  }
   static void Scatter(const float* sums, size_t stride, size_t row,
                       float* const* pixels) {
     float32x4_t rows[4];

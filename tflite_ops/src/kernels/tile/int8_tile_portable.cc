@@ -60,6 +60,9 @@ struct Simd {
       Store(panel + c * stride, GatherOne(pixels, channel + c));
     }
   }
+  static size_t PackOutputs(const OutputScalingView&, size_t, size_t, float*) {
+    return 0;
+  }
   static void Scatter(const float* sums, size_t stride, size_t row,
                       float* const* pixels) {
     for (size_t l = 0; l < kLanes; ++l) {
