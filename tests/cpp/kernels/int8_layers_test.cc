@@ -190,57 +190,72 @@ TEST(Int8FullyConnected, GivesTheSumsAndOutputsOfTheDefinition) {
 TEST(Int8FullyConnected, BlocksOfFourHaveAFormOfTheirOwn) {
   for (const int64_t block : {1, 4}) {
     const Int8Weights weights(64, 1024, 0.25, block, false, 5);
-    EXPECT_EQ(MaskedRows::Pack(weights.sparse).masks.empty(), block == 4);
+    const Int8LockstepShape shape{16, 128, true};
+    EXPECT_EQ(Int8Lockstep::Pack(weights.sparse, shape).has_words, block == 4);
     EXPECT_EQ(Int8Rows::Pack(weights.sparse).has_words, block == 4);
   }
 }
 
-// The sums of a packed form that VNNI runs, for an input of unsigned numbers.
-template <typename Run>
-void ExpectSums(const Int8Weights& weights, size_t padded_columns, Run run) {
+// What a kernel adds to sums is what the plain loop adds.
+void ExpectSums(const Int8Weights& weights, const Int8LockstepKernel& kernel) {
   const auto num_rows = static_cast<size_t>(weights.sparse.num_rows);
   const auto num_columns = static_cast<size_t>(weights.sparse.num_columns);
-  std::vector<uint8_t> input(padded_columns, 77);
+  std::vector<uint8_t> input(num_columns + Int8Lockstep::kMaxWindow, 77);
   std::mt19937 random(1);
   for (size_t c = 0; c < num_columns; ++c) {
     input[c] = static_cast<uint8_t>(random());
   }
   std::vector<int32_t> sums(num_rows, -5), expected = sums;
   for (size_t i = 0; i < weights.dense.size(); ++i) {
-    expected[i / num_columns] += weights.dense[i] * input[i % num_columns];
+    const int number = input[i % num_columns];
+    const bool is_signed = kernel.input_offset == 0;
+    expected[i / num_columns] +=
+        weights.dense[i] * (is_signed && number > 127 ? number - 256 : number);
   }
-  run(input.data(), sums.data());
+  const auto packed = Int8Lockstep::Pack(weights.sparse, kernel.shape);
+  const size_t middle = packed.num_groups() / 2;
+  const Int8LockstepView view(packed);
+  kernel.run(view, 0, middle, input.data(), sums.data());
+  kernel.run(view, middle, packed.num_groups(), input.data(), sums.data());
   EXPECT_EQ(sums, expected);
 }
 
-#if defined(KERAS_DC_X86_KERNELS)
-
-TEST(Int8FullyConnected, EachFormOfVnniGivesTheSums) {
-  if (!HasVnniAndVbmi2()) GTEST_SKIP();
-  for (const auto& [rows, columns] :
-       {std::pair<int64_t, int64_t>{37, 200}, {16, 128}, {1, 1}, {50, 1000}}) {
-    for (const double density : {0.0, 0.05, 0.3, 1.0}) {
-      for (const int64_t block : {1, 4}) {
-        SCOPED_TRACE(testing::Message() << rows << "x" << columns << " density "
-                                        << density << " block " << block);
-        const Int8Weights weights(rows, columns, density, block, false, 11);
-        const auto num_rows = static_cast<size_t>(rows);
-        const auto padded = static_cast<size_t>((columns + 127) / 128 * 128);
-        const auto masked = MaskedRows::Pack(weights.sparse);
-        ExpectSums(weights, padded, [&](const uint8_t* input, int32_t* sums) {
-          RunMaskedVnni(MaskedView(masked), 0, num_rows, input, sums);
-        });
-        const auto lockstep = Int8Lockstep::Pack(weights.sparse);
-        ExpectSums(weights, padded, [&](const uint8_t* input, int32_t* sums) {
-          RunInt8LockstepVnni(Int8LockstepView(lockstep), 0,
-                              lockstep.num_groups(), input, sums);
-        });
+TEST(Int8FullyConnected, EachLockstepKernelGivesTheSums) {
+  for (const Isa isa : SupportedIsas()) {
+    const Int8LockstepKernel kernel = Int8LockstepKernelOf(isa);
+    if (kernel.run == nullptr) continue;
+    for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{37, 200},
+                                        {16, 128},
+                                        {1, 1},
+                                        {9, 63},
+                                        {50, 1000}}) {
+      for (const double density : {0.0, 0.05, 0.3, 1.0}) {
+        for (const int64_t block : {1, 4}) {
+          SCOPED_TRACE(testing::Message()
+                       << IsaName(isa) << ": " << rows << "x" << columns
+                       << " density " << density << " block " << block);
+          ExpectSums(Int8Weights(rows, columns, density, block, false, 11),
+                     kernel);
+        }
       }
     }
   }
 }
 
-#endif  // KERAS_DC_X86_KERNELS
+TEST(Int8FullyConnected, RowsRunAheadInTheLockstepForm) {
+  // The first row has its weights where the second one has none.
+  SparseRows weights;
+  weights.dtype = KDC_INT8;
+  weights.num_rows = 2;
+  weights.num_columns = 64;
+  weights.row_begin = {0, 4, 8};
+  for (const uint32_t column : {0u, 1u, 2u, 3u, 40u, 41u, 42u, 43u}) {
+    weights.columns.push_back(column);
+  }
+  weights.values.assign(8, 1);
+  EXPECT_EQ(Int8Lockstep::Pack(weights, {2, 64, false}).num_steps(), 1u);
+  EXPECT_EQ(Int8Lockstep::Pack(weights, {2, 32, false}).num_steps(), 2u);
+}
 
 TEST(Int8FullyConnected, RefusesFloats) {
   SparseRows floats;

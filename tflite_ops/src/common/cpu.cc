@@ -109,17 +109,16 @@ bool HasVnni() {
   return has_it;
 }
 
-bool HasVnniAndVbmi2() {
-  static const bool has_both = HasVnni() &&
-                               __builtin_cpu_supports("avx512vbmi") != 0 &&
-                               __builtin_cpu_supports("avx512vbmi2") != 0;
+bool HasVnniAndVbmi() {
+  static const bool has_both =
+      HasVnni() && __builtin_cpu_supports("avx512vbmi") != 0;
   return has_both;
 }
 
 #else
 
 bool HasVnni() { return false; }
-bool HasVnniAndVbmi2() { return false; }
+bool HasVnniAndVbmi() { return false; }
 
 #endif
 

@@ -32,10 +32,9 @@ std::vector<Isa> SupportedIsas();
 
 // Instructions for int8 that machines of one Isa may have or lack: of kAvx512
 // those that multiply four numbers at once (VNNI), and with them those that
-// permute bytes and spread them by a mask (VBMI, VBMI2); of kNeon the dot
-// product.
+// permute bytes (VBMI); of kNeon the dot product.
 bool HasVnni();
-bool HasVnniAndVbmi2();
+bool HasVnniAndVbmi();
 bool HasDotProduct();
 
 // "portable", "neon", "avx2" or "avx512".

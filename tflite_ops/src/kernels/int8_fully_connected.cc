@@ -14,15 +14,10 @@ namespace {
 constexpr size_t kPartsPerThread = 2;
 // With fewer bytes of weights a thread costs more time than it saves.
 constexpr size_t kMinBytesPerThread = 64 * 1024;
-// What makes an int8 input unsigned.
-constexpr int kOffset = 128;
-
-// What a step of Int8Lockstep and a chunk of MaskedRows take, in cycles, and
-// the bytes that a cycle brings. Estimates, to be measured by
-// tests/benchmarks/int8.py.
-constexpr double kStepCycles = 2.2;
-constexpr double kChunkCycles = 3.3;
-constexpr double kBytesPerCycle = 24.0;
+// What makes an int8 input unsigned, for Int8Rows.
+constexpr int32_t kOffset = 128;
+// A step of Int8Lockstep takes about as long as so many weights of Int8Rows.
+constexpr size_t kWeightsPerStep = 3;
 
 ConvShape BatchAsImage(size_t batch) {
   ConvShape shape;
@@ -44,6 +39,8 @@ Int8FullyConnectedPlan::Int8FullyConnectedPlan(size_t num_rows,
   if (is_together()) {
     conv =
         Int8ConvPlan(BatchAsImage(batch), num_rows, num_columns, isa, threads);
+  } else {
+    lockstep = Int8LockstepKernelOf(isa);
   }
 }
 
@@ -61,37 +58,24 @@ kdc_status Int8FullyConnected::Pack(const SparseRows& weights,
     result.form_ = std::move(conv);
   } else {
     result.row_sums_ = RowSums(weights);
-    if (plan.isa == Isa::kAvx512 && HasVnniAndVbmi2()) {
-      result.PackForVnni(weights);
-    } else {
-      result.form_ = Int8Rows::Pack(weights);
-    }
+    result.PackRows(weights, plan.lockstep);
   }
   *packed = std::move(result);
   return KDC_OK;
 }
 
-void Int8FullyConnected::PackForVnni(const SparseRows& weights) {
-  MaskedRows masked = MaskedRows::Pack(weights);
-  const auto chunks = static_cast<double>(num_rows_ * masked.num_chunks);
-  const auto masked_bytes = static_cast<double>(masked.size_bytes());
-  const double masked_cycles =
-      chunks * kChunkCycles + masked_bytes / kBytesPerCycle;
-  // At least as many steps as would be full.
-  const double least_steps = static_cast<double>(weights.columns.size()) /
-                             (Int8Lockstep::kLanes * Int8Lockstep::kSlots);
-  if (num_columns_ <= Int8Lockstep::kMaxColumns &&
-      least_steps * kStepCycles < masked_cycles) {
-    Int8Lockstep lockstep = Int8Lockstep::Pack(weights);
-    const double cycles =
-        static_cast<double>(lockstep.num_steps()) * kStepCycles +
-        static_cast<double>(lockstep.size_bytes()) / kBytesPerCycle;
-    if (cycles < masked_cycles) {
+void Int8FullyConnected::PackRows(const SparseRows& weights,
+                                  const Int8LockstepKernel& kernel) {
+  if (kernel.run != nullptr && num_columns_ <= Int8Lockstep::kMaxColumns) {
+    Int8Lockstep lockstep = Int8Lockstep::Pack(weights, kernel.shape);
+    if (lockstep.num_steps() * kWeightsPerStep <= weights.columns.size()) {
+      input_offset_ = kernel.input_offset;
       form_ = std::move(lockstep);
       return;
     }
   }
-  form_ = std::move(masked);
+  input_offset_ = kOffset;
+  form_ = Int8Rows::Pack(weights);
 }
 
 bool Int8FullyConnected::Fits(const Int8FullyConnectedPlan& plan) const {
@@ -106,15 +90,11 @@ void Int8FullyConnected::AddProducts(const Int8FullyConnectedPlan& plan,
                                      int32_t* sums) const {
   const auto run = [&](size_t begin, size_t end) {
     if (const auto* rows = std::get_if<Int8Rows>(&form_)) {
-      return rows->Run(begin, end, input, sums);
+      rows->Run(begin, end, input, sums);
+    } else {
+      plan.lockstep.run(Int8LockstepView(std::get<Int8Lockstep>(form_)), begin,
+                        end, input, sums);
     }
-#if defined(KERAS_DC_X86_KERNELS)
-    if (const auto* rows = std::get_if<MaskedRows>(&form_)) {
-      RunMaskedVnni(MaskedView(*rows), begin, end, input, sums);
-    } else if (const auto* groups = std::get_if<Int8Lockstep>(&form_)) {
-      RunInt8LockstepVnni(Int8LockstepView(*groups), begin, end, input, sums);
-    }
-#endif
   };
   const size_t num_threads =
       std::min(plan.num_threads, size_bytes() / kMinBytesPerThread + 1);
@@ -135,15 +115,15 @@ void Int8FullyConnected::Run(const Int8FullyConnectedPlan& plan,
   if (const auto* conv = std::get_if<Int8Conv2D>(&form_)) {
     return conv->Run(plan.conv, inputs, scaling, pool, &scratch->conv, output);
   }
-  // The last window may begin at the last column. It is longer than a chunk.
-  scratch->input.resize(num_columns_ + Int8Lockstep::kWindow);
+  // The last window may begin at the last column.
+  scratch->input.resize(num_columns_ + Int8Lockstep::kMaxWindow);
   scratch->sums.resize(num_rows_);
   const Requantize requantize = Int8TileKernelOf(plan.isa).requantize;
-  const auto zero = static_cast<uint32_t>(inputs.zero_point + kOffset);
+  const auto zero = static_cast<uint32_t>(inputs.zero_point + input_offset_);
   for (size_t b = 0; b < plan.batch; ++b) {
     const int8_t* in = inputs.values + b * num_columns_;
     for (size_t c = 0; c < num_columns_; ++c) {
-      scratch->input[c] = static_cast<uint8_t>(in[c] + kOffset);
+      scratch->input[c] = static_cast<uint8_t>(in[c] + input_offset_);
     }
     int32_t* sums = scratch->sums.data();
     for (size_t r = 0; r < num_rows_; ++r) {

@@ -14,9 +14,9 @@
 #include "kernels/forms/aligned_vector.h"
 #include "kernels/forms/int8_lockstep.h"
 #include "kernels/forms/int8_rows.h"
-#include "kernels/forms/masked_rows.h"
 #include "kernels/int8_conv_2d.h"
 #include "kernels/requantize.h"
+#include "kernels/tile/int8_lockstep_kernel.h"
 
 namespace keras_dc {
 
@@ -31,6 +31,7 @@ struct Int8FullyConnectedPlan {
   Isa isa = Isa::kPortable;
   size_t batch = 0;
   size_t num_threads = 1;
+  Int8LockstepKernel lockstep;
   Int8ConvPlan conv;
 
   bool is_together() const { return batch >= kMinTogether; }
@@ -38,7 +39,7 @@ struct Int8FullyConnectedPlan {
 
 struct Int8FullyConnectedScratch {
   Int8ConvScratch conv;
-  // One row of the input, plus 128, with zeros behind it.
+  // One row of the input, with what is added to it, and some bytes behind it.
   AlignedVector<uint8_t> input;
   std::vector<int32_t> sums;
 };
@@ -72,17 +73,19 @@ class Int8FullyConnected {
   }
 
  private:
-  // Chooses the form for single rows with VNNI and VBMI2.
-  void PackForVnni(const SparseRows& weights);
-  // sums[row] += weights * (input + 128), for one row of the batch.
+  // Chooses the form for single rows.
+  void PackRows(const SparseRows& weights, const Int8LockstepKernel& kernel);
+  // sums[row] += weights * input, for one row of the batch.
   void AddProducts(const Int8FullyConnectedPlan& plan, const uint8_t* input,
                    ThreadPool* pool, int32_t* sums) const;
 
   size_t num_rows_ = 0;
   size_t num_columns_ = 0;
   Isa isa_ = Isa::kPortable;
+  // What is added to inputs before they are multiplied.
+  int32_t input_offset_ = 0;
   std::vector<int32_t> row_sums_;
-  std::variant<Int8Rows, MaskedRows, Int8Lockstep, Int8Conv2D> form_;
+  std::variant<Int8Rows, Int8Lockstep, Int8Conv2D> form_;
 };
 
 }  // namespace keras_dc

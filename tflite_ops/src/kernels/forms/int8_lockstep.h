@@ -1,12 +1,15 @@
-// The lockstep form of int8 weights, for products with one vector: sixteen rows
-// side by side, the lanes of an AVX-512 register.
+// The lockstep form of int8 weights, for products with one vector: as many rows
+// side by side as a register has lanes of 32 bits.
 //
-// A *step* has a window of 128 columns, whose inputs fill two registers, and
-// for each lane four slots of (column in the window, weight): a permute looks
-// up four inputs for each of the sixteen rows. Windows overlap. Each begins
-// where the row that lags behind most has its next weight, and the other rows
-// run ahead of it as far as the window reaches. So few slots stay empty, which
-// have the weight 0.
+// A *step* has a window of neighbouring columns, whose inputs fit a few
+// registers, and for each lane four slots of (column in the window, weight): a
+// permute looks up their inputs, and one instruction or a few add the four
+// products. Windows overlap. Each begins where the row that lags behind most
+// has its next weight, and the other rows run ahead of it as far as the window
+// reaches. So few slots stay empty, which have the weight 0.
+//
+// Weights in blocks of 1x4 are words (weight_words.h), which have one column
+// for four weights.
 #ifndef KERAS_DC_SRC_KERNELS_FORMS_INT8_LOCKSTEP_H_
 #define KERAS_DC_SRC_KERNELS_FORMS_INT8_LOCKSTEP_H_
 
@@ -19,15 +22,25 @@
 
 namespace keras_dc {
 
+// What a kernel takes.
+struct Int8LockstepShape {
+  size_t lanes = 0;
+  // Columns of a window.
+  size_t window = 0;
+  bool takes_words = false;
+};
+
 struct Int8Lockstep {
-  static constexpr size_t kLanes = 16;
   static constexpr size_t kSlots = 4;
-  static constexpr size_t kWindow = 128;
   // A window begins at a multiple of so many columns, whose number has 16 bits.
   static constexpr size_t kUnit = 16;
   static constexpr size_t kMaxColumns = kUnit << 16;
-  static constexpr size_t kStepSlots = kLanes * kSlots;
+  static constexpr size_t kMaxWindow = 128;
+  // With fewer, words take more memory than weights.
+  static constexpr size_t kMinWeightsPerWord = 3;
 
+  size_t lanes = 0;
+  bool has_words = false;
   // Row of each lane, group by group; rows of about the same length stand
   // together. UINT32_MAX for a lane without a row.
   std::vector<uint32_t> row_of_lane;
@@ -35,11 +48,14 @@ struct Int8Lockstep {
   std::vector<size_t> group_begin;
   // Where the window of each step begins, in units.
   std::vector<uint16_t> windows;
-  // For each step kStepSlots columns in the window, lane by lane, then as many
-  // weights.
-  AlignedVector<uint8_t> slots;
+  // For each lane of each step kSlots columns in the window, or of a word its
+  // number there.
+  AlignedVector<uint8_t> columns;
+  // For each lane of each step kSlots weights.
+  AlignedVector<uint8_t> weights;
 
-  static Int8Lockstep Pack(const SparseRows& weights);
+  static Int8Lockstep Pack(const SparseRows& weights,
+                           const Int8LockstepShape& shape);
 
   size_t num_groups() const { return group_begin.size() - 1; }
   size_t num_steps() const { return windows.size(); }
@@ -49,25 +65,20 @@ struct Int8Lockstep {
 // Int8Lockstep as plain pointers, see LockstepView.
 struct Int8LockstepView {
   explicit Int8LockstepView(const Int8Lockstep& rows)
-      : row_of_lane(rows.row_of_lane.data()),
+      : has_words(rows.has_words),
+        row_of_lane(rows.row_of_lane.data()),
         group_begin(rows.group_begin.data()),
         windows(rows.windows.data()),
-        slots(rows.slots.data()) {}
+        columns(rows.columns.data()),
+        weights(rows.weights.data()) {}
 
+  bool has_words;
   const uint32_t* row_of_lane;
   const size_t* group_begin;
   const uint16_t* windows;
-  const uint8_t* slots;
+  const uint8_t* columns;
+  const uint8_t* weights;
 };
-
-// sums[row] += weights * (input, as unsigned numbers), for the groups
-// [begin_group, end_group).
-//
-// Args:
-//   input: a byte for each column, and kWindow behind them.
-//   sums: 32-bit integers, from row 0 on.
-void RunInt8LockstepVnni(const Int8LockstepView& rows, size_t begin_group,
-                         size_t end_group, const uint8_t* input, int32_t* sums);
 
 }  // namespace keras_dc
 

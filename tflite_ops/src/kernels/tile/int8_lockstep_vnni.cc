@@ -2,66 +2,46 @@
 // other files use.
 #include <immintrin.h>
 
-#include "kernels/forms/int8_lockstep.h"
+#include <cstddef>
+#include <cstdint>
 
-namespace keras_dc {
 namespace {
 
-using Rows = Int8Lockstep;
+struct LockstepSimd {
+  using Vector = __m512i;
+  static constexpr size_t kLanes = 16;
+  // Two registers of bytes, or of words.
+  static constexpr size_t kWindow = 128;
+  static constexpr bool kTakesWords = true;
+  static constexpr int32_t kInputOffset = 128;
 
-constexpr size_t kLanes = Rows::kLanes;
-constexpr size_t kStepSlots = Rows::kStepSlots;
-constexpr size_t kStepBytes = 2 * kStepSlots;
-// How far ahead to prefetch: slots are read in order, from memory.
-constexpr size_t kPrefetchBytes = 64 * kStepBytes;
-
-inline void Prefetch(const uint8_t* slots) {
-  _mm_prefetch(reinterpret_cast<const char*>(slots + kPrefetchBytes),
-               _MM_HINT_T0);
-}
-
-inline __m512i AddStep(const uint8_t* slots, const uint8_t* window,
-                       __m512i sums) {
-  Prefetch(slots);
-  Prefetch(slots + kStepSlots);
-  const __m512i inputs = _mm512_permutex2var_epi8(
-      _mm512_loadu_si512(window), _mm512_load_si512(slots),
-      _mm512_loadu_si512(window + Rows::kWindow / 2));
-  return _mm512_dpbusd_epi32(sums, inputs,
-                             _mm512_load_si512(slots + kStepSlots));
-}
+  static Vector Zero() { return _mm512_setzero_si512(); }
+  static Vector Add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
+  static void Store(uint32_t* to, Vector v) { _mm512_store_si512(to, v); }
+  static Vector AddStep(const uint8_t* columns, const uint8_t* weights,
+                        const uint8_t* window, Vector sums) {
+    const __m512i inputs = _mm512_permutex2var_epi8(
+        _mm512_loadu_si512(window), _mm512_load_si512(columns),
+        _mm512_loadu_si512(window + kWindow / 2));
+    return _mm512_dpbusd_epi32(sums, inputs, _mm512_load_si512(weights));
+  }
+  static Vector AddWords(const uint8_t* columns, const uint8_t* weights,
+                         const uint8_t* window, Vector sums) {
+    const __m512i words = _mm512_cvtepu8_epi32(
+        _mm_load_si128(reinterpret_cast<const __m128i*>(columns)));
+    const __m512i inputs =
+        _mm512_permutex2var_epi32(_mm512_loadu_si512(window), words,
+                                  _mm512_loadu_si512(window + kWindow / 2));
+    return _mm512_dpbusd_epi32(sums, inputs, _mm512_load_si512(weights));
+  }
+};
 
 }  // namespace
 
-void RunInt8LockstepVnni(const Int8LockstepView& rows, size_t begin_group,
-                         size_t end_group, const uint8_t* input,
-                         int32_t* sums) {
-  for (size_t group = begin_group; group < end_group; ++group) {
-    // Several sums, since an addition must wait for the one before.
-    __m512i even = _mm512_setzero_si512(), odd = _mm512_setzero_si512();
-    size_t step = rows.group_begin[group];
-    const size_t end = rows.group_begin[group + 1];
-    const auto window = [&](size_t i) {
-      return input + size_t{rows.windows[i]} * Rows::kUnit;
-    };
-    for (; step + 2 <= end; step += 2) {
-      even = AddStep(rows.slots + step * kStepBytes, window(step), even);
-      odd =
-          AddStep(rows.slots + (step + 1) * kStepBytes, window(step + 1), odd);
-    }
-    if (step < end) {
-      even = AddStep(rows.slots + step * kStepBytes, window(step), even);
-    }
-    alignas(64) uint32_t lanes[kLanes];
-    _mm512_store_si512(lanes, _mm512_add_epi32(even, odd));
-    for (size_t l = 0; l < kLanes; ++l) {
-      const uint32_t row = rows.row_of_lane[group * kLanes + l];
-      if (row == UINT32_MAX) continue;
-      // Sums wrap.
-      sums[row] =
-          static_cast<int32_t>(static_cast<uint32_t>(sums[row]) + lanes[l]);
-    }
-  }
-}
+#include "kernels/tile/int8_lockstep_impl.h"
+
+namespace keras_dc {
+
+Int8LockstepKernel VnniInt8LockstepKernel() { return MakeInt8LockstepKernel(); }
 
 }  // namespace keras_dc

@@ -11,10 +11,14 @@ inline int32x4_t AddProducts(int8x16_t weights, int8x16_t inputs,
 
 }  // namespace
 
+#include "kernels/tile/int8_lockstep_neon_impl.h"
 #include "kernels/tile/int8_tile_neon_impl.h"
 
 namespace keras_dc {
 
 Int8TileKernel NeonDotInt8TileKernel() { return MakeInt8TileKernel(); }
+Int8LockstepKernel NeonDotInt8LockstepKernel() {
+  return MakeInt8LockstepKernel();
+}
 
 }  // namespace keras_dc
