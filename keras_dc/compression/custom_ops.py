@@ -47,9 +47,6 @@ _INT8_FLAGS = int8_ops.INT8 | int8_ops.PLAIN_BIAS | int8_ops.TWO_INPUTS
 # tests/benchmarks/ against XNNPACK, both with AVX-512 and both with AVX2. At 0.55 pointwise
 # convolutions, which lead the least, are still 1.1 times as fast.
 _BREAK_EVEN_DENSITY = 0.55
-# The same for convolutions of int8, which are computed in words of four channels: of the words
-# in which a weight is kept. An estimate, to be measured by tests/benchmarks/int8.py.
-_BREAK_EVEN_WORDS = 0.7
 
 # The largest extent of a fused convolution's kernel, dilation included: along one axis, and
 # the product of both.
@@ -225,25 +222,16 @@ def fused_form(graph, op):
     return FusedForm(fusable.name, packed.rstrip(b"\0"), not is_float)
 
 
-def is_faster_fused(density, values=None):
-    """Whether the fused ops outrun the runtime's dense ones.
+def is_faster_fused(density):
+    """Whether the fused ops outrun the runtime's dense ones, of float32 weights.
 
     Args:
         density: float, fraction of the weights that are kept.
-        values: int8 array, the weights of an int8 op; None for float weights.
 
     Returns:
         bool; where it is False, `KerasDcDecode` gives the weights to the built-in op.
     """
-    if density > _BREAK_EVEN_DENSITY:
-        return False
-    if values is None or values.ndim != 4:
-        return True
-    # The channels of a word lie side by side, those of a block that was pruned as one, too.
-    padding = -values.shape[-1] % 4
-    kept = np.pad(values != 0, [(0, 0)] * 3 + [(0, padding)])
-    words = kept.reshape(*values.shape[:3], -1, 4).any(axis=-1)
-    return bool(words.mean() <= _BREAK_EVEN_WORDS)
+    return density <= _BREAK_EVEN_DENSITY
 
 
 def is_fused(name):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from support.inspection import operators
-from support.int8_models import LAYERS, Layer, quantize
+from support.int8_models import LAYERS, Layer, always_fused, quantize
 from support.tiny_models import schema
 
 import keras_dc as dc
@@ -14,6 +14,7 @@ from keras_dc.compression import custom_ops, int8_ops
 from keras_dc.tflite import diff, model_file
 from keras_dc.tflite.graph import Graph
 
+pytestmark = pytest.mark.usefixtures(always_fused.__name__)
 CONVOLUTION = Layer((12, 3, 3, 8), block=4)
 
 
@@ -138,14 +139,6 @@ def test_what_the_ops_do_not_compute_is_decoded(change):
     content = dc.compress(graph.serialize())
     assert operators(content) == [custom_ops.DECODE, "CONV_2D"]
     assert diff.differences(graph.model, expanded(content)) == []
-
-
-@pytest.mark.parametrize(("block", "density", "is_fused"), [
-    (4, 0.5, True), (1, 0.2, True), (1, 0.4, False), (4, 0.8, False),
-])  # fmt: skip
-def test_convolutions_are_fused_by_the_words_that_they_keep(block, density, is_fused):
-    layer = Layer((16, 5, 5, 16), block=block, density=density)
-    assert (operators(dc.compress(layer.serialize())) == [custom_ops.CONV_2D]) == is_fused
 
 
 def test_expand_refuses_scales_that_are_no_blob():

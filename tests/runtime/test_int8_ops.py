@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from support import runtime_process
-from support.int8_models import LAYERS, Layer
+from support.int8_models import LAYERS, Layer, always_fused
 
 import keras_dc as dc
 from keras_dc.compression import custom_ops
 from keras_dc.tflite import model_file
 from keras_dc.tflite.graph import Graph
 
+pytestmark = pytest.mark.usefixtures(always_fused.__name__)
 REFERENCE = {"resolver": "BUILTIN_REF"}
 BATCHES = (1, 2, 5, 1)
 

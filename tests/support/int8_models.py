@@ -3,10 +3,19 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support.tiny_models import Graph
 
+from keras_dc.compression import int8_speed
+
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+@pytest.fixture
+def always_fused(monkeypatch):
+    """Int8 layers are fused, however slow: those of tests are too small for it to pay."""
+    monkeypatch.setattr(int8_speed, "is_faster", lambda *_: True)
 
 
 @dataclasses.dataclass(frozen=True)
