@@ -190,7 +190,7 @@ TEST(Int8FullyConnected, GivesTheSumsAndOutputsOfTheDefinition) {
 TEST(Int8FullyConnected, BlocksOfFourHaveAFormOfTheirOwn) {
   for (const int64_t block : {1, 4}) {
     const Int8Weights weights(64, 1024, 0.25, block, false, 5);
-    const Int8LockstepShape shape{16, 128, true};
+    const Int8LockstepShape shape{16, 128};
     EXPECT_EQ(Int8Lockstep::Pack(weights.sparse, shape).has_words, block == 4);
     EXPECT_EQ(Int8Rows::Pack(weights.sparse).has_words, block == 4);
   }
@@ -253,8 +253,8 @@ TEST(Int8FullyConnected, RowsRunAheadInTheLockstepForm) {
     weights.columns.push_back(column);
   }
   weights.values.assign(8, 1);
-  EXPECT_EQ(Int8Lockstep::Pack(weights, {2, 64, false}).num_steps(), 1u);
-  EXPECT_EQ(Int8Lockstep::Pack(weights, {2, 32, false}).num_steps(), 2u);
+  EXPECT_EQ(Int8Lockstep::Pack(weights, {2, 64}).num_steps(), 1u);
+  EXPECT_EQ(Int8Lockstep::Pack(weights, {2, 32}).num_steps(), 2u);
 }
 
 TEST(Int8FullyConnected, RefusesFloats) {

@@ -32,9 +32,8 @@ Int8Lockstep Int8Lockstep::Pack(const SparseRows& weights,
   Int8Lockstep packed;
   packed.lanes = shape.lanes;
   const auto num_columns = static_cast<size_t>(weights.num_columns);
-  packed.has_words = shape.takes_words &&
-                     weights.columns.size() >=
-                         kMinWeightsPerWord * CountWords(weights, num_columns);
+  packed.has_words = weights.columns.size() >=
+                     kMinWeightsPerWord * CountWords(weights, num_columns);
   const SparseRows words =
       packed.has_words ? WordsOf(weights, num_columns, false) : SparseRows();
   // Weights or words.

@@ -27,7 +27,6 @@ struct Int8LockstepShape {
   size_t lanes = 0;
   // Columns of a window.
   size_t window = 0;
-  bool takes_words = false;
 };
 
 struct Int8Lockstep {

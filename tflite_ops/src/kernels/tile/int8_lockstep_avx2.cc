@@ -11,7 +11,6 @@ struct LockstepSimd {
   static constexpr size_t kLanes = 8;
   // Four tables of 16 bytes, or two registers of words.
   static constexpr size_t kWindow = 64;
-  static constexpr bool kTakesWords = true;
   static constexpr int32_t kInputOffset = 128;
 
   static Vector Zero() { return _mm256_setzero_si256(); }

@@ -1,7 +1,7 @@
 // The loops of int8_lockstep_kernel.h over a SIMD type, for the files of the
 // instruction sets; see tile_sums_impl.h. Such a file defines, before it
 // includes this, `LockstepSimd` with Vector (kLanes sums), kLanes, kWindow,
-// kTakesWords, kInputOffset, Zero, Add, Store, and
+// kInputOffset, Zero, Add, Store, and
 //   AddStep(columns, weights, window, sums)
 //     sums[l] += the products of lane l's four weights; `window` is where the
 //     inputs of the window begin
@@ -60,19 +60,16 @@ void RunLockstepGroups(const Int8LockstepView& rows, size_t begin_group,
 
 void RunLockstep(const Int8LockstepView& rows, size_t begin_group,
                  size_t end_group, const uint8_t* input, int32_t* sums) {
-  if constexpr (LockstepSimd::kTakesWords) {
-    if (rows.has_words) {
-      return RunLockstepGroups<true>(rows, begin_group, end_group, input, sums);
-    }
+  if (rows.has_words) {
+    return RunLockstepGroups<true>(rows, begin_group, end_group, input, sums);
   }
   RunLockstepGroups<false>(rows, begin_group, end_group, input, sums);
 }
 
 Int8LockstepKernel MakeInt8LockstepKernel() {
-  return {
-      {LockstepSimd::kLanes, LockstepSimd::kWindow, LockstepSimd::kTakesWords},
-      LockstepSimd::kInputOffset,
-      RunLockstep};
+  return {{LockstepSimd::kLanes, LockstepSimd::kWindow},
+          LockstepSimd::kInputOffset,
+          RunLockstep};
 }
 
 }  // namespace

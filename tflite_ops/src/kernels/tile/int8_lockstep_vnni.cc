@@ -12,7 +12,6 @@ struct LockstepSimd {
   static constexpr size_t kLanes = 16;
   // Two registers of bytes, or of words.
   static constexpr size_t kWindow = 128;
-  static constexpr bool kTakesWords = true;
   static constexpr int32_t kInputOffset = 128;
 
   static Vector Zero() { return _mm512_setzero_si512(); }
