@@ -17,6 +17,8 @@ _LEAST_WEIGHTS_PER_WORD = 3
 # weight, a kept word, an output, an input channel.
 _DENSE_WEIGHT, _DENSE_OUTPUT = 0.00197, 0.083
 _WORD, _OUTPUT, _INPUT = 0.0134, 0.15, 0.045
+# What it takes to leave the runtime's own chain of layers and to come back, at most.
+_CALL, _CALL_OF_DENSE = 3000.0, 0.2
 # Ours must win by so much.
 _MARGIN = 1.07
 # Pixels are computed so many at once, and as few rows of a batch one by one.
@@ -81,7 +83,7 @@ def is_faster(values, output_shape):
     dense = num_pixels * (_DENSE_WEIGHT * values.size + _DENSE_OUTPUT * filters)
     whole = -(-num_pixels // _LANES) * _LANES
     ours = whole * (_WORD * words + _OUTPUT * filters + _INPUT * channels)
-    return ours * _MARGIN <= dense
+    return ours * _MARGIN + min(_CALL, _CALL_OF_DENSE * dense) <= dense
 
 
 def _has_full_words(values, words):
