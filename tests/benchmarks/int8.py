@@ -1,12 +1,13 @@
 """Int8 layers computed from sparse weights against XNNPACK's dense int8.
 
-    python tests/benchmarks/int8.py [--repeats N] [--threads N ...] [--only KEY ...]
+    python tests/benchmarks/int8.py [--repeats N] [--threads N ...] [--only KEY ...] [--save]
 
 Weights and activations are int8, with a scale for each channel; masks are random, in blocks
 of 1x4 along the input channels or unstructured. The last line is one JSON object: how many
 times as fast as XNNPACK's int8 each case is on one thread, and `weights_memory_ratio`, what
 loading VGG-16 and one invoke add of resident memory, ours over the int8 interpreter's. The
-environment variable KERAS_DC_ISA picks other kernels than the fastest.
+environment variable KERAS_DC_ISA picks other kernels than the fastest. `--save` puts the figures
+into the file of this processor in `results/`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 
 import kernel_benchmark
 import numpy as np
+import processor
 from ai_edge_litert.interpreter import Interpreter
 from int8_network import RELU, Int8Network, sparse_int8
 from rich.console import Console
@@ -196,8 +198,9 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--only", nargs="+", choices=keys, default=keys)
+    parser.add_argument("--save", action="store_true")
     args = parser.parse_args()
-    table = Table(title="Int8")
+    table = Table(title="Int8", caption=processor.line())
     for column in ("case", "threads", "ours ms", "XNNPACK int8 ms", "faster"):
         table.add_column(column, justify="left" if column == "case" else "right")
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -212,6 +215,8 @@ def main():
             if key == MEMORY_OF:
                 figures["weights_memory_ratio"] = memory_ratio(plain, compressed)
     console.print(table)
+    if args.save:
+        processor.save("int8", figures)
     print(json.dumps(figures))
 
 
