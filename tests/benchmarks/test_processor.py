@@ -1,8 +1,8 @@
 """What is told of the processor, and where its figures go."""
 
+import importlib
 import json
 
-import processor
 import pytest
 
 CPU_INFO = """processor\t: 0
@@ -17,7 +17,12 @@ model name\t: Chip 9
 
 
 @pytest.fixture
-def chip(tmp_path, monkeypatch):
+def processor():
+    return importlib.import_module("processor")
+
+
+@pytest.fixture
+def chip(processor, tmp_path, monkeypatch):
     """A machine made up; the folder of results."""
     (tmp_path / "cpuinfo").write_text(CPU_INFO)
     for index, (level, kind, size) in enumerate([("1", "Data", "48K"), ("3", "Unified", "32M")]):
@@ -31,12 +36,12 @@ def chip(tmp_path, monkeypatch):
     return tmp_path / "results"
 
 
-def test_a_line_tells_cpu_cores_clock_and_caches(chip):
+def test_a_line_tells_cpu_cores_clock_and_caches(processor, chip):
     expected = "Chip 9, family 26 model 2, 2 cores at 2.6 GHz; L1d 48 KiB, L3 32768 KiB"
     assert processor.line() == expected
 
 
-def test_figures_of_one_processor_share_a_file(chip):
+def test_figures_of_one_processor_share_a_file(processor, chip):
     processor.save("int8", {"a": 1.0, "b": 2.0})
     processor.save("other", {"c": 3.0})
     path = processor.save("int8", {"b": 4.0})
@@ -51,7 +56,7 @@ def test_figures_of_one_processor_share_a_file(chip):
     }
 
 
-def test_a_machine_that_tells_nothing_has_a_name(tmp_path, monkeypatch):
+def test_a_machine_that_tells_nothing_has_a_name(processor, tmp_path, monkeypatch):
     monkeypatch.setattr(processor, "_CPU_INFO", tmp_path / "none")
     monkeypatch.setattr(processor, "_CACHES", tmp_path / "none")
     found = processor.describe()

@@ -73,11 +73,13 @@ void CheckConv(const Case& c) {
   const std::vector<int32_t> bias = RandomBias(filters);
   const std::vector<int32_t> sums = Int8Sums(
       shape, c.channels, c.filters, weights.dense, input, c.zero_point, bias);
-  const OutputScaling scaling =
-      RandomScaling(filters, c.density * static_cast<double>(columns), 7);
   ThreadPool pool;
   for (const Isa isa : SupportedIsas()) {
-    for (const size_t num_threads : {1, 3}) {
+    for (const unsigned num_threads : {1, 3}) {
+      // Rounds once, and twice.
+      const OutputScaling scaling =
+          RandomScaling(filters, c.density * static_cast<double>(columns),
+                        num_threads / 2 + 6);
       SCOPED_TRACE(std::string(IsaName(isa)) + " threads " +
                    std::to_string(num_threads));
       const Int8ConvPlan plan(shape, filters, static_cast<size_t>(c.channels),
@@ -92,6 +94,49 @@ void CheckConv(const Case& c) {
       ASSERT_EQ(actual, sums);
       std::vector<int8_t> outputs(sums.size());
       layer.Run(plan, inputs, &scaling, &pool, &scratch, outputs.data());
+      ExpectScaled(scaling, sums, outputs);
+    }
+  }
+}
+
+// Weights of zeros: the sums are the bias.
+TEST(Int8Conv2D, ScalesAnySumAsTheDefinitionDoes) {
+  Case c = {1, 1, 19, 4, 70, 1, 1};
+  c.density = 0.0;
+  ConvShape shape;
+  ASSERT_TRUE(MakeShape(c, &shape));
+  const auto filters = static_cast<size_t>(c.filters);
+  const Int8Weights weights(c.filters, c.channels, 0.0, 1, true, 1);
+  const std::vector<int8_t> input(static_cast<size_t>(19 * c.channels), 3);
+  std::mt19937 random(3);
+  for (const Isa isa : SupportedIsas()) {
+    const Int8ConvPlan plan(shape, filters, 4, isa, 1);
+    Int8Conv2D layer;
+    ASSERT_EQ(Int8Conv2D::Pack(weights.sparse, plan, &layer), KDC_OK);
+    Int8ConvScratch scratch;
+    for (unsigned seed = 0; seed < 100; ++seed) {
+      SCOPED_TRACE(testing::Message() << IsaName(isa) << " seed " << seed);
+      OutputScaling scaling = RandomScaling(filters, 20.0, seed);
+      std::vector<int32_t> bias;
+      for (size_t row = 0; row < filters; ++row) {
+        bias.push_back(static_cast<int32_t>(random()) >> random() % 32);
+        if (random() % 16 == 0) bias.back() = INT32_MIN;
+        if (random() % 16 == 0) bias.back() = INT32_MAX;
+        // Every shift to the right there is; of some, one to the left.
+        const int right = static_cast<int>(random() % 32);
+        const bool is_left = seed % 4 == 3 && random() % 64 == 0;
+        scaling.left_shifts[row] = is_left ? right : 0;
+        scaling.right_shifts[row] = is_left ? 0 : right;
+        // A power of two makes halves.
+        if (random() % 4 == 0) scaling.multipliers[row] = 1 << 30;
+      }
+      std::vector<int32_t> sums;
+      for (int pixel = 0; pixel < 19; ++pixel) {
+        sums.insert(sums.end(), bias.begin(), bias.end());
+      }
+      std::vector<int8_t> outputs(sums.size());
+      layer.Run(plan, {input.data(), 3, bias.data()}, &scaling, nullptr,
+                &scratch, outputs.data());
       ExpectScaled(scaling, sums, outputs);
     }
   }
