@@ -36,8 +36,7 @@ model = trained.build(name, trained.load()[name])
 # - *int8*: activations too. The converter needs some inputs, to learn their ranges: a hundred
 #   images.
 # - *int8, a scale per layer*: the same, with one scale for each Dense layer instead of one for
-#   each of its units. The scales of 500 units take more bytes than their compressed weights! The
-#   setting is TensorFlow's, and experimental.
+#   each of its units: some bytes less. The setting is TensorFlow's, and experimental.
 
 
 # %%
@@ -117,7 +116,8 @@ run.show(figure, "before_and_after")
 # ## What a file holds
 #
 # `dc.inspect` shows each coded tensor. In the int8 file the weights take about what they take in
-# float32, and the rest is the scale and the zero point of each channel.
+# float32, and the rest is the graph: scales and zero points, and operators that make int8 of
+# float32 and back.
 
 # %%
 for label in ("float32", "int8"):

@@ -9,7 +9,8 @@ from keras_dc.cli import answers, files
 _MEASURED = """
 Shannon: the bytes that an ideal code takes if each weight is drawn alone from the tensor's own
 distribution of values; below it is who finds a pattern in where the weights stand. zip: the
-smaller of zlib -9 and xz -6e of the same values as an ordinary file holds them.""".strip()
+smaller of zlib -9 and xz -6e of the same values as an ordinary file holds them. form: whether
+a layer is computed from words of four int8 weights or from single ones.""".strip()
 _TERMS = """
 kept%: weights that are coded one by one, mostly those that are not zero. clusters: distinct
 values, besides zero. coding: of cluster indices and of gaps between kept weights; planes: floats
@@ -85,6 +86,7 @@ def _values(row, measured):
             "kept_fraction": row.kept_fraction,
             "shannon_bytes": row.shannon_bytes,
             "zip_bytes": row.zip_bytes,
+            "form": row.form,
         }
     return values
 

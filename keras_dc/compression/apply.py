@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from keras_dc.compression import custom_ops, negative_zeros, restore_metadata
+from keras_dc.compression import custom_ops, int8_ops, negative_zeros, restore_metadata
 from keras_dc.compression.bundling import bundle
 from keras_dc.compression.constants import pack
 from keras_dc.compression.decide import Placement
@@ -20,8 +20,11 @@ def apply(graph, plan):
         graph: `tflite.graph.Graph`; its model is changed, and the graph tells of it as it was.
         plan: `decide.Plan`.
     """
+    scales = {}
     for op, form in plan.fusions.items():
         _fuse(graph, op, form)
+        if form.has_int8_weights:
+            _take_scales(graph, op, form, plan.scales, scales)
     edits = _OperatorEdits(graph.model)
     notes = {}
     for decision in plan.decisions:
@@ -67,6 +70,33 @@ def _fuse(graph, op, form):
     operator.builtinOptions = None
     options = np.frombuffer(form.custom_options, np.uint8)
     operator.customOptions = options if options.size else None
+
+
+def _take_scales(graph, op, form, contents, added):
+    """Take what int8 weights and bias have of scales out, and let the op read the former.
+
+    `added` has the tensor of scales of each tensor of weights.
+    """
+    tensors, operator = graph.model.subgraphs[op.subgraph].tensors, graph.operator(op)
+    if form.has_plain_bias:
+        int8_ops.take_bias_scales(tensors, operator)
+    weights = graph.inputs(op)[custom_ops.WEIGHTS_INPUT]
+    if weights not in contents:
+        return
+    if weights not in added:
+        added[weights] = _add_vector(graph, weights, contents[weights])
+        int8_ops.take_weight_scales(graph.tensor(weights))
+    int8_ops.add_scales_input(operator, added[weights])
+
+
+def _add_vector(graph, weights, content):
+    """A new tensor in the subgraph of some weights that holds a blob: its index."""
+    model, tensors = graph.model, graph.model.subgraphs[weights.subgraph].tensors
+    model.buffers.append(schema.BufferT(np.frombuffer(content, np.uint8)))
+    blob = schema.TensorT(buffer=len(model.buffers) - 1, hasRank=graph.tensor(weights).hasRank)
+    _make_blob_tensor(blob, content)
+    tensors.append(blob)
+    return len(tensors) - 1
 
 
 def _place(graph, decision, edits):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_dc.codec import bundles
+from keras_dc.compression import int8_ops
 from keras_dc.errors import ModelFormatError
 from keras_dc.tflite.graph import TensorRef, operator_name
 from keras_dc.tflite.model_file import schema
@@ -39,6 +40,9 @@ _LARGEST_CONV_OPTION = 256
 _LARGEST_VERSION = 256
 _MOST_OPTION_BYTES = 7
 
+# Flags that are in byte 1 beside those of the built-in op.
+_INT8_FLAGS = int8_ops.INT8 | int8_ops.PLAIN_BIAS | int8_ops.TWO_INPUTS
+
 # At more kept weights the built-in op may be faster with decoded weights: measured by
 # tests/benchmarks/ against XNNPACK, both with AVX-512 and both with AVX2. At 0.55 pointwise
 # convolutions, which lead the least, are still 1.1 times as fast.
@@ -52,10 +56,22 @@ _LARGEST_REACH = 65536
 
 @dataclasses.dataclass(frozen=True)
 class FusedForm:
-    """A custom op that takes the place of a built-in one: its name and its options."""
+    """A custom op that takes the place of a built-in one.
+
+    Attributes:
+        name: of the custom op.
+        custom_options: bytes.
+        has_int8_weights: whether `int8_ops` tells what else it needs.
+    """
 
     name: str
     custom_options: bytes
+    has_int8_weights: bool = False
+
+    @property
+    def has_plain_bias(self):
+        """Whether the scales of the bias are taken out of the graph."""
+        return self.has_int8_weights and int8_ops.has_flag(self.custom_options, int8_ops.PLAIN_BIAS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +155,8 @@ def _pack_conv_2d(options):
 
 def _unpack_conv_2d(given):
     stride_h, stride_w, dilation_h, dilation_w = (byte + 1 for byte in given[3:7])
-    return schema.Conv2DOptionsT(given[1], stride_w, stride_h, given[0], dilation_w, dilation_h)
+    padding = given[1] & ~_INT8_FLAGS
+    return schema.Conv2DOptionsT(padding, stride_w, stride_h, given[0], dilation_w, dilation_h)
 
 
 _FUSABLES = (
@@ -191,20 +208,22 @@ def fused_form(graph, op):
         return None
     tensors = graph.model.subgraphs[op.subgraph].tensors
     used = [index for index in [*operator.inputs, *operator.outputs] if index >= 0]
-    if any(tensors[index].type != _FLOAT32 for index in used):
+    is_float = all(tensors[index].type == _FLOAT32 for index in used)
+    if not is_float and not int8_ops.fits(tensors, operator):
         return None
     if not fusable.fits(options, *(tensors[index].shape for index in operator.inputs[:2])):
         return None
     packed = fusable.pack(options)
     if packed is None:
         return None
-    packed = packed[:2] + bytes([code.version - 1]) + packed[3:]
+    flags = 0 if is_float else int8_ops.option_flags(tensors, operator)
+    packed = bytes([packed[0], packed[1] | flags, code.version - 1]) + packed[3:]
     # The op takes missing bytes for zeros.
-    return FusedForm(fusable.name, packed.rstrip(b"\0"))
+    return FusedForm(fusable.name, packed.rstrip(b"\0"), not is_float)
 
 
 def is_faster_fused(density):
-    """Whether the fused ops outrun the runtime's dense ones.
+    """Whether the fused ops outrun the runtime's dense ones, of float32 weights.
 
     Args:
         density: float, fraction of the weights that are kept.
@@ -278,11 +297,17 @@ def blob_inputs(graph, op):
             f"the op {name} must have inputs and an output. "
             f"Received: {len(operator.inputs)} and {len(operator.outputs)}"
         )
-    first, end = (0, 1) if name == DECODE else (WEIGHTS_INPUT, BIAS_INPUT + 1)
+    first, end = (0, 1) if name == DECODE else (WEIGHTS_INPUT, int8_ops.SCALES_INPUT + 1)
     refs = [TensorRef(op.subgraph, int(index)) for index in operator.inputs[first:end]]
     return [
         ref for ref in refs if ref.tensor >= 0 and graph.tensor(ref).type == schema.TensorType.UINT8
     ]
+
+
+def scales_of(graph, op):
+    """TensorRef of the scales that a fused op of int8 weights reads, None for any other op."""
+    is_ours = is_fused(graph.op_name(op))
+    return int8_ops.ref_of_scales(op.subgraph, graph.operator(op)) if is_ours else None
 
 
 def blobs_of(graph):
@@ -328,12 +353,11 @@ def stored_blob(graph, op, ref):
     given = graph.operator(op).customOptions
     options = b"" if given is None else bytes(given)
     option = _place_option(graph.op_name(op))
-    # Where weights and bias are in a bundle, the bias follows the weights.
-    others = (graph.data(other) for other in blob_inputs(graph, op) if other != ref)
-    is_second = ref == blob_inputs(graph, op)[-1] and any(
-        data is not None and bundles.is_bundle(data) for data in others
-    )
-    place = (options[option] if option < len(options) else 0) + is_second
+    # Those of one op that are in bundles follow one another, in the order of its inputs.
+    refs = blob_inputs(graph, op)
+    earlier = [graph.data(other) for other in refs[: refs.index(ref)]]
+    offset = sum(data is not None and bundles.is_bundle(data) for data in earlier)
+    place = (options[option] if option < len(options) else 0) + offset
     return StoredBlob(buffer, place, bundles.blob_at(data, place))
 
 

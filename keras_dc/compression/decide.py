@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from keras_dc.compression import custom_ops
+from keras_dc.compression import custom_ops, int8_speed
 from keras_dc.compression.bundling import MOST_BLOB_BYTES
 from keras_dc.compression.constants import Constant
 from keras_dc.compression.encode import Blob
@@ -60,10 +60,13 @@ class Plan:
     Attributes:
         decisions: tuple of Decision, in the order of the constants.
         fusions: dict from OpRef to the FusedForm that takes its place.
+        scales: dict from TensorRef to bytes: of int8 weights of fused ops the scales, float32
+            or a blob of them.
     """
 
     decisions: tuple[Decision, ...]
     fusions: dict
+    scales: dict = dataclasses.field(default_factory=dict)
 
 
 def decide(graph, constants, blobs, *, min_saving):
@@ -97,11 +100,24 @@ def decide(graph, constants, blobs, *, min_saving):
 
 def _fused_forms(graph, constant, blob):
     """The fused form of each op that computes with a constant; {} unless all have one."""
-    if not custom_ops.is_faster_fused(blob.info.num_kept / constant.values.size):
+    is_int8 = constant.dtype == "int8"
+    # The scales of a sparse constant belong to its dense form, too.
+    if is_int8 and (constant.densify is not None or constant.zero_point != 0):
+        return {}
+    if not is_int8 and not custom_ops.is_faster_fused(blob.info.num_kept / constant.values.size):
         return {}
     forms = {read.op: custom_ops.fused_form(graph, read.op) for read in constant.consumers}
     is_weight = all(read.position == custom_ops.WEIGHTS_INPUT for read in constant.consumers)
-    return forms if is_weight and None not in forms.values() else {}
+    if not is_weight or None in forms.values():
+        return {}
+    if is_int8 and not all(_is_faster_int8(graph, op, constant) for op in forms):
+        return {}
+    return forms
+
+
+def _is_faster_int8(graph, op, constant):
+    shape = graph.tensor(graph.output(op)).shape
+    return int8_speed.is_faster(constant.values, [] if shape is None else shape)
 
 
 def _placement(graph, constant, fusions):

@@ -58,6 +58,20 @@ def encode_all(constants, *, coder, candidates=None):
         return list(progress.tracked(blobs, "coding tensors", sizes))
 
 
+def encode_vector(values, *, coder):
+    """The smallest blob of a few numbers.
+
+    Args:
+        values: float32 array `(n,)`.
+        coder: one of `codec.CODERS`.
+
+    Returns:
+        bytes.
+    """
+    blob = huffman_blob(values, "float32", ways=[]).content
+    return min(blob, blob if coder == "huffman" else codec.recode(blob), key=len)
+
+
 def _are_small(constants):
     """Whether each constant may be slow to decode: the smallest ones, up to a budget."""
     sizes = np.array([constant.values.size for constant in constants], np.int64)

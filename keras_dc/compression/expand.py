@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_dc import codec
-from keras_dc.compression import custom_ops, negative_zeros, restore_metadata
+from keras_dc.compression import custom_ops, int8_ops, negative_zeros, restore_metadata
 from keras_dc.compression.apply import code_index
 from keras_dc.compression.constants import TYPE_OF, pack
 from keras_dc.compression.report import MAX_DECODED_BYTES, check_declared_bytes
@@ -87,11 +87,10 @@ class _Restorer:
         for place, subgraph in enumerate(self._model.subgraphs):
             kept, dropped = [], set()
             for op in [op for op in self._graph.ops if op.subgraph == place]:
-                blob = self._restore_op(op)
+                blob, scales = self._restore_op(op)
+                dropped.update(ref.tensor for ref in (blob, scales) if ref is not None)
                 if blob is None:
                     kept.append(self._graph.operator(op))
-                else:
-                    dropped.add(blob.tensor)
             subgraph.operators = kept
             _drop_blob_tensors(subgraph, dropped)
         removed = [ref for ref, note in self._notes.items() if note.removed is not None]
@@ -101,7 +100,12 @@ class _Restorer:
             self._model.buffers[index].data = data
 
     def _restore_op(self, op):
-        """Undo one operator; the TensorRef of its blob if the operator is to go."""
+        """Undo one operator.
+
+        Returns:
+            tuple: the TensorRef of its blob if the operator is to go, else None; and the
+            TensorRef of its scales, or None.
+        """
         name, operator = self._graph.op_name(op), self._graph.operator(op)
         # All of them first: which place in a bundle is meant, the other blob tells.
         blobs = {
@@ -113,20 +117,47 @@ class _Restorer:
             note = self._notes.get(stored)
             if note is not None and note.densify is not None and note.removed is None:
                 self._restore_densify(op, stored, blobs.get(stored), note)
-                return None
+                return None, None
             output = self._graph.output(op)
             for blob in blobs.values():
                 self._restore_constant(blob, output, name)
-            return stored
+            return stored, None
+        scales = custom_ops.scales_of(self._graph, op)
         for ref, blob in blobs.items():
-            self._restore_constant(blob, ref, name)
+            if ref != scales:
+                self._restore_constant(blob, ref, name)
         if custom_ops.is_fused(name):
+            self._restore_scales(op, scales, blobs.get(scales))
             code, options_type, options = custom_ops.builtin_form(name, operator.customOptions)
             operator.opcodeIndex = code_index(self._model, code)
             operator.builtinOptionsType = options_type
             operator.builtinOptions = options
             operator.customOptions = None
-        return None
+        return None, scales
+
+    def _restore_scales(self, op, scales, blob):
+        """Give int8 weights and bias back what `apply` took out of the graph."""
+        operator = self._graph.operator(op)
+        tensors = self._model.subgraphs[op.subgraph].tensors
+        if scales is not None:
+            weights = tensors[operator.inputs[custom_ops.WEIGHTS_INPUT]]
+            int8_ops.put_back_weight_scales(weights, self._scales(op, scales, blob))
+            int8_ops.remove_scales_input(operator)
+        if int8_ops.has_flag(operator.customOptions, int8_ops.PLAIN_BIAS):
+            int8_ops.put_back_bias_scales(tensors, operator)
+
+    def _scales(self, op, scales, blob):
+        tensor, name = self._graph.tensor(scales), self._graph.op_name(op)
+        if blob is None:
+            raise CompressionError(
+                f"{name}: the scales must be a blob. Received: a tensor of type {tensor.type}"
+            )
+        values, dtype = self._decode(blob, tensor, name)
+        if dtype != "float32":
+            raise CompressionError(f"{name}: the scales must be float32. Received: {dtype}")
+        # Nobody else reads them.
+        self._data[blob.buffer] = None
+        return values
 
     def _restore_constant(self, blob, target, name):
         """Give the tensor `target` the constant that a StoredBlob holds."""

@@ -9,10 +9,10 @@ and codes each one that becomes smaller: few distinct values, many zeros, or bot
 import dataclasses
 
 from keras_dc import codec
-from keras_dc.compression import custom_ops, negative_zeros
+from keras_dc.compression import custom_ops, int8_ops, negative_zeros
 from keras_dc.compression.constants import Constant, LeftConstant, find_constants
 from keras_dc.compression.decide import decide
-from keras_dc.compression.encode import encode_all
+from keras_dc.compression.encode import encode_all, encode_vector
 from keras_dc.compression.float_weights import find_float_weights
 from keras_dc.errors import CompressionError
 from keras_dc.tflite import cleanup, diff, model_file
@@ -98,7 +98,19 @@ def plan(source, settings, *, candidates=None):
         for constant in source.constants
     ]
     blobs = encode_all(constants, coder=settings.coder, candidates=candidates)
-    return decide(source.graph, constants, blobs, min_saving=settings.min_saving)
+    decided = decide(source.graph, constants, blobs, min_saving=settings.min_saving)
+    return dataclasses.replace(decided, scales=_scales(source.graph, decided, settings.coder))
+
+
+def _scales(graph, decided, coder):
+    """`Plan.scales`."""
+    coded = {}
+    for op, form in decided.fusions.items():
+        weights = graph.inputs(op)[custom_ops.WEIGHTS_INPUT]
+        scales = int8_ops.channel_scales(graph.tensor(weights)) if form.has_int8_weights else None
+        if scales is not None and weights not in coded:
+            coded[weights] = encode_vector(scales, coder=coder)
+    return coded
 
 
 def write(model, files, settings):

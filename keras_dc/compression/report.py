@@ -16,8 +16,9 @@ from keras_dc.tflite.graph import Graph
 
 _HEADINGS = ["tensor", "op", "shape", "kept%", "clusters", "coding", "bytes", "coded"]
 _MEASURED_HEADINGS = ["Shannon", "zip"]
+_FORM_HEADING = "form"
 _ERROR_HEADINGS = ["error", "largest"]
-_IS_NUMBER = [False, False, False, True, True, False, True, True, True, True, True, True]
+_IS_NUMBER = [False, False, False, True, True, False, True, True, True, True, True, True, False]
 _LEFT_IS_NUMBER = [False, False, False, True, False]
 _LONGEST_NAME = 40
 # What blobs may hold decoded, unless the caller says otherwise: a few bytes may declare anything.
@@ -54,8 +55,9 @@ class Report(list):
         """The rows as text.
 
         Args:
-            measured: whether to decode the blobs, for the true kept %, the Shannon bound and
-                what zip makes of the same values. This takes seconds for a large model.
+            measured: whether to decode the blobs, for the true kept %, the Shannon bound,
+                what zip makes of the same values, and the form of int8 weights. This takes
+                seconds for a large model.
             max_bytes: int, how much the blobs may hold decoded.
 
         Returns:
@@ -72,6 +74,9 @@ class Report(list):
             heading = [*_HEADINGS, *(_MEASURED_HEADINGS if measured else [])]
             heading += _ERROR_HEADINGS if has_errors else []
             rows = [_cells(row, measured, has_errors) for row in self.coded]
+            if measured and any(row.form for row in self.coded):
+                heading.append(_FORM_HEADING)
+                rows = [[*cells, row.form] for cells, row in zip(rows, self.coded, strict=True)]
             if self.file_bytes is not None:
                 rows += self._totals(len(heading))
             lines += text_columns.aligned([heading, *rows], _IS_NUMBER)
@@ -137,6 +142,9 @@ def inspect(tflite, *, original=None):
     places = Places(graph)
     report, seen = Report(file_bytes=len(content), names=names), set()
     for op, ref in custom_ops.blobs_of(graph):
+        if ref == custom_ops.scales_of(graph, op):
+            # A part of the graph, which had them before.
+            continue
         blob = custom_ops.stored_blob(graph, op, ref)
         if (blob.buffer, blob.place) in seen:
             continue

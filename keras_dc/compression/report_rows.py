@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_dc import codec
-from keras_dc.compression import huffman_form
+from keras_dc.compression import custom_ops, huffman_form, int8_speed
 from keras_dc.compression.constants import pack
 from keras_dc.numerics import entropy
 
@@ -69,6 +69,17 @@ class CodedTensor:
     def kept_fraction(self):
         """Fraction of the weights that are not zero, or the zero point; this decodes the blob."""
         return self._measured.num_nonzero / self.num_weights if self.num_weights else 0.0
+
+    @functools.cached_property
+    def form(self):
+        """How a fused op computes from int8 weights: in "words" of four input channels, or in
+        single "weights"; "" of all else. This decodes the blob.
+        """
+        is_int8 = self.blob.dtype == "int8" and len(self.shape) in (2, 4)
+        is_fused = self.role == "weights" and self.op != custom_ops.DECODE
+        if not is_int8 or not is_fused or self.num_weights == 0:
+            return ""
+        return int8_speed.form_of(codec.decode(self.content))
 
     @property
     def coding(self):

@@ -22,9 +22,9 @@ def compress(
 ):
     """Code the constants of a TFLite model: losslessly, unless it is to be pruned or clustered.
 
-    `KerasDcFullyConnected` and `KerasDcConv2D` take the place of float32 FULLY_CONNECTED
-    and CONV_2D ops and compute from the coded weights; other ops read their constant from
-    a `KerasDcDecode`. What would not become smaller stays as it is.
+    `KerasDcFullyConnected` and `KerasDcConv2D` take the place of FULLY_CONNECTED and
+    CONV_2D ops with float32 or int8 weights and compute from the coded weights; other ops
+    read their constant from a `KerasDcDecode`. What would not become smaller stays as it is.
 
     With `sparsity` or `num_clusters` the float weights are pruned by magnitude or clustered
     by k-means first, without data or training; `expand` then gives the pruned and clustered

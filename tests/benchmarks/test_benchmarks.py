@@ -296,3 +296,40 @@ def test_trained_lenet(figures_of, timed):
     )
     assert figures == {"lenet_300_100": 3}
     assert {shape for _, shape, _ in timed} == {(1, 784, "->", 1, 10)}
+
+
+def test_int8(figures_of, monkeypatch):
+    int8 = importlib.import_module("int8")
+    timed, probed = [], []
+
+    def seconds_in_turn(interpreters, repeats):
+        timed.append([*interpreters, repeats])
+        return {who: SECONDS[who] for who in interpreters}
+
+    def probe(who, path):
+        assert bool(dc.inspect(path)) == (who == "ours")
+        probed.append(who)
+        return int(1000 * SECONDS[who])
+
+    monkeypatch.setattr(int8.kernel_benchmark, "seconds_in_turn", seconds_in_turn)
+    monkeypatch.setattr(int8, "probe", probe)
+    figures = figures_of(
+        "int8",
+        "--repeats=1",
+        LAYERS=[
+            ("fc6_4", (1, 70), (40, 70), 0.2, 1),
+            ("conv3x3_block25", (1, 6, 6, 8), (8, 3, 3, 8), 0.25, 4),
+        ],
+        ALEXNET=[(8, 3, 2, False, 0.4), 3],
+        ALEXNET_DENSE=[(20, 0.3), (10, 0.4)],
+        ALEXNET_SIZE=17,
+        VGG_16=[(8, 3, 1, True, 0.4), 2],
+        VGG_16_DENSE=[(20, 0.3)],
+        VGG_16_SIZE=8,
+        MOBILE_NET=[(1, 8, 1, 1), (6, 8, 2, 2)],
+        MOBILE_NET_SIZE=16,
+    )
+    keys = ["fc6_4", "conv3x3_block25", "vgg16", "alexnet", "mobilenet_v2_25"]
+    assert figures == {**dict.fromkeys(keys, 5.0), "weights_memory_ratio": 0.2}
+    assert timed == [["ours", "plain", 1]] * len(keys)
+    assert probed == ["ours", "plain"]

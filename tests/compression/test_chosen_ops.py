@@ -33,7 +33,9 @@ def test_a_dense_kernel_is_decoded_once_for_all_its_readers():
 
 
 def test_other_ops_read_a_decoded_kernel():
-    compressed = dc.compress(quantized().serialize())
+    graph = quantized()
+    graph.subgraph.operators[0].builtinOptions.fusedActivationFunction = 4  # TANH
+    compressed = dc.compress(graph.serialize())
     assert operators(compressed) == [custom_ops.DECODE, "CONV_2D"]
 
 

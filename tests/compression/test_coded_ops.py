@@ -118,7 +118,7 @@ def dynamic_range():
     """Float inputs, int8 weights."""
     graph = Graph()
     x = graph.input((1, 64))
-    weights = graph.constant(sparse((48, 64), density=0.2, dtype=np.int8), "weights")
+    weights = graph.constant(sparse((48, 64), density=0.1, dtype=np.int8), "weights")
     quantize(graph, weights, [0.02])
     graph.output(graph.fully_connected(x, weights, None))
     graph.model.operatorCodes[0].version = 3
@@ -206,7 +206,7 @@ GRAPHS = {
     prelu: [custom_ops.DECODE],
     int8_convolution: [custom_ops.DECODE],
     int8_depthwise: [custom_ops.DECODE],
-    dynamic_range: [custom_ops.DECODE],
+    dynamic_range: [custom_ops.FULLY_CONNECTED],
     float16_behind_dequantize: [custom_ops.DECODE],
     loop: [custom_ops.FULLY_CONNECTED, custom_ops.DECODE],
     two_signatures: [custom_ops.FULLY_CONNECTED, custom_ops.FULLY_CONNECTED],
@@ -234,7 +234,10 @@ def test_it_is_coded_computes_the_same_and_comes_back(build):
     assert diff.differences(model_file.parse(original), expanded) == []
     for got, expected in zip(results(compressed), results(original), strict=True):
         assert np.count_nonzero(expected)
-        if custom_ops.FULLY_CONNECTED in GRAPHS[build]:
+        if build is dynamic_range:
+            # XNNPACK quantizes the input in another way.
+            np.testing.assert_allclose(got, expected, atol=0.02 * np.abs(expected).max())
+        elif custom_ops.FULLY_CONNECTED in GRAPHS[build]:
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
         else:
             # After KerasDcDecode the built-in op computes: the bits are equal.

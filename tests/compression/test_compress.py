@@ -130,7 +130,9 @@ def test_expand_names_the_tensor_of_a_bad_blob():
 
 
 def test_expand_refuses_a_blob_of_another_shape():
-    model = model_file.parse(dc.compress(quantized().serialize()))
+    graph = quantized()
+    graph.subgraph.operators[0].builtinOptions.fusedActivationFunction = 4  # TANH: not fused
+    model = model_file.parse(dc.compress(graph.serialize()))
     ((_, (_, index)), *_) = custom_ops.blobs_of(GraphIndex(model))
     other = np.frombuffer(codec.encode(sparse((4, 9, 4), dtype=np.int8)), np.uint8)
     model.buffers[model.subgraphs[0].tensors[index].buffer].data = other

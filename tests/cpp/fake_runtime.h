@@ -263,9 +263,9 @@ class FakeRuntime {
   }
 
   static size_t SizeBytes(const TfLiteTensor& tensor) {
-    size_t size = tensor.type == kTfLiteFloat32   ? 4
-                  : tensor.type == kTfLiteFloat16 ? 2
-                                                  : 1;
+    const bool has_words =
+        tensor.type == kTfLiteFloat32 || tensor.type == kTfLiteInt32;
+    size_t size = has_words ? 4 : tensor.type == kTfLiteFloat16 ? 2 : 1;
     for (int i = 0; i < tensor.dims->size; ++i) {
       size *= static_cast<size_t>(tensor.dims->data[i]);
     }

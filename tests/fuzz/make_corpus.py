@@ -89,6 +89,18 @@ def op_seeds():
     yield "decode_bundle", op_seed(DECODE, (3, 2, 2, 4), bundle, options=b"\4")
     for options in (b"", b"\1", b"\3\1", b"\0\0\0\1\0\1\1"):
         yield f"conv_{options.hex()}", op_seed(CONV_2D, (2, 6, 5, 4), kernel, options=options)
+    dense_int8 = codec.encode(tensors.sparse((5, 7), density=0.4, num_centroids=5, dtype=np.int8))
+    # The op, in its upper bits the type of the activations and whether there are scales.
+    for kind in (0, 66, 129, 192):
+        for flags in (4, 6, 28):
+            dense = op_seed(
+                kind + FULLY_CONNECTED, (2, 7, 0, 5), dense_int8, options=bytes([1, flags])
+            )
+            yield f"dense_int8_{kind}_{flags}", dense
+            convolution = op_seed(
+                kind + CONV_2D, (2, 6, 5, 4), quantized, bias=1, options=bytes([3, flags & ~2])
+            )
+            yield f"conv_int8_{kind}_{flags}", convolution
     for bit in range(8):
         layer = (FULLY_CONNECTED, (2, 7, 0, 5), weights)
         yield f"odd_{bit}", op_seed(*layer, bias=1, oddities=1 << bit)

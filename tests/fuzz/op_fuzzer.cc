@@ -23,6 +23,10 @@ struct Header {
   const uint8_t* data;
 
   int op() const { return data[0] % 3; }
+  // Of a layer: whether activations are int8, and whether it reads scales of
+  // its weights. The options tell whether these are int8.
+  bool has_int8() const { return data[0] >= 128; }
+  bool has_scales() const { return (data[0] & 64) != 0; }
   int dim(size_t i) const { return data[1 + i] % 9; }
   bool has_bias() const { return data[5] % 2 == 1; }
   bool is_blob_bias() const { return data[5] % 4 == 3; }
@@ -95,15 +99,26 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     dims.resize(data[6] % 5);
   } else {
     if (header.op() == 1) dims.resize(2);
-    inputs = {runtime.AddTensor(kTfLiteFloat32, dims, "x"), blob};
+    if (header.has_int8()) type = kTfLiteInt8;
+    inputs = {runtime.AddTensor(type, dims, "x"), blob};
     if (header.is_blob_bias()) {
       inputs.push_back(runtime.AddBlob(bytes));
     } else if (header.has_bias()) {
       inputs.push_back(
-          runtime.AddTensor(kTfLiteFloat32, {header.dim(3)}, "bias"));
+          runtime.AddTensor(header.has_int8() ? kTfLiteInt32 : kTfLiteFloat32,
+                            {header.dim(3)}, "bias"));
+    }
+    if (header.has_scales()) {
+      if (inputs.size() == 2) inputs.push_back(-1);
+      const std::vector<float> scales(static_cast<size_t>(header.dim(3)), 0.3f);
+      inputs.push_back(
+          runtime.AddBlob(keras_dc::EncodeFloats(scales, {header.dim(3)})));
     }
   }
   const int y = runtime.AddTensor(type, dims, "y");
+  runtime.tensor(blob).params = {0.25f, 0};
+  runtime.tensor(inputs.front()).params = {0.5f, header.dim(0) * 30 - 128};
+  runtime.tensor(y).params = {0.125f, 128 - header.dim(1) * 30};
   std::vector<int> outputs = {y};
   MakeOdd(header, y, &inputs, &outputs, &runtime);
   const char* op = kOps[header.op()];

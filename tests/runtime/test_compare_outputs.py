@@ -49,10 +49,11 @@ def test_nan_equals_nan_and_nothing_else():
 
 
 def test_compression_without_loss_moves_outputs_by_rounding_alone():
-    for graph in (mlp(sizes=(20, 8, 4)), quantized(), lookup()):
+    # Integers by one step from XNNPACK's, of 128.
+    for graph, most in ((mlp(sizes=(20, 8, 4)), 1e-5), (quantized(), 1 / 128), (lookup(), 1e-5)):
         content = graph.serialize()
         for change in dc.compare_outputs(content, dc.compress(content)):
-            assert change.largest_error < 1e-5
+            assert change.largest_error <= most
 
 
 def test_other_models_are_refused():

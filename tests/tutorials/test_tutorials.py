@@ -152,7 +152,8 @@ def test_int8_and_float16(run, tmp_path):
         assert rows[label]["accuracy %"] > rows["float32"]["accuracy %"] - 1
     assert all(row["packed"] < row["xz"] for row in rows.values())
     assert rows["float32"]["compressed"] == min(row["compressed"] for row in rows.values())
-    assert rows["int8, a scale per layer"]["compressed"] < rows["int8"]["compressed"] - 5000
+    # The scales of fused layers are coded.
+    assert 0 < rows["int8"]["compressed"] - rows["int8, a scale per layer"]["compressed"] < 1000
     check_pictures(tmp_path, "sizes", "before_and_after")
 
 

@@ -217,7 +217,7 @@ TEST(FullyConnectedOp, RefusesBiasBlobsThatDisagree) {
   kdc_bytes* integers = nullptr;
   ASSERT_EQ(kdc_encode(bytes, KDC_INT8, shape, 1, &integers), KDC_OK);
   refuse(TakeBytes(integers),
-         "expected a bias of FLOAT32, the blob holds INT8");
+         "expected the bias as FLOAT32, the blob holds INT8");
 }
 
 TEST(FullyConnectedOp, RefusesOtherTypes) {

@@ -5,6 +5,8 @@
 
 #if defined(KERAS_DC_X86_KERNELS)
 #include <cpuid.h>
+#elif defined(KERAS_DC_NEON_KERNELS) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace keras_dc {
@@ -96,6 +98,40 @@ std::vector<Isa> SupportedIsas() {
   isas.push_back(Isa::kNeon);
 #endif
   return isas;
+}
+
+#if defined(KERAS_DC_X86_KERNELS)
+
+bool HasVnni() {
+  __builtin_cpu_init();
+  static const bool has_it = SupportedIsas().back() == Isa::kAvx512 &&
+                             __builtin_cpu_supports("avx512vnni") != 0;
+  return has_it;
+}
+
+bool HasVnniAndVbmi() {
+  static const bool has_both =
+      HasVnni() && __builtin_cpu_supports("avx512vbmi") != 0;
+  return has_both;
+}
+
+#else
+
+bool HasVnni() { return false; }
+bool HasVnniAndVbmi() { return false; }
+
+#endif
+
+bool HasDotProduct() {
+#if defined(KERAS_DC_NEON_KERNELS) && defined(__linux__)
+  constexpr unsigned long kDotProduct = 1ul << 20;
+  static const bool has_it = (getauxval(AT_HWCAP) & kDotProduct) != 0;
+  return has_it;
+#elif defined(KERAS_DC_NEON_KERNELS) && defined(__APPLE__)
+  return true;
+#else
+  return false;
+#endif
 }
 
 const char* IsaName(Isa isa) {

@@ -30,6 +30,13 @@ const Cpu& ThisCpu();
 // What this build and this machine can run, the slowest first.
 std::vector<Isa> SupportedIsas();
 
+// Instructions for int8 that machines of one Isa may have or lack: of kAvx512
+// those that multiply four numbers at once (VNNI), and with them those that
+// permute bytes (VBMI); of kNeon the dot product.
+bool HasVnni();
+bool HasVnniAndVbmi();
+bool HasDotProduct();
+
 // "portable", "neon", "avx2" or "avx512".
 const char* IsaName(Isa isa);
 

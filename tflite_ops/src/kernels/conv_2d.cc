@@ -33,9 +33,15 @@ size_t NumPixels(size_t batch, int64_t height, int64_t width) {
 
 ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
                    Isa isa, size_t threads)
+    : ConvPlan(conv_shape, filters, channels, TileKernelOf(isa),
+               Blocking::kMaxColumns, threads) {}
+
+ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
+                   const TileKernel& tile_kernel, size_t max_columns,
+                   size_t threads)
     : shape(conv_shape),
       num_threads(std::max<size_t>(threads, 1)),
-      kernel(TileKernelOf(isa)) {
+      kernel(tile_kernel) {
   const size_t vector_bytes = kernel.lanes * sizeof(float);
   blocking.num_channels = channels;
   blocking.num_taps =
@@ -49,7 +55,7 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
   }
   // The widest tile of which enough channels fit the cache. With many taps a
   // block has few channels.
-  const size_t most_channels = Blocking::kMaxColumns / blocking.num_taps;
+  const size_t most_channels = max_columns / blocking.num_taps;
   const size_t enough_channels =
       most_channels < kTransposed ? 1 : std::min(channels, kTransposed);
   size_t fitting_channels;
@@ -62,8 +68,7 @@ ConvPlan::ConvPlan(const ConvShape& conv_shape, size_t filters, size_t channels,
     panel_rows = std::min(panel_rows,
                           DivideUp(std::max<size_t>(filters, 1), num_threads));
   }
-  size_t block_channels = std::min(
-      {channels, Blocking::kMaxColumns / blocking.num_taps, fitting_channels});
+  size_t block_channels = std::min({channels, most_channels, fitting_channels});
   if (block_channels >= kTransposed) {
     block_channels -= block_channels % kTransposed;
   }

@@ -27,6 +27,10 @@ struct ConvPlan {
   // `filters` and `channels` are those of the weights.
   ConvPlan(const ConvShape& shape, size_t filters, size_t channels, Isa isa,
            size_t num_threads);
+  // For another kernel, whose blocks have at most `max_columns` columns if the
+  // taps of a channel are no more.
+  ConvPlan(const ConvShape& shape, size_t filters, size_t channels,
+           const TileKernel& kernel, size_t max_columns, size_t num_threads);
 
   ConvShape shape;
   size_t num_threads = 1;

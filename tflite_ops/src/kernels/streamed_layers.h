@@ -10,6 +10,8 @@
 #include "kernels/conv_2d.h"
 #include "kernels/forms/streamed_weights.h"
 #include "kernels/fully_connected.h"
+#include "kernels/int8_conv_2d.h"
+#include "kernels/int8_fully_connected.h"
 
 namespace keras_dc {
 
@@ -22,6 +24,15 @@ kdc_status RunStreamed(const StreamedWeights& weights,
 kdc_status RunStreamed(const StreamedWeights& weights, const ConvPlan& plan,
                        const float* input, const float* bias,
                        Activation activation, ThreadPool* pool, float* output);
+
+// As Int8FullyConnected::Run and Int8Conv2D::Run.
+kdc_status RunStreamed(const StreamedWeights& weights,
+                       const Int8FullyConnectedPlan& plan,
+                       const Int8Inputs& inputs, const OutputScaling* scaling,
+                       ThreadPool* pool, void* output);
+kdc_status RunStreamed(const StreamedWeights& weights, const Int8ConvPlan& plan,
+                       const Int8Inputs& inputs, const OutputScaling* scaling,
+                       ThreadPool* pool, void* output);
 
 }  // namespace keras_dc
 

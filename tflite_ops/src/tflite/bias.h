@@ -1,4 +1,5 @@
 // The bias of an op with weights: absent, a float32 tensor, or a blob of one.
+// So are the scales of int8 weights.
 #ifndef KERAS_DC_SRC_TFLITE_BIAS_H_
 #define KERAS_DC_SRC_TFLITE_BIAS_H_
 
@@ -15,6 +16,9 @@ namespace keras_dc {
 
 class Bias {
  public:
+  // `role` is what errors call the numbers: "bias".
+  explicit Bias(const char* role) : role_(role) {}
+
   // Checks that `tensor`, which may be null, holds `units` numbers. A blob, in
   // a bundle that at `place`, is decoded, unless `cache` holds its values.
   // `weights` is the shape of the weights, for errors.
@@ -26,6 +30,7 @@ class Bias {
   Error GetValues(const TfLiteTensor* tensor, const float** values) const;
 
  private:
+  const char* role_;
   KeyMemo key_;
   // Of a float tensor.
   size_t size_bytes_ = 0;

@@ -166,13 +166,19 @@ Error CheckMemory(const char* role, const TfLiteTensor& tensor, size_t bytes) {
   return std::string("the ") + role + " has no memory: no op computes it";
 }
 
-bool CountFloatBytes(const std::array<int64_t, 4>& dims, size_t* bytes) {
-  int64_t count = 1;
+bool CountElements(const std::array<int64_t, 4>& dims, size_t* count) {
+  int64_t product = 1;
   for (const int64_t dim : dims) {
-    if (dim > INT_MAX || (dim > 0 && count > INT_MAX / dim)) return false;
-    count *= dim;
+    if (dim > INT_MAX || (dim > 0 && product > INT_MAX / dim)) return false;
+    product *= dim;
   }
-  *bytes = static_cast<size_t>(count) * sizeof(float);
+  *count = static_cast<size_t>(product);
+  return true;
+}
+
+bool CountFloatBytes(const std::array<int64_t, 4>& dims, size_t* bytes) {
+  if (!CountElements(dims, bytes)) return false;
+  *bytes *= sizeof(float);
   return true;
 }
 

@@ -110,8 +110,10 @@ Error CheckWritable(const TfLiteTensor& output);
 // of dynamic tensors can change, and a tensor that no op computes has none.
 Error CheckMemory(const char* role, const TfLiteTensor& tensor, size_t bytes);
 
-// The size of a float tensor with `dims`: batch, height, width, channels. False
-// if it is too large for the runtime's integers.
+// The number of elements of a tensor with `dims`: batch, height, width,
+// channels. False if it is too large for the runtime's integers.
+bool CountElements(const std::array<int64_t, 4>& dims, size_t* count);
+// Their bytes in float32.
 bool CountFloatBytes(const std::array<int64_t, 4>& dims, size_t* bytes);
 
 std::string TypeName(int tflite_type);

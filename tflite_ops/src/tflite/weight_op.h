@@ -1,9 +1,10 @@
 // What ops share whose weights are a blob: inputs, checks, the cache of packed
-// weights, and the low-memory mode. An op adds its shapes and its plan.
+// weights, and the low-memory mode. A layer of this way adds its numbers,
+// float_weight_op.h or int8_weight_op.h, and an op its shapes and its plan.
 //
-// Inputs: input, blob of weights [, bias: float32 or a blob]. Output: output. A
-// byte of the custom options is the place of the op's first blob in a bundle;
-// where both are in one, the bias follows the weights.
+// Inputs: input, blob of weights [, bias [, scales]]. Output: output. A byte of
+// the custom options is the place of the op's first blob in a bundle; where
+// several are in one, they follow one another in the order of the inputs.
 #ifndef KERAS_DC_SRC_TFLITE_WEIGHT_OP_H_
 #define KERAS_DC_SRC_TFLITE_WEIGHT_OP_H_
 
@@ -20,21 +21,35 @@
 #include "decode/decoder.h"
 #include "kernels/activation.h"
 #include "kernels/streamed_layers.h"
-#include "tflite/bias.h"
 #include "tflite/bundle.h"
 #include "tflite/op.h"
 
 namespace keras_dc {
 
+// How an op is called and laid out.
+struct OpTexts {
+  const char* name;
+  // What errors call the weights, and their dimensions.
+  const char* role;
+  const char* layout;
+  // The byte of the custom options that is the place in a bundle.
+  size_t place_option;
+  size_t max_option_bytes;
+};
+
 // A `Layer` packs weights and computes, as a `Plan` for one input shape says;
 // between runs it keeps memory in a `Scratch` (see kernels/README.md).
-template <typename Layer, typename Plan, typename Scratch>
+template <typename LayerType, typename PlanType, typename ScratchType>
 class WeightOp : public Op {
  public:
+  using Layer = LayerType;
+  using Plan = PlanType;
+  using Scratch = ScratchType;
+
   // Holds weights that are in the cache, so that it keeps them.
   void Attach(TfLiteContext* context) override {
     Blob blob;
-    if (low_memory_ || !CheckArity(*context, 2, 3).empty() ||
+    if (low_memory_ || !CheckArity(*context, 2, max_inputs_).empty() ||
         !GetBlobAt(*Input(context, kWeights), place(), &blob).empty()) {
       return;
     }
@@ -46,9 +61,8 @@ class WeightOp : public Op {
     // Until this Prepare is through, there is nothing that Eval could use.
     blob_ = Blob();
     KDC_RETURN_IF_ERROR(options_error_);
-    KDC_RETURN_IF_ERROR(CheckArity(*context, 2, 3));
-    KDC_RETURN_IF_ERROR(CheckFloat32("input", *Input(context, kInput)));
-    KDC_RETURN_IF_ERROR(CheckFloat32("output", *Output(context)));
+    KDC_RETURN_IF_ERROR(CheckArity(*context, 2, max_inputs_));
+    KDC_RETURN_IF_ERROR(CheckTypes(*Input(context, kInput), *Output(context)));
     KDC_RETURN_IF_ERROR(CheckWritable(*Output(context)));
     Blob blob;
     const TfLiteTensor& weights = *Input(context, kWeights);
@@ -64,17 +78,14 @@ class WeightOp : public Op {
     std::vector<int> output_shape;
     KDC_RETURN_IF_ERROR(
         CheckShapes(*Input(context, kInput)->dims, &output_shape));
-    const size_t bias_place = place() + (IsBundle(weights) ? 1 : 0);
-    KDC_RETURN_IF_ERROR(bias_.Prepare(Input(context, kBias), bias_place,
-                                      num_outputs(), WeightsShape(),
-                                      &resources_->cache));
+    KDC_RETURN_IF_ERROR(PrepareNumbers(context));
     KDC_RETURN_IF_ERROR(CheckOutputChannels(context, num_outputs()));
     Isa isa = Isa::kPortable;
     size_t num_threads = 1;
     KDC_RETURN_IF_ERROR(ChooseMeans(*context, &isa, &num_threads));
     plan_ = MakePlan(static_cast<size_t>(num_outputs()), isa, num_threads);
     // From here on the shapes bound what is allocated.
-    if (output_bytes_ == 0 || is_unread()) {
+    if (num_output_elements_ == 0 || is_unread()) {
       // Nothing to compute; without outputs no input bounds the declared
       // weights, either.
       if (!is_ready) weights_ = nullptr;
@@ -96,36 +107,30 @@ class WeightOp : public Op {
     if (is_unread()) return "";
     const TfLiteTensor* input = Input(context, kInput);
     TfLiteTensor* output = Output(context);
-    KDC_RETURN_IF_ERROR(CheckMemory("input", *input, input_bytes_));
-    KDC_RETURN_IF_ERROR(CheckMemory("output", *output, output_bytes_));
-    if (output_bytes_ == 0) return "";
-    const float* bias = nullptr;
-    KDC_RETURN_IF_ERROR(bias_.GetValues(Input(context, kBias), &bias));
-    if (low_memory_) {
-      return BlobError(RunStreamed(streamed_, plan_, input->data.f, bias,
-                                   activation(), &resources_->threads,
-                                   output->data.f));
-    }
-    weights_->layer.Run(plan_, input->data.f, bias, activation(),
-                        &resources_->threads, &scratch_, output->data.f);
-    return "";
+    KDC_RETURN_IF_ERROR(
+        CheckMemory("input", *input, num_input_elements_ * ItemSize(*input)));
+    KDC_RETURN_IF_ERROR(CheckMemory("output", *output,
+                                    num_output_elements_ * ItemSize(*output)));
+    if (num_output_elements_ == 0) return "";
+    return Compute(context, *input, output);
   }
 
  protected:
-  // Errors call the weights `role`, and their dimensions `layout`. The first
-  // byte of the custom options is the fused activation, that at `place_option`
-  // the place in a bundle; a missing byte is 0.
-  WeightOp(const char* name, const char* role, const char* layout,
-           const NodeOptions& options, size_t place_option,
-           size_t max_option_bytes, std::shared_ptr<OpResources> resources)
-      : Op(name),
-        role_(role),
-        layout_(layout),
-        place_option_(place_option),
+  static constexpr size_t kInput = 0, kWeights = 1, kBias = 2, kScales = 3;
+
+  // The first byte of the custom options is the fused activation; a missing
+  // byte is 0. The blob must hold weights of `dtype`.
+  WeightOp(const OpTexts& texts, const NodeOptions& options, size_t max_inputs,
+           kdc_dtype dtype, std::shared_ptr<OpResources> resources)
+      : Op(texts.name),
+        texts_(texts),
+        max_inputs_(max_inputs),
+        dtype_(dtype),
         low_memory_(options.low_memory),
         resources_(std::move(resources)) {
-    if (options.custom_size > max_option_bytes) {
-      options_error_ = "expected at most " + std::to_string(max_option_bytes) +
+    if (options.custom_size > texts.max_option_bytes) {
+      options_error_ = "expected at most " +
+                       std::to_string(texts.max_option_bytes) +
                        " bytes of custom options, got " +
                        std::to_string(options.custom_size);
       return;
@@ -137,10 +142,19 @@ class WeightOp : public Op {
     }
   }
 
-  // Whether `info`, which holds float32, has a shape that the op can take.
+  // Checks the types of the input and of the output.
+  virtual Error CheckTypes(const TfLiteTensor& input,
+                           const TfLiteTensor& output) = 0;
+  // Prepares what is computed with beside the weights, whose info() is known.
+  virtual Error PrepareNumbers(TfLiteContext* context) = 0;
+  // Computes the output, which has elements.
+  virtual Error Compute(TfLiteContext* context, const TfLiteTensor& input,
+                        TfLiteTensor* output) = 0;
+
+  // Whether `info`, which holds the dtype, has a shape that the op can take.
   virtual bool HasWeightsShape(const kdc_blob_info& info) const = 0;
-  // Checks that an input of shape `dims` fits the weights. Sets `input_bytes_`,
-  // `output_bytes_` and the shape of the output.
+  // Checks that an input of shape `dims` fits the weights. Sets
+  // `num_input_elements_`, `num_output_elements_` and the shape of the output.
   virtual Error CheckShapes(const TfLiteIntArray& dims,
                             std::vector<int>* output_shape) = 0;
   // The plan for `num_rows` rows of the weights. To be called after
@@ -153,35 +167,44 @@ class WeightOp : public Op {
     return ShapeString(info_.shape, static_cast<size_t>(info_.rank));
   }
 
+  size_t place() const { return options_[texts_.place_option]; }
+  Activation activation() const { return static_cast<Activation>(options_[0]); }
+  // Units or filters.
+  int64_t num_outputs() const { return info_.shape[0]; }
+  OpResources* resources() const { return resources_.get(); }
+  const Plan& plan() const { return plan_; }
+  bool has_low_memory() const { return low_memory_; }
+  const StreamedWeights& streamed() const { return streamed_; }
+  const Layer& layer() const { return weights_->layer; }
+  Scratch* scratch() { return &scratch_; }
+
   Error options_error_;
   std::array<uint8_t, 8> options_ = {};
-  size_t input_bytes_ = 0;
-  size_t output_bytes_ = 0;
+  size_t num_input_elements_ = 0;
+  size_t num_output_elements_ = 0;
 
  private:
-  static constexpr size_t kInput = 0, kWeights = 1, kBias = 2;
-
   // What the cache holds.
   struct Packed {
     kdc_blob_info info;
     Layer layer;
   };
 
-  size_t place() const { return options_[place_option_]; }
-  Activation activation() const { return static_cast<Activation>(options_[0]); }
-  // Units or filters.
-  int64_t num_outputs() const { return info_.shape[0]; }
+  static size_t ItemSize(const TfLiteTensor& tensor) {
+    return tensor.type == kTfLiteInt8 ? sizeof(int8_t) : sizeof(float);
+  }
 
   Error ReadWeights(const Blob& blob, ParsedBlob* parsed) const {
     KDC_RETURN_IF_ERROR(BlobError(ReadBlob(blob.data, blob.size, parsed)));
     const kdc_blob_info& read = parsed->info;
-    const std::string expected = std::string("expected ") + role_ + " of ";
-    if (read.dtype != KDC_FLOAT32) {
-      return expected + "FLOAT32, the blob holds " +
+    const std::string expected =
+        std::string("expected ") + texts_.role + " of ";
+    if (read.dtype != dtype_) {
+      return expected + TypeName(TfLiteTypeOf(dtype_)) + ", the blob holds " +
              TypeName(TfLiteTypeOf(read.dtype));
     }
     if (!HasWeightsShape(read)) {
-      return expected + "shape " + layout_ + ", the blob holds " +
+      return expected + "shape " + texts_.layout + ", the blob holds " +
              ShapeString(read.shape, static_cast<size_t>(read.rank));
     }
     return "";
@@ -216,9 +239,9 @@ class WeightOp : public Op {
     return "";
   }
 
-  const char* role_;
-  const char* layout_;
-  size_t place_option_;
+  OpTexts texts_;
+  size_t max_inputs_;
+  kdc_dtype dtype_;
   bool low_memory_;
   std::shared_ptr<OpResources> resources_;
   // Of the last Prepare, if it ended well.
@@ -227,7 +250,6 @@ class WeightOp : public Op {
   Blob packed_blob_;
   kdc_blob_info info_ = {};
   KeyMemo key_;
-  Bias bias_;
   Plan plan_;
   std::shared_ptr<const Packed> weights_;
   StreamedWeights streamed_;

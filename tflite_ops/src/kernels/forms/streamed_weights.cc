@@ -74,12 +74,14 @@ kdc_status StreamedWeights::GatherRows(const Range& range,
   std::vector<uint32_t> next(rows->row_begin.begin(),
                              rows->row_begin.end() - 1);
   size_t num_gathered = 0;
+  const size_t item_size = ItemSize(lines_.blob().info.dtype);
   const kdc_status status = lines_.ForEach(
       nullptr, 1, [&](const SparseRows& columns, size_t first_column, size_t) {
         const bool has_codebook = !columns.codebook.empty();
         rows->codebook = columns.codebook;
         rows->indices.resize(has_codebook ? num_entries : 0);
-        rows->values.resize(has_codebook ? 0 : num_entries * sizeof(float));
+        rows->dtype = columns.dtype;
+        rows->values.resize(has_codebook ? 0 : num_entries * item_size);
         for (size_t c = 0; c < static_cast<size_t>(columns.num_rows); ++c) {
           for (size_t e = columns.row_begin[c]; e < columns.row_begin[c + 1];
                ++e) {
@@ -93,8 +95,8 @@ kdc_status StreamedWeights::GatherRows(const Range& range,
             if (has_codebook) {
               rows->indices[place] = columns.indices[e];
             } else {
-              std::memcpy(&rows->values[place * sizeof(float)],
-                          &columns.values[e * sizeof(float)], sizeof(float));
+              std::memcpy(&rows->values[place * item_size],
+                          &columns.values[e * item_size], item_size);
             }
           }
         }

@@ -32,6 +32,20 @@ inline void Transpose8(__m256 rows[8]) {
   }
 }
 
+// Writes 8 channels of 8 pixels, rows[l] of pixel l, to the panel.
+inline void StoreToPanel(__m256 rows[8], size_t stride, float* panel) {
+  Transpose8(rows);
+  for (size_t c = 0; c < 8; ++c) _mm256_store_ps(panel + c * stride, rows[c]);
+}
+
+// Writes 8 sums of 8 pixels, rows[r] of row r, to the pixels.
+inline void StoreToPixels(__m256 rows[8], size_t row, float* const* pixels) {
+  Transpose8(rows);
+  for (size_t l = 0; l < 8; ++l) {
+    if (pixels[l] != nullptr) _mm256_storeu_ps(pixels[l] + row, rows[l]);
+  }
+}
+
 // Simd::Gather and Simd::Scatter of tile_impl.h, for 8 channels of 8 pixels.
 inline void Gather8(const float* const* pixels, size_t channel, size_t stride,
                     float* panel, __m256 zeros[2]) {
@@ -40,8 +54,7 @@ inline void Gather8(const float* const* pixels, size_t channel, size_t stride,
     rows[l] = _mm256_loadu_ps(pixels[l] + channel);
     zeros[l % 2] = _mm256_fmadd_ps(rows[l], _mm256_setzero_ps(), zeros[l % 2]);
   }
-  Transpose8(rows);
-  for (size_t c = 0; c < 8; ++c) _mm256_store_ps(panel + c * stride, rows[c]);
+  StoreToPanel(rows, stride, panel);
 }
 
 inline void Scatter8(const OutputRange& range, const float* sums, size_t stride,
@@ -54,10 +67,7 @@ inline void Scatter8(const OutputRange& range, const float* sums, size_t stride,
     rows[r] = _mm256_min_ps(
         highest, _mm256_max_ps(lowest, _mm256_load_ps(sums + r * stride)));
   }
-  Transpose8(rows);
-  for (size_t l = 0; l < 8; ++l) {
-    if (pixels[l] != nullptr) _mm256_storeu_ps(pixels[l] + row, rows[l]);
-  }
+  StoreToPixels(rows, row, pixels);
 }
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
@@ -80,16 +90,17 @@ inline void TransposeQuarters(const __m512 rows[8], __m512 u[8]) {
 
 // The same for 16 pixels. The quarters of a register begin at lanes 0, 4, 8,
 // 12.
-inline void Gather8x16(const float* const* pixels, size_t channel,
-                       size_t stride, float* panel, __m512 zeros[2]) {
-  // rows[i]: the first and the last four channels of pixel i, then of i + 8.
-  __m512 rows[8], u[8];
-  for (size_t l = 0; l < 8; ++l) {
-    rows[l] = _mm512_insertf32x8(
-        _mm512_castps256_ps512(_mm256_loadu_ps(pixels[l] + channel)),
-        _mm256_loadu_ps(pixels[l + 8] + channel), 1);
-    zeros[l % 2] = _mm512_fmadd_ps(rows[l], _mm512_setzero_ps(), zeros[l % 2]);
-  }
+//
+// 8 channels of pixel l, and of pixel l + 8.
+inline __m512 LoadPixels(const float* const* pixels, size_t channel) {
+  return _mm512_insertf32x8(
+      _mm512_castps256_ps512(_mm256_loadu_ps(pixels[0] + channel)),
+      _mm256_loadu_ps(pixels[8] + channel), 1);
+}
+
+// rows[i]: the first and the last four channels of pixel i, then of i + 8.
+inline void StoreToPanel(const __m512 rows[8], size_t stride, float* panel) {
+  __m512 u[8];
   // u[c], u[c + 4]: channels c and c + 4 of pixels 0 to 3 and of 4 to 7, each
   // with those 8 further on.
   TransposeQuarters(rows, u);
@@ -105,16 +116,9 @@ inline void Gather8x16(const float* const* pixels, size_t channel,
   }
 }
 
-inline void Scatter8x16(const OutputRange& range, const float* sums,
-                        size_t stride, size_t row, float* const* pixels) {
-  const __m512 lowest = _mm512_set1_ps(range.lowest);
-  const __m512 highest = _mm512_set1_ps(range.highest);
-  __m512 rows[8], u[8];
-  for (size_t r = 0; r < 8; ++r) {
-    // Where an operand is a NaN, the second one is the result.
-    rows[r] = _mm512_min_ps(
-        highest, _mm512_max_ps(lowest, _mm512_load_ps(sums + r * stride)));
-  }
+inline void StoreToPixels(const __m512 rows[8], size_t row,
+                          float* const* pixels) {
+  __m512 u[8];
   // u[i], u[i + 4]: rows 0 to 3 and rows 4 to 7 of pixels i, i + 4, ...
   TransposeQuarters(rows, u);
   const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
@@ -131,6 +135,29 @@ inline void Scatter8x16(const OutputRange& range, const float* sums,
     write(i + 8, _mm512_castps512_ps256(second));
     write(i + 12, _mm512_extractf32x8_ps(second, 1));
   }
+}
+
+inline void Gather8x16(const float* const* pixels, size_t channel,
+                       size_t stride, float* panel, __m512 zeros[2]) {
+  __m512 rows[8];
+  for (size_t l = 0; l < 8; ++l) {
+    rows[l] = LoadPixels(pixels + l, channel);
+    zeros[l % 2] = _mm512_fmadd_ps(rows[l], _mm512_setzero_ps(), zeros[l % 2]);
+  }
+  StoreToPanel(rows, stride, panel);
+}
+
+inline void Scatter8x16(const OutputRange& range, const float* sums,
+                        size_t stride, size_t row, float* const* pixels) {
+  const __m512 lowest = _mm512_set1_ps(range.lowest);
+  const __m512 highest = _mm512_set1_ps(range.highest);
+  __m512 rows[8];
+  for (size_t r = 0; r < 8; ++r) {
+    // Where an operand is a NaN, the second one is the result.
+    rows[r] = _mm512_min_ps(
+        highest, _mm512_max_ps(lowest, _mm512_load_ps(sums + r * stride)));
+  }
+  StoreToPixels(rows, row, pixels);
 }
 
 #endif  // __AVX512F__ && __AVX512DQ__
