@@ -89,7 +89,11 @@ def test_a_small_model_runs_the_same_in_every_runtime(small, process):
     [expected] = process(runtime_process.run_plain, original, inputs)
     [expanded] = process(runtime_process.run_plain, dc.expand(compressed), inputs)
     [received] = process(runtime_process.run, compressed, inputs)
-    assert [x.tobytes() for x in expanded] == [x.tobytes() for x in expected]
+    if "SHAPE" in operators(original):
+        # What TensorFlow makes of a Flatten layer keeps XNNPACK from the layer behind it.
+        assert in_runtime.largest_difference(expected, expanded) < 1e-5
+    else:
+        assert [x.tobytes() for x in expanded] == [x.tobytes() for x in expected]
     assert in_runtime.largest_difference(expected, received) < 1e-5
     assert np.any(expected[0])
 
