@@ -4,12 +4,19 @@ import collections
 
 import numpy as np
 
-from keras_dc.compression import custom_ops, int8_ops, negative_zeros, restore_metadata
+from keras_dc.compression import (
+    custom_ops,
+    flattening,
+    int8_ops,
+    negative_zeros,
+    restore_metadata,
+)
 from keras_dc.compression.bundling import bundle
 from keras_dc.compression.constants import pack
 from keras_dc.compression.decide import Placement
 from keras_dc.compression.restore_metadata import Note
 from keras_dc.tflite import dense_and_sparse
+from keras_dc.tflite.graph import code_index
 from keras_dc.tflite.model_file import schema
 
 
@@ -20,12 +27,15 @@ def apply(graph, plan):
         graph: `tflite.graph.Graph`; its model is changed, and the graph tells of it as it was.
         plan: `decide.Plan`.
     """
+    flattened = flattening.take_out(graph, plan.fusions)
     scales = {}
     for op, form in plan.fusions.items():
-        _fuse(graph, op, form)
+        _fuse(graph, op, form, flattens=op in flattened)
         if form.has_int8_weights:
             _take_scales(graph, op, form, plan.scales, scales)
     edits = _OperatorEdits(graph.model)
+    for reshape in flattened.values():
+        edits.remove(reshape)
     notes = {}
     for decision in plan.decisions:
         if decision.placement is not Placement.KEPT:
@@ -62,13 +72,15 @@ class _OperatorEdits:
             subgraph.operators = operators
 
 
-def _fuse(graph, op, form):
+def _fuse(graph, op, form, *, flattens):
     """Turn a built-in operator into the fused one that computes the same."""
     operator = graph.operator(op)
     operator.opcodeIndex = _custom_code_index(graph.model, form.name)
     operator.builtinOptionsType = schema.BuiltinOptions.NONE
     operator.builtinOptions = None
     options = np.frombuffer(form.custom_options, np.uint8)
+    if flattens:
+        options = flattening.with_flag(options)
     operator.customOptions = options if options.size else None
 
 
@@ -165,23 +177,6 @@ def _store(graph, constant):
         tensor = graph.tensor(constant.tensors[0])
         tensor.sparsity, values = dense_and_sparse.to_sparse(constant.sparse_form, values)
     graph.model.buffers[constant.buffer].data = pack(values, constant.dtype)
-
-
-def code_index(model, code):
-    """Index of an operator code in a model, to which it is added if it is new.
-
-    Args:
-        model: `schema.ModelT`.
-        code: `schema.OperatorCodeT`.
-
-    Returns:
-        int.
-    """
-    for index, known in enumerate(model.operatorCodes):
-        if vars(known) == vars(code):
-            return index
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
 
 
 def _custom_code_index(model, name):

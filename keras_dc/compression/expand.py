@@ -3,15 +3,20 @@
 import numpy as np
 
 from keras_dc import codec
-from keras_dc.compression import custom_ops, int8_ops, negative_zeros, restore_metadata
-from keras_dc.compression.apply import code_index
+from keras_dc.compression import (
+    custom_ops,
+    flattening,
+    int8_ops,
+    negative_zeros,
+    restore_metadata,
+)
 from keras_dc.compression.constants import TYPE_OF, pack
 from keras_dc.compression.report import MAX_DECODED_BYTES, check_declared_bytes
 from keras_dc.errors import CodecError, CompressionError
 from keras_dc.support import atomic_files
 from keras_dc.support.file_bytes import FileBytes
 from keras_dc.tflite import cleanup, dense_and_sparse, model_file
-from keras_dc.tflite.graph import Graph, TensorRef, shape_of, tensor_name
+from keras_dc.tflite.graph import Graph, TensorRef, code_index, shape_of, tensor_name
 from keras_dc.tflite.model_file import schema
 from keras_dc.tflite.zip_tail import append_files, associated_files
 
@@ -85,14 +90,20 @@ class _Restorer:
 
     def restore(self):
         for place, subgraph in enumerate(self._model.subgraphs):
-            kept, dropped = [], set()
+            kept, dropped, flattening_ops = [], set(), []
             for op in [op for op in self._graph.ops if op.subgraph == place]:
+                operator = self._graph.operator(op)
+                if self._graph.op_name(op) == custom_ops.FULLY_CONNECTED:
+                    flattens = flattening.has_flag(operator.customOptions)
+                    flattening_ops += [operator] if flattens else []
                 blob, scales = self._restore_op(op)
                 dropped.update(ref.tensor for ref in (blob, scales) if ref is not None)
                 if blob is None:
-                    kept.append(self._graph.operator(op))
+                    kept.append(operator)
             subgraph.operators = kept
             _drop_blob_tensors(subgraph, dropped)
+            for operator in flattening_ops:
+                flattening.put_back(self._model, subgraph, operator)
         removed = [ref for ref, note in self._notes.items() if note.removed is not None]
         for ref in sorted(removed, key=lambda ref: self._notes[ref].removed[1]):
             self._put_back_densify(ref)

@@ -37,7 +37,8 @@ def convert(
 
     The model is stripped of pruning and weight sharing, converted by TensorFlow's
     converter and compressed. The result is verified before it is returned. Expanding it
-    must give the converter's graph and constants back bit for bit. In the interpreter its
+    must give the converter's graph and constants back bit for bit; what it makes of a Flatten
+    layer before a Dense layer is one RESHAPE. In the interpreter its
     outputs must agree with those of the uncompressed file within
     `verification.OUTPUT_TOLERANCE` of the largest (`verification.QUANTIZED_TOLERANCE` where
     the converter quantized). And the uncompressed file must agree with `model` as it was

@@ -20,6 +20,7 @@ from keras_dc.compression.constants import find_constants
 from keras_dc.conversion import converter_settings
 from keras_dc.conversion.input_signatures import build, input_signature_of
 from keras_dc.conversion.loading import is_tf_keras
+from keras_dc.conversion.plain_flattening import with_plain_flattening
 from keras_dc.conversion.tensorflow_process import to_tflite_on_tensorflow
 from keras_dc.errors import ConversionError
 from keras_dc.tflite import model_file
@@ -78,7 +79,7 @@ def to_tflite(model, *, input_signature=None, signature_keys=None, **settings):
         with _refusals_explained(model):
             content = converter.convert()
     _check_result(content, keys)
-    return content
+    return with_plain_flattening(content)
 
 
 @contextlib.contextmanager

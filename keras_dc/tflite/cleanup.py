@@ -2,6 +2,8 @@
 
 import collections
 
+import numpy as np
+
 # TensorFlow's converter writes these about itself. The minimum version of the runtime is
 # that of the model before its ops were replaced.
 _CONVERTER_METADATA = (b"CONVERSION_METADATA", b"min_runtime_version")
@@ -16,6 +18,33 @@ def drop_unused_codes(model):
     for operator in operators:
         operator.opcodeIndex = renamed[operator.opcodeIndex]
     model.operatorCodes = [model.operatorCodes[index] for index in used]
+
+
+def drop_unused_tensors(model):
+    """Remove the tensors that no operator, subgraph or signature names."""
+    for place, subgraph in enumerate(model.subgraphs):
+        holders = [subgraph, *subgraph.operators]
+        entries = [
+            entry
+            for signature in model.signatureDefs or ()
+            if signature.subgraphIndex == place
+            for entry in (*(signature.inputs or ()), *(signature.outputs or ()))
+        ]
+        lists = [
+            (holder, name)
+            for holder in holders
+            for name in ("inputs", "outputs", "intermediates")
+            if getattr(holder, name, None) is not None
+        ]
+        used = {entry.tensorIndex for entry in entries}
+        used.update(int(i) for holder, name in lists for i in getattr(holder, name) if i >= 0)
+        renamed = {-1: -1} | {old: new for new, old in enumerate(sorted(used))}
+        for holder, name in lists:
+            indices = [renamed[int(index)] for index in getattr(holder, name)]
+            setattr(holder, name, np.array(indices, np.int32))
+        for entry in entries:
+            entry.tensorIndex = renamed[entry.tensorIndex]
+        subgraph.tensors = [subgraph.tensors[index] for index in sorted(used)]
 
 
 def drop_empty_buffers(model):

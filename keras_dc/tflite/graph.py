@@ -120,6 +120,23 @@ class Graph:
         return data if data is not None and len(data) else None
 
 
+def code_index(model, code):
+    """Index of an operator code in a model, to which it is added if it is new.
+
+    Args:
+        model: `schema.ModelT`.
+        code: `schema.OperatorCodeT`.
+
+    Returns:
+        int.
+    """
+    for index, known in enumerate(model.operatorCodes):
+        if vars(known) == vars(code):
+            return index
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
 def builtin_code(code):
     """The schema's number of an operator; old files have only the 8-bit field."""
     return max(code.builtinCode, code.deprecatedBuiltinCode)

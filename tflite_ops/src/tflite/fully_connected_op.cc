@@ -3,7 +3,8 @@
 //
 // Inputs and output: weight_op.h; weights [units, input_size]. Custom options,
 // each a byte: fused activation, flags, version of the operator that was
-// replaced less 1, place in a bundle.
+// replaced less 1, place in a bundle. The flag 64 is for those who undo the
+// replacement: a RESHAPE to rows was before the operator.
 #include <climits>
 
 #include "kernels/fully_connected.h"
