@@ -9,6 +9,9 @@
 #include <string>
 #include <utility>
 
+#include "common/cpu.h"
+#include "kernels/forms/lockstep_weights.h"
+
 namespace keras_dc {
 namespace {
 
@@ -341,6 +344,40 @@ TEST(FullyConnected, RefusesOtherTypesThanFloat32) {
   EXPECT_EQ(FullyConnected::Pack(half, FullyConnectedPlan(), &packed),
             KDC_INVALID_ARGUMENT);
 }
+
+#if defined(KERAS_DC_X86_KERNELS)
+
+TEST(LockstepWeights, GiveTheSameBitsHoweverTheyArePrefetched) {
+  if (SupportedIsas().back() != Isa::kAvx512) GTEST_SKIP() << "no AVX-512";
+  const Weights weights({100, 9000, 0.06, 31});
+  ASSERT_TRUE(LockstepWeights::Suits(weights.sparse));
+  const auto packed = LockstepWeights::Pack(weights.sparse);
+  const LockstepView view(packed);
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  AlignedVector<float> input;
+  input.resize(9024);
+  for (size_t i = 0; i < 9000; ++i) input[i] = normal(random);
+  for (size_t i = 9000; i < 9024; ++i) input[i] = 0;
+  std::vector<float> near(100, kNaN), far(100, kNaN);
+  for (auto [prefetch, output] :
+       {std::pair(Prefetch::kNear, &near), std::pair(Prefetch::kFar, &far)}) {
+    AlignedVector<float> sums;
+    sums.resize(packed.num_groups * LockstepWeights::kLanes);
+    RunLockstepAvx512(view, prefetch, 0, packed.num_groups, input.data(),
+                      sums.data(), output->data());
+  }
+  EXPECT_EQ(BytesOf(near), BytesOf(far));
+  for (size_t row = 0; row < 100; ++row) {
+    double expected = 0;
+    for (size_t i = 0; i < 9000; ++i) {
+      expected += double{weights.dense[row * 9000 + i]} * double{input[i]};
+    }
+    EXPECT_NEAR(near[row], expected, 1e-3);
+  }
+}
+
+#endif  // KERAS_DC_X86_KERNELS
 
 }  // namespace
 }  // namespace keras_dc

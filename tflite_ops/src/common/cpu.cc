@@ -50,6 +50,20 @@ void AddX86Isas(std::vector<Isa>* isas) {
 
 #endif  // KERAS_DC_X86_KERNELS
 
+#if defined(KERAS_DC_X86_KERNELS)
+
+// Of AMD's processors those of the family 0x19 that have AVX-512.
+bool IsZen4() {
+  const CpuidWords vendor = Cpuid(0);
+  constexpr unsigned kAuth = 0x68747541, kEnti = 0x69746e65, kCamd = 0x444d4163;
+  if (vendor.b != kAuth || vendor.d != kEnti || vendor.c != kCamd) return false;
+  const unsigned signature = Cpuid(1).a;
+  const unsigned family = (signature >> 8 & 0xf) + (signature >> 20 & 0xff);
+  return family == 0x19;
+}
+
+#endif  // KERAS_DC_X86_KERNELS
+
 // Sets `isa` and `error`.
 void ChooseIsa(Cpu* cpu) {
   const std::vector<Isa> supported = SupportedIsas();
@@ -79,6 +93,7 @@ Cpu FindCpu() {
   cpu.avx512 = cpu.isa == Isa::kAvx512;
   cpu.vbmi2 =
       cpu.avx512 && cpu.bmi2 && __builtin_cpu_supports("avx512vbmi2") != 0;
+  cpu.prefers_second_cache = cpu.avx512 && IsZen4();
 #endif
   return cpu;
 }

@@ -22,6 +22,9 @@ struct Cpu {
   bool clmul = false;
   bool avx512 = false;
   bool vbmi2 = false;  // together with AVX-512 and BMI2
+  // Whether what is read from memory in order is prefetched best into the
+  // second cache: on AMD Zen 4.
+  bool prefers_second_cache = false;
 };
 
 // Found out at the first call, and the same for the whole process.

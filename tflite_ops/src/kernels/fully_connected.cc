@@ -190,10 +190,12 @@ void FullyConnected::RunRow(const FullyConnectedPlan& plan, const float* input,
     }
     scratch->sums.resize(lockstep->num_groups * LockstepWeights::kLanes);
     const LockstepView view(*lockstep);
+    const Prefetch prefetch =
+        ThisCpu().prefers_second_cache ? Prefetch::kFar : Prefetch::kNear;
     split(lockstep->num_groups, lockstep->words.size(),
           [&](size_t begin, size_t end) {
-            RunLockstepAvx512(view, begin, end, padded, scratch->sums.data(),
-                              output);
+            RunLockstepAvx512(view, prefetch, begin, end, padded,
+                              scratch->sums.data(), output);
           });
     return;
   }

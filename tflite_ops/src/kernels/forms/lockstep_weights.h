@@ -115,6 +115,11 @@ struct LockstepView {
   const uint8_t* rest_codes;
 };
 
+// How words, which are read in order, are brought near before: a little ahead
+// into the first cache, or far ahead into the second. On AMD Zen 4 the first
+// cache cannot wait for as many lines as memory needs; Zen 5 can.
+enum class Prefetch { kNear, kFar };
+
 // output[row] = sum over columns of weights * input, for the groups
 // [begin_group, end_group).
 //
@@ -123,9 +128,9 @@ struct LockstepView {
 //     cache line.
 //   sums: num_groups * kLanes floats of scratch, aligned to a cache line.
 //   output: (num_rows).
-void RunLockstepAvx512(const LockstepView& weights, size_t begin_group,
-                       size_t end_group, const float* input, float* sums,
-                       float* output);
+void RunLockstepAvx512(const LockstepView& weights, Prefetch prefetch,
+                       size_t begin_group, size_t end_group, const float* input,
+                       float* sums, float* output);
 
 template <typename Visit>
 void LockstepWeights::ForEach(Visit visit) const {

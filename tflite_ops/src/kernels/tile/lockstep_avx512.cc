@@ -11,7 +11,7 @@ using Weights = LockstepWeights;
 constexpr size_t kLanes = Weights::kLanes;
 constexpr unsigned kField = Weights::kFieldBits;
 // How many words ahead to prefetch: words are read in order, from memory.
-constexpr size_t kPrefetchWords = 96;
+constexpr size_t kNearWords = 96, kFarWords = 1024;
 
 struct Sums {
   __m512 s[3];
@@ -22,11 +22,17 @@ inline __m512 Lookup(const __m512 table[2], __m512i indices) {
   return _mm512_permutex2var_ps(table[0], indices, table[1]);
 }
 
+template <Prefetch kPrefetch>
 inline void AddWord(const __m512 values[2], const __m512 inputs[2],
                     const uint32_t* word, Sums* sums) {
   const __m512i w = _mm512_load_si512(word);
-  _mm_prefetch(reinterpret_cast<const char*>(word + kPrefetchWords * kLanes),
-               _MM_HINT_T0);
+  if constexpr (kPrefetch == Prefetch::kNear) {
+    _mm_prefetch(reinterpret_cast<const char*>(word + kNearWords * kLanes),
+                 _MM_HINT_T0);
+  } else {
+    _mm_prefetch(reinterpret_cast<const char*>(word + kFarWords * kLanes),
+                 _MM_HINT_T1);
+  }
   // A permute takes the lowest 5 bits of its index.
   sums->s[0] = _mm512_fmadd_ps(Lookup(values, _mm512_srli_epi32(w, kField)),
                                Lookup(inputs, w), sums->s[0]);
@@ -38,7 +44,7 @@ inline void AddWord(const __m512 values[2], const __m512 inputs[2],
                                sums->s[2]);
 }
 
-template <size_t kNumWords>
+template <Prefetch kPrefetch, size_t kNumWords>
 inline void AddWindows(const __m512 values[2], const float* input,
                        const uint8_t* windows, size_t num_windows,
                        const uint32_t* words, size_t num_words, Sums* sums) {
@@ -47,7 +53,7 @@ inline void AddWindows(const __m512 values[2], const float* input,
     const __m512 inputs[2] = {_mm512_load_ps(in), _mm512_load_ps(in + kLanes)};
     const size_t size = kNumWords != 0 ? kNumWords : num_words;
     for (size_t i = 0; i < size; ++i, words += kLanes) {
-      AddWord(values, inputs, words, sums);
+      AddWord<kPrefetch>(values, inputs, words, sums);
     }
   }
 }
@@ -66,11 +72,9 @@ inline __m512 AddRest(const LockstepView& weights, size_t begin, size_t end,
   return sum;
 }
 
-}  // namespace
-
-void RunLockstepAvx512(const LockstepView& weights, size_t begin_group,
-                       size_t end_group, const float* input, float* sums,
-                       float* output) {
+template <Prefetch kPrefetch>
+void Run(const LockstepView& weights, size_t begin_group, size_t end_group,
+         const float* input, float* sums, float* output) {
   const __m512 values[2] = {_mm512_loadu_ps(weights.values),
                             _mm512_loadu_ps(weights.values + kLanes)};
   for (size_t block = 0; block < weights.num_blocks; ++block) {
@@ -88,14 +92,16 @@ void RunLockstepAvx512(const LockstepView& weights, size_t begin_group,
         const size_t num_words = weights.runs[r].num_words;
         switch (num_words) {
           case 1:
-            AddWindows<1>(values, in, windows, num_windows, words, 1, &s);
+            AddWindows<kPrefetch, 1>(values, in, windows, num_windows, words, 1,
+                                     &s);
             break;
           case 2:
-            AddWindows<2>(values, in, windows, num_windows, words, 2, &s);
+            AddWindows<kPrefetch, 2>(values, in, windows, num_windows, words, 2,
+                                     &s);
             break;
           default:
-            AddWindows<0>(values, in, windows, num_windows, words, num_words,
-                          &s);
+            AddWindows<kPrefetch, 0>(values, in, windows, num_windows, words,
+                                     num_words, &s);
         }
         windows += num_windows;
         words += num_windows * num_words * kLanes;
@@ -109,6 +115,16 @@ void RunLockstepAvx512(const LockstepView& weights, size_t begin_group,
     const size_t row = weights.row_of_lane[lane];
     if (row < weights.num_rows) output[row] = sums[lane];
   }
+}
+
+}  // namespace
+
+void RunLockstepAvx512(const LockstepView& weights, Prefetch prefetch,
+                       size_t begin_group, size_t end_group, const float* input,
+                       float* sums, float* output) {
+  const auto run =
+      prefetch == Prefetch::kNear ? Run<Prefetch::kNear> : Run<Prefetch::kFar>;
+  run(weights, begin_group, end_group, input, sums, output);
 }
 
 }  // namespace keras_dc
