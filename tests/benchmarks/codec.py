@@ -25,6 +25,7 @@ import time
 import zlib
 
 import numpy as np
+import processor
 import zstandard
 from rich.console import Console
 from rich.table import Table
@@ -169,6 +170,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
+    print(processor.line())
     rng = np.random.default_rng(0)
     table = make_table()
     layers = []

@@ -41,8 +41,15 @@ def main():
     parser.add_argument("--repeats", type=int, default=31)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--only", nargs="+", choices=[layer[0] for layer in LAYERS])
+    parser.add_argument("--save", action="store_true", help="into results/")
     args = parser.parse_args()
-    kernel_benchmark.run("Conv2D", cases(args.only), repeats=args.repeats, threads=args.threads)
+    kernel_benchmark.run(
+        "Conv2D",
+        cases(args.only),
+        repeats=args.repeats,
+        threads=args.threads,
+        save_as="conv2d" if args.save else None,
+    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import tempfile
 import kernel_benchmark
 import numpy as np
 import prepare
+import processor
 from ai_edge_litert.interpreter import Interpreter
 from kernel_benchmark import Network, builtin, schema
 from rich.console import Console
@@ -131,6 +132,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=101)
     parser.add_argument("--only", nargs="+", choices=[layer[0] for layer in LAYERS])
     args = parser.parse_args()
+    print(processor.line())
     kept = f"{DENSITY:.0%} kept, of int8 {INT8_DENSITY:.0%}"
     table = Table(title=f"Decoded layers, {kept}, one thread")
     for column in ["layer", "ours ms", "original ms", "faster", "ready ms", "MiB"]:

@@ -44,9 +44,14 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--only", nargs="+", choices=[layer[0] for layer in LAYERS])
+    parser.add_argument("--save", action="store_true", help="into results/")
     args = parser.parse_args()
     kernel_benchmark.run(
-        "Fully connected", cases(args.only), repeats=args.repeats, threads=args.threads
+        "Fully connected",
+        cases(args.only),
+        repeats=args.repeats,
+        threads=args.threads,
+        save_as="fully_connected" if args.save else None,
     )
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 
 import numpy as np
+import processor
 from ai_edge_litert.interpreter import Interpreter
 from rich.console import Console
 from rich.table import Table
@@ -248,7 +249,7 @@ def add_row(table, label, temperature, num_threads, seconds):
 
 
 def new_table(title):
-    table = Table(title=title)
+    table = Table(title=title, caption=processor.line())
     columns = ["case", "threads", "cache", "ours ms", "dense ms", "int8 ms"]
     for column in [*columns, "faster than dense", "than int8"]:
         table.add_column(column, justify="left" if column == "case" else "right")
@@ -277,6 +278,12 @@ def measure_all(title, cases, *, repeats, threads=(1, 2)):
     return figures
 
 
-def run(title, cases, *, repeats, threads=(1, 2)):
-    """As `measure_all`, and prints the figures as JSON in the last line."""
-    print(json.dumps(measure_all(title, cases, repeats=repeats, threads=threads)))
+def run(title, cases, *, repeats, threads=(1, 2), save_as=None):
+    """As `measure_all`, and prints the figures as JSON in the last line.
+
+    With `save_as`, a name, they go into the file of this processor, too.
+    """
+    figures = measure_all(title, cases, repeats=repeats, threads=threads)
+    if save_as:
+        processor.save(save_as, figures)
+    print(json.dumps(figures))

@@ -20,6 +20,7 @@ import sys
 import time
 
 import numpy as np
+import processor
 
 NUM_CLUSTERS = 32
 LARGE = 100_000_000
@@ -149,6 +150,7 @@ def main():
     parser.add_argument("--sklearn-python", help="interpreter that has scikit-learn")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    print(processor.line())
     if arguments.part:
         print(json.dumps(PARTS[arguments.part](arguments.repeats)))
         return

@@ -16,6 +16,8 @@ import lzma
 import pathlib
 import time
 
+import processor
+
 import keras_dc as dc
 
 UNPACKS = 5
@@ -62,7 +64,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     found = {}
-    for path in parser.parse_args().files:
+    files = parser.parse_args().files
+    print(processor.line())
+    for path in files:
         row = found[path.name] = figures(path.read_bytes())
         print(
             f"{path.name[:56]:56} {row['original_bytes']:10,} {row['best_zip']:>9} "

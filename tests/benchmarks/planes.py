@@ -14,6 +14,7 @@ import time
 import zlib
 
 import numpy as np
+import processor
 import zstandard
 from rich.console import Console
 from rich.table import Table
@@ -48,6 +49,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--rows", type=int, default=4096)
     arguments = parser.parse_args()
+    print(processor.line())
     table = Table(title="Values by byte planes, one thread")
     for heading in ["weights", "MB", "of them", "zlib", "zstd", "GB/s", "vs zlib", "vs zstd"]:
         table.add_column(heading, justify="right")

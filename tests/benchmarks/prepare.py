@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 import kernel_benchmark
+import processor
 from kernel_benchmark import Network
 from rich.console import Console
 from rich.table import Table
@@ -83,6 +84,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=[layer[0] for layer in LAYERS])
     args = parser.parse_args()
+    print(processor.line())
     table = Table(title="Prepare, one thread")
     columns = ["layer", "kept", "ms", "M kept/s", "bytes per kept", "dense ms", "dense MiB"]
     for column in columns:

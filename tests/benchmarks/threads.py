@@ -14,6 +14,7 @@ import sys
 import conv2d
 import fully_connected
 import kernel_benchmark
+import processor
 from ai_edge_litert.interpreter import Interpreter
 from rich.console import Console
 from rich.table import Table
@@ -51,6 +52,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="+", choices=LAYERS, default=LAYERS)
     args = parser.parse_args()
+    print(processor.line())
     table = Table(title="Threads")
     for column in ["layer", "who", "1 thread ms", "2 threads ms", "faster"]:
         table.add_column(column, justify="left" if column in ("layer", "who") else "right")

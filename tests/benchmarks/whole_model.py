@@ -21,6 +21,7 @@ import sys
 import tempfile
 
 import kernel_benchmark
+import processor
 from ai_edge_litert.interpreter import Interpreter
 from kernel_benchmark import RELU, Case, Network
 from rich.console import Console
@@ -104,6 +105,7 @@ def scale_of(weights):
 PROBE = """
 import sys, time
 import numpy as np
+import processor
 import keras_dc
 from ai_edge_litert.interpreter import Interpreter
 def resident_kib():
@@ -185,6 +187,7 @@ def main():
     parser.add_argument("models", nargs="*", type=pathlib.Path, metavar="MODEL.tflite")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--save", action="store_true", help="into results/")
     args = parser.parse_args()
     console = Console()
     with console.status("building VGG-16"):
@@ -200,6 +203,8 @@ def main():
     for case in cases[-2:]:
         figures.update(low_memory_figures(case, console, args.repeats))
         figures.update(memory_figures(case, console, min(args.repeats, 3)))
+    if args.save:
+        processor.save("whole_model", figures)
     print(json.dumps(figures))
 
 
