@@ -193,11 +193,12 @@ def network_table(rows):
 
 def speed_table(results):
     """What results/speeds.json holds, as a table: list of lines."""
+    columns = results["columns"]
     lines = [
-        [row["name"], *(" / ".join(map(str, row[isa])) for isa in ("avx512", "avx2"))]
+        [row["name"], *(" / ".join(map(str, row[column])) for column in columns)]
         for row in results["rows"]
     ]
-    return table(["times as fast", "AVX-512", "AVX2"], lines)
+    return table(["times as fast", *columns.values()], lines)
 
 
 def one_call_table(results):
