@@ -135,6 +135,32 @@ def test_the_file_compressed_again_is_the_same():
     assert dc.compress(dc.expand(tflite)) == tflite
 
 
+@pytest.mark.parametrize("batch_size", [None, 1])
+@pytest.mark.parametrize("activations", ["float32", "int8"])
+def test_int8_ops_flatten_too(batch_size, activations):
+    x = np.random.default_rng(0).normal(size=(4, 10, 10, 8)).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input(x.shape[1:], batch_size=batch_size),
+            layers.Flatten(),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(10),
+        ]
+    )
+    settings = {"optimizations": ["DEFAULT"]}
+    if activations == "int8":
+        settings["representative_dataset"] = lambda: ([one[None]] for one in x)
+    tflite = dc.convert(sparse(model), **settings)
+    assert "KerasDcFullyConnected" in operators(tflite)
+    assert "RESHAPE" not in operators(tflite)
+    expanded = dc.expand(tflite)
+    assert "RESHAPE" in operators(expanded)
+    assert operators(dc.compress(expanded)) == operators(tflite)
+    first, second = (outputs_of(one, x[:1]) for one in (tflite, expanded))
+    np.testing.assert_allclose(first, second, atol=0.02 * np.abs(second).max())
+
+
 def test_names_are_kept_where_they_are_asked_for():
     tflite = dc.convert(sparse(conv_net()), strip_names=False)
     assert "RESHAPE" not in operators(tflite)
