@@ -70,7 +70,9 @@ def prune(dense, data, settings, density, block_size):
     end_step = max(1, int(settings.ramp * steps))
     pruned = dc.prune(
         dense,
-        dc.PolynomialDecay(0.0, 1.0 - density, 0, end_step, min(UPDATE_FREQUENCY, end_step)),
+        dc.PolynomialDecay(
+            0.0, 1.0 - density, 0, end_step, frequency=min(UPDATE_FREQUENCY, end_step)
+        ),
         block_size=block_size,
         leave_out="first",
     )

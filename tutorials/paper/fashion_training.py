@@ -242,7 +242,7 @@ def make_small(dense, settings, batches, *, seed):
     pruned = dc.prune(
         with_dtype(dense, settings.dtype),
         {
-            name: dc.PolynomialDecay(0.0, 1.0 - density, 0, end_step, frequency)
+            name: dc.PolynomialDecay(0.0, 1.0 - density, 0, end_step, frequency=frequency)
             for name, density in densities.items()
         },
         global_threshold=True,
