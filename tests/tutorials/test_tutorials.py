@@ -57,7 +57,7 @@ def test_your_own_model(run, tmp_path):
         assert rows[label]["accuracy %"] > rows["dense"]["accuracy %"] - 8
     result = end["result"]
     assert rows["by one call"]["bytes"] == (tmp_path / "one_call.tflite").stat().st_size
-    assert result.scores["compressed file"] > result.scores["dense"] - 0.02
+    assert result.scores["compressed file"] > result.scores["dense"] - 0.08
     assert {"densities", "num_clusters"} <= set(result.choices)
     check_pictures(tmp_path, "sensitivity", "sizes", "report_bytes", "report_mask_dense_weights")
     for name in ("one_call", "by_hand"):
