@@ -1,13 +1,17 @@
 """A file that is a little too large, made to fit without training."""
 
+import itertools
+
 import numpy as np
 
 from keras_dc.numerics.masks import global_magnitude_masks
 from keras_dc.recipe.stages import Shared, kernel_bytes_of
 from keras_dc.wrapping.weights import find_kernels, host_array
 
-# Shares of the kept weights that go, one after another, until the file fits.
+# Shares of the kept weights that go, one after another, until the file fits; then shares between
+# the last two are tried, each in the middle of what is left.
 _SHARES = (0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.14, 0.18)
+_NUM_HALVINGS = 4
 
 
 def trimmed(stages, pruned, shared, max_bytes):
@@ -23,16 +27,21 @@ def trimmed(stages, pruned, shared, max_bytes):
         `Shared`, or None if that would take more than a fifth of the weights.
     """
 
+    def without(share):
+        """The model without a share of its weights, and its file; None if that does not fit."""
+        model = stages.plain(pruned, shared)
+        _prune(model, stages.settings, share)
+        tflite = stages.convert(model)
+        return (model, tflite) if len(tflite) <= max_bytes else None
+
     def compute():
-        for share in _SHARES:
-            model = stages.plain(pruned, shared)
-            _prune(model, stages.settings, share)
-            tflite = stages.convert(model)
-            if len(tflite) <= max_bytes:
-                score = stages.judge.score(stages.judge.of_file(tflite))
-                info = {"score": score, "kernel_bytes": kernel_bytes_of(tflite), "share": share}
-                return info, [np.frombuffer(tflite, np.uint8), *model.get_weights()]
-        return {"score": None}, []
+        share, found = _least(without)
+        if found is None:
+            return {"score": None}, []
+        model, tflite = found
+        score = stages.judge.score(stages.judge.of_file(tflite))
+        info = {"score": score, "kernel_bytes": kernel_bytes_of(tflite), "share": share}
+        return info, [np.frombuffer(tflite, np.uint8), *model.get_weights()]
 
     name = f"{shared.name}-trimmed"
     info, arrays = stages.journal.remembered(name, compute)
@@ -43,6 +52,24 @@ def trimmed(stages, pruned, shared, max_bytes):
         name, content.tobytes(), weights, info["score"], shared.num_clusters,
         info["kernel_bytes"], {},
     )  # fmt: skip
+
+
+def _least(without):
+    """The least share that fits, nearly, and what `without` makes of it; (None, None) if none."""
+    for low, high in itertools.pairwise((0.0, *_SHARES)):
+        found = without(high)
+        if found is not None:
+            break
+    else:
+        return None, None
+    for _ in range(_NUM_HALVINGS):
+        middle = (low + high) / 2
+        smaller = without(middle)
+        if smaller is None:
+            low = middle
+        else:
+            high, found = middle, smaller
+    return high, found
 
 
 def _prune(model, settings, share):

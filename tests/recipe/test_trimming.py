@@ -7,7 +7,7 @@ import keras_dc as dc
 from keras_dc.recipe.journal import Journal
 from keras_dc.recipe.settings import Settings
 from keras_dc.recipe.stages import Shared
-from keras_dc.recipe.trimming import trimmed
+from keras_dc.recipe.trimming import _least, trimmed
 
 
 def stages_of(model):
@@ -39,3 +39,11 @@ def test_what_cannot_fit_is_left():
     stages = stages_of(model)
     stages.convert = lambda model: bytes(200)
     assert trimmed(stages, None, shared, 199) is None
+
+
+def test_no_more_goes_than_must():
+    for needed in (0.004, 0.03, 0.16):
+        share, found = _least(lambda share, needed=needed: share if share >= needed else None)
+        assert found == share
+        assert needed <= share <= needed + 0.04 / 16
+    assert _least(lambda share: None) == (None, None)

@@ -53,11 +53,10 @@ def test_your_own_model(run, tmp_path):
     for label in ("by one call", "by hand"):
         assert rows[label]["ratio"] > 8
         assert rows[label]["bytes"] < rows["dense, int8"]["bytes"]
-        # Seconds of training on two threads: sums in another order move it by points.
-        assert rows[label]["accuracy %"] > rows["dense"]["accuracy %"] - 8
+        assert rows[label]["accuracy %"] > rows["dense"]["accuracy %"] - 4
     result = end["result"]
     assert rows["by one call"]["bytes"] == (tmp_path / "one_call.tflite").stat().st_size
-    assert result.scores["compressed file"] > result.scores["dense"] - 0.08
+    assert result.scores["compressed file"] > result.scores["dense"] - 0.02
     assert {"densities", "num_clusters"} <= set(result.choices)
     check_pictures(tmp_path, "sensitivity", "sizes", "report_bytes", "report_mask_dense_weights")
     for name in ("one_call", "by_hand"):
