@@ -1,7 +1,5 @@
 """A file that is a little too large, made to fit without training."""
 
-import itertools
-
 import numpy as np
 
 from keras_dc.numerics.masks import global_magnitude_masks
@@ -56,11 +54,13 @@ def trimmed(stages, pruned, shared, max_bytes):
 
 def _least(without):
     """The least share that fits, nearly, and what `without` makes of it; (None, None) if none."""
-    for low, high in itertools.pairwise((0.0, *_SHARES)):
+    low, found = 0.0, None
+    for high in _SHARES:
         found = without(high)
         if found is not None:
             break
-    else:
+        low = high
+    if found is None:
         return None, None
     for _ in range(_NUM_HALVINGS):
         middle = (low + high) / 2
