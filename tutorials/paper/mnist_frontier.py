@@ -28,7 +28,7 @@ RESULTS = pathlib.Path(__file__).parent / "results" / "mnist"
 DENSITIES = {
     ("lenet_300_100", "R0"): (0.045, 0.0172),
     ("lenet_300_100", "R1"): (0.0275, 0.0195, 0.0132, 0.0076, 0.0058),
-    ("lenet_5", "R0"): (0.0165, 0.016),
+    ("lenet_5", "R0"): (0.016,),
     ("lenet_5", "R1"): (0.0054, 0.005),
 }
 # Of the kernels of the whole networks.
