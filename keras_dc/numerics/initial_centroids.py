@@ -2,7 +2,7 @@
 
 import numpy as np
 
-INITIALIZATIONS = ("linear", "density", "quantile", "cube_root_density", "kmeans++", "forgy")
+INITIALIZATIONS = ("linear", "density", "kmeans++", "forgy")
 
 
 def initial_centroids(sorted_values, num_clusters, *, counts=None, initialization="linear", seed=0):
@@ -14,12 +14,9 @@ def initial_centroids(sorted_values, num_clusters, *, counts=None, initializatio
         counts: int array `(n,)`, how often each value occurs; None: once.
         initialization: "linear": equal steps from the least to the largest value, which
             keeps the rare large weights; "density": equal steps of the cumulative
-            distribution; "quantile": the same, with the least and the largest value
-            among the centroids; "cube_root_density": equal steps of the integral of
-            density^(1/3), the optimum for many clusters (Panter & Dite 1951);
-            "kmeans++": values drawn one by one, with a probability proportional to the
-            squared distance from the nearest one drawn before (Arthur & Vassilvitskii
-            2007); "forgy": values drawn at random.
+            distribution; "kmeans++": values drawn one by one, with a probability
+            proportional to the squared distance from the nearest one drawn before (Arthur &
+            Vassilvitskii 2007); "forgy": values drawn at random.
         seed: int, for "kmeans++" and "forgy".
 
     Returns:
@@ -34,18 +31,11 @@ def initial_centroids(sorted_values, num_clusters, *, counts=None, initializatio
         )
     ranked = _Ranked(sorted_values, counts)
     least, largest = float(sorted_values[0]), float(sorted_values[-1])
-    steps = (np.arange(num_clusters) + 0.5) / num_clusters
     if initialization == "linear":
         centroids = np.linspace(least, largest, num_clusters)
     elif initialization == "density":
+        steps = (np.arange(num_clusters) + 0.5) / num_clusters
         centroids = ranked.at(steps * ranked.size)
-    elif initialization == "quantile":
-        centroids = ranked.at(np.rint(np.linspace(0, ranked.size - 1, num_clusters)))
-    elif initialization == "cube_root_density":
-        edges = np.linspace(least, largest, 1025)
-        heights = np.cbrt(np.diff(ranked.counts_up_to(edges)))
-        cumulative = np.concatenate([[0.0], np.cumsum(heights)])
-        centroids = np.interp(steps, cumulative / max(cumulative[-1], 1.0), edges)
     elif initialization == "kmeans++":
         centroids = _kmeans_plus_plus(ranked, num_clusters, seed)
     elif initialization == "forgy":
@@ -73,10 +63,6 @@ class _Ranked:
         if self._ends is not None:
             ranks = np.searchsorted(self._ends, ranks, side="right")
         return self.values[ranks]
-
-    def counts_up_to(self, edges):
-        places = np.searchsorted(self.values, edges, side="right")
-        return places if self._ends is None else np.append(0, self._ends)[places]
 
 
 def _kmeans_plus_plus(ranked, num_clusters, seed):

@@ -77,8 +77,8 @@ def share_weights(
         num_bias_clusters: None, which leaves biases as they are, or int in [1, 65535],
             centroids per bias of the same layers, zero not counted. Zeros stay zero, so
             share biases after training.
-        initialization: "linear", "density", "quantile", "cube_root_density",
-            "kmeans++" or "forgy", see `keras_dc.numerics.initial_centroids.initial_centroids`.
+        initialization: "linear", "density", "kmeans++" or "forgy", see
+            `keras_dc.numerics.initial_centroids.initial_centroids`.
         rate_weight: float >= 0, the squared error that one bit of code length is worth,
             in units of the kernel's mean square. If positive, clusters are chosen for
             short codes as well as for a small error. See `keras_dc.numerics.kmeans.share`.

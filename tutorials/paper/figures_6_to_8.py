@@ -36,7 +36,7 @@ EPOCHS = 4
 # Times the paper's densities, and a share of the ranks at which SVD saves nothing.
 SCALES = (4, 2, 1, 0.5, 0.25, 0.125)
 RANKS = (0.5, 0.3, 0.2, 0.1, 0.05, 0.03)
-INITIALIZATIONS = ("linear", "density", "quantile", "cube_root_density", "kmeans++", "forgy")
+INITIALIZATIONS = ("linear", "density", "kmeans++", "forgy")
 BITS = (1, 2, 3, 4, 5, 6, 7, 8)
 BITS_OF_INITIALIZATIONS = (1, 2, 3, 4, 5)
 # Of what is pruned to several densities and quantized.
