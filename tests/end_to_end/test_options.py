@@ -8,6 +8,7 @@ from paper import (
     distillation,
     mnist_images,
     options,
+    options_page,
     results_file,
 )
 
@@ -67,3 +68,18 @@ def test_a_teacher_is_heard(little, tmp_path, monkeypatch):
     lines = distillation.table(list(results.runs.values()))
     assert len(lines) == 3
     assert lines[-1].startswith("| 5 % |")
+
+
+def test_the_page_has_the_committed_figures():
+    page = options_page.PAGE.read_text()
+    assert options_page.in_page(page) == page
+
+
+def test_a_variant_has_run_with_all_seeds_or_with_none():
+    seeds = {}
+    for run in options_page.runs(options.RESULTS):
+        seeds.setdefault((run["network"], run["variant"]), []).append(run["seed"])
+    assert all(sorted(found) == list(options.SEEDS) for found in seeds.values())
+    names = {name: options.variants_of(made.build()) for name, made in options.NETWORKS.items()}
+    for name in ("LeNet-5", "LeNet-5, Dropout"):
+        assert {variant for network, variant in seeds if network == name} == set(names[name])

@@ -117,8 +117,6 @@ VARIANTS = {
     "group_size": Variant({"group_size": None}),
     "a teacher": Variant(teacher=True),
     "initialization='density'": Variant(share={"initialization": "density"}),
-    "initialization='quantile'": Variant(share={"initialization": "quantile"}),
-    "initialization='cube_root_density'": Variant(share={"initialization": "cube_root_density"}),
     "initialization='kmeans++'": Variant(share={"initialization": "kmeans++"}),
     "initialization='forgy'": Variant(share={"initialization": "forgy"}),
     "num_bias_clusters=8": Variant(share={"num_bias_clusters": 8}),
