@@ -69,6 +69,23 @@ def densified_float16():
     return densified(np.float16)
 
 
+def densified_float16_and_dense():
+    return densified(np.float16, density=0.6)
+
+
+def densified_float16_table():
+    """GATHER from a table that comes from DENSIFY and DEQUANTIZE."""
+    graph = Graph()
+    x = graph.input((6,), dtype=np.int32)
+    form = SparseForm((0, 1), (), (), (DENSE, csr(2, 3)))
+    dense = sparse((64, 64), dtype=np.float16, density=0.3)
+    table = add_sparse_constant(graph, dense, form, "stored")
+    table = graph.builtin("DENSIFY", [table], (64, 64), dtype=np.float16)
+    table = graph.builtin("DEQUANTIZE", [table], (64, 64), version=3)
+    graph.output(graph.builtin("GATHER", [table, x], (6, 64), options=schema.GatherOptionsT()))
+    return graph
+
+
 def densified_float16_twice():
     """Two layers with a DENSIFY and a DEQUANTIZE each, whose blobs lie in one bundle."""
     graph = Graph()
