@@ -158,6 +158,14 @@ void BlobCache::DropUnused() {
   }
 }
 
+size_t BlobCache::CountShared() {
+  SharedEntries& shared = Shared();
+  const std::lock_guard<std::mutex> lock(shared.mutex);
+  size_t count = 0;
+  for (const auto& [key, value] : shared.entries) count += !value.expired();
+  return count;
+}
+
 std::shared_ptr<const void> BlobCache::Hold(const Key& key,
                                             std::shared_ptr<const void> value) {
   const void* data = value.get();

@@ -89,6 +89,9 @@ class BlobCache {
   // Forgets what nobody holds that took it from this cache.
   void DropUnused();
 
+  // How many values the caches of the process hold together.
+  static size_t CountShared();
+
  private:
   std::shared_ptr<const void> FindIf(const Key& key, const Fits& fits);
   std::shared_ptr<const void> Insert(const Key& key,
