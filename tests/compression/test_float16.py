@@ -14,6 +14,7 @@ from support.float16_models import (
     read_as_float16_too,
     read_by_two_ops,
     small_bias,
+    small_convolution,
     two_signatures,
     two_tensors_of_one_buffer,
     widened,
@@ -39,6 +40,7 @@ GRAPHS = {
     small_bias: ["DEQUANTIZE", FUSED],
     # What XNNPACK unpacks by itself stays behind DEQUANTIZE.
     dense_layers: [DECODE, "DEQUANTIZE"] * 4 + ["FULLY_CONNECTED"] * 2,
+    small_convolution: [DECODE, "DEQUANTIZE"] * 2 + ["CONV_2D"],
     dequantized_twice: [DECODE] + ["DEQUANTIZE", "FULLY_CONNECTED"] * 2,
     embedding: [DECODE, "GATHER"],
     put_out: [DECODE, "DEQUANTIZE", "FULLY_CONNECTED"],

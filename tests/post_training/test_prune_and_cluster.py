@@ -163,7 +163,7 @@ def test_a_sparse_constant_that_is_not_coded_is_changed_all_the_same():
     assert "(error " in str(report)
     assert outputs(compressed)[0].shape == (1, 8, 8, 32)
     model = model_file.parse(compressed)
-    assert model.buffers[1].data.size == 2 * round(0.05 * 32 * 3 * 3 * 16)
+    assert model.buffers[1].data.size == 2 * round(0.05 * 32 * 3 * 3 * 64)
 
 
 def depthwise_net():

@@ -38,14 +38,19 @@ def dense_layers():
     return layers(density=0.8)
 
 
-def convolution():
+def convolution(filters=128):
     graph = Graph()
     x = graph.input((1, 8, 8, 16))
-    kernel = widened(graph, float16_constant(graph, sparse((32, 3, 3, 16), density=0.2)))
-    biases = np.resize([1.5, 0, 0, -0.25], 32)
+    kernel = widened(graph, float16_constant(graph, sparse((filters, 3, 3, 16), density=0.2)))
+    biases = np.resize([1.5, 0, 0, -0.25], filters)
     bias = widened(graph, float16_constant(graph, biases, "bias"))
-    graph.output(graph.conv_2d(x, kernel, bias, activation=1, shape=(1, 8, 8, 32)))
+    graph.output(graph.conv_2d(x, kernel, bias, activation=1, shape=(1, 8, 8, filters)))
     return graph
+
+
+def small_convolution():
+    """A convolution that XNNPACK computes faster from decoded weights."""
+    return convolution(filters=96)
 
 
 def read_by_two_ops():

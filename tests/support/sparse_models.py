@@ -25,16 +25,17 @@ def add_sparse_constant(graph, dense, form, name):
 def densified(dtype=np.float32, density=0.1):
     """CONV_2D whose kernel comes from DENSIFY, as in MediaPipe's graphs."""
     graph = Graph()
-    x = graph.input((-1, 8, 8, 16))
+    # A float16 kernel of fewer weights is not fused.
+    channels = 64 if dtype == np.float16 else 16
+    shape = 32, 3, 3, channels
+    x = graph.input((-1, 8, 8, channels))
     form = SparseForm((0, 1, 2, 3), (), (), (DENSE, DENSE, DENSE, csr(2, 3)))
-    stored = add_sparse_constant(
-        graph, sparse((32, 3, 3, 16), dtype=dtype, density=density), form, "stored"
-    )
-    kernel = graph.tensor((32, 3, 3, 16), "kernel", dtype=dtype)
+    stored = add_sparse_constant(graph, sparse(shape, dtype=dtype, density=density), form, "stored")
+    kernel = graph.tensor(shape, "kernel", dtype=dtype)
     graph.operator(schema.BuiltinOperator.DENSIFY, [stored], [kernel],
                    schema.BuiltinOptions.DensifyOptions, schema.DensifyOptionsT())  # fmt: skip
     if dtype == np.float16:
-        wide = graph.tensor((32, 3, 3, 16), "wide")
+        wide = graph.tensor(shape, "wide")
         graph.operator(schema.BuiltinOperator.DEQUANTIZE, [kernel], [wide],
                        schema.BuiltinOptions.DequantizeOptions,
                        schema.DequantizeOptionsT(), version=3)  # fmt: skip
