@@ -131,7 +131,7 @@ def find_constants(graph):
         except _CannotCodeError as error:
             first = graph.tensor(tensors[0])
             size_bytes = _size_bytes(graph.data(tensors[0]), first)
-            _, consumers = _consumers(graph, tensors)
+            consumers = unpacking.consumers_of(graph, tensors, unpacking.chains_of(graph, tensors))
             left.append(
                 LeftConstant(index, tensors, consumers, shape_of(first), size_bytes, str(error))
             )
@@ -166,7 +166,7 @@ def _as_constant(graph, index, tensors):
         _check(one_form, "shared by a sparse tensor and a dense one")
     shape = shape_of(first)
     readers = tuple(read for ref in tensors for read in graph.readers(ref))
-    chains, consumers = _consumers(graph, tensors)
+    chains = unpacking.chains_of(graph, tensors)
     if first.sparsity is None:
         form, values = None, _unpacked(data, dtype, shape, first)
     else:
@@ -177,7 +177,7 @@ def _as_constant(graph, index, tensors):
         buffer=index,
         tensors=tensors,
         readers=readers,
-        consumers=consumers,
+        consumers=unpacking.consumers_of(graph, tensors, chains),
         chains=chains,
         values=values,
         size_bytes=size_bytes,
@@ -202,13 +202,6 @@ def _unpacked(data, dtype, shape, tensor):
     packed = np.frombuffer(data, np.int8)
     pairs = np.stack([(packed << 4).astype(np.int8) >> 4, packed >> 4], axis=-1)
     return pairs.ravel()[:count].reshape(shape)
-
-
-def _consumers(graph, tensors):
-    """`chains` and `consumers` of a Constant that has these tensors."""
-    chains = unpacking.chains_of(graph, tensors)
-    ends = [chain.made for chain in chains] or tensors
-    return chains, tuple(read for ref in ends for read in graph.readers(ref))
 
 
 def _dense(graph, tensors, readers, dtype, shape):

@@ -62,6 +62,18 @@ def chains_of(graph, tensors):
     return tuple(chains)
 
 
+def consumers_of(graph, tensors, chains):
+    """Who computes with a constant: tuple of Read.
+
+    Args:
+        graph: `tflite.graph.Graph`.
+        tensors: iterable of TensorRef, those of the constant.
+        chains: what `chains_of` gives for them.
+    """
+    ends = [chain.made for chain in chains] or tensors
+    return tuple(read for ref in ends for read in graph.readers(ref))
+
+
 def _chain(graph, stored, op, *, is_alone):
     is_sparse = graph.tensor(stored).sparsity is not None
     if not _is_plain(graph, op, DENSIFY if is_sparse else DEQUANTIZE):

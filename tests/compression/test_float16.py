@@ -92,8 +92,11 @@ def test_both_reports_tell_what_is_read():
     for rows in (report, dc.inspect(compressed, original=original)):
         assert [(row.role, row.op) for row in rows] == [("weights", FUSED), ("bias", FUSED)] * 2
         assert [row.original_bytes for row in rows] == [2 * row.num_weights for row in rows]
-    report = dc.compress(dense_layers().serialize(), return_report=True)[1]
-    assert [(row.role, row.op) for row in report] == [("weights", DECODE), ("bias", DECODE)] * 2
+    original = dense_layers().serialize()
+    compressed, report = dc.compress(original, return_report=True)
+    for rows in (report, dc.inspect(compressed), dc.inspect(compressed, original=original)):
+        assert [(row.role, row.op) for row in rows] == [("weights", DECODE), ("bias", DECODE)] * 2
+        assert rows[2].place == "FULLY_CONNECTED 2, weights"
 
 
 def test_a_decode_that_stands_in_needs_no_tensor_of_its_own():
