@@ -10,6 +10,7 @@ from keras_dc.compression import (
     int8_ops,
     negative_zeros,
     restore_metadata,
+    unpacking,
 )
 from keras_dc.compression.bundling import bundle
 from keras_dc.compression.constants import pack
@@ -39,9 +40,7 @@ def apply(graph, plan):
     notes = {}
     for decision in plan.decisions:
         if decision.placement is not Placement.KEPT:
-            note = _place(graph, decision, edits)
-            if note != Note():
-                notes |= dict.fromkeys(decision.constant.tensors, note)
+            notes |= _place(graph, decision, edits)
         elif decision.constant.is_changed:
             _store(graph, decision.constant)
     edits.carry_out()
@@ -112,27 +111,15 @@ def _add_vector(graph, weights, content):
 
 
 def _place(graph, decision, edits):
-    """Put a constant's blob in its place; the Note that `expand` needs, `Note()` for none."""
+    """Put a constant's blob in its place; a dict from TensorRef to the Note `expand` needs."""
     constant, placement = decision.constant, decision.placement
     model, content = graph.model, decision.blob.content
     model.buffers[constant.buffer].data = np.frombuffer(content, np.uint8)
-    densify = removed = None
-    if placement is Placement.FUSED and constant.densify is not None:
-        densify = _description(graph, constant.densify)
-        dense = graph.output(constant.densify)
-        removed = dense.tensor, constant.densify.operator
-        edits.remove(constant.densify)
-        for read in constant.consumers:
-            inputs = np.array(graph.operator(read.op).inputs, np.int32)
-            inputs[read.position] = constant.tensors[0].tensor
-            graph.operator(read.op).inputs = inputs
-    if placement is Placement.STANDS_IN:
-        densify = _description(graph, constant.readers[0].op)
-        for read in constant.readers:
-            operator = graph.operator(read.op)
-            operator.opcodeIndex = _custom_code_index(model, custom_ops.DECODE)
-            operator.builtinOptionsType = schema.BuiltinOptions.NONE
-            operator.builtinOptions = None
+    stands_in = placement is Placement.STANDS_IN
+    steps = {}
+    for chain in decision.chains:
+        steps[chain.stored] = unpacking.steps_of(graph, chain, stands_in=stands_in)
+        _shorten(graph, chain, edits, stands_in=stands_in)
     for ref in constant.tensors:
         tensor = graph.tensor(ref)
         tensor.sparsity = None
@@ -140,12 +127,29 @@ def _place(graph, decision, edits):
             _insert_decode(graph, ref, content, edits)
         else:
             _make_blob_tensor(tensor, content)
-    return Note(constant.sparse_form, densify, constant.negative_zeros, removed)
+    notes = {
+        ref: Note(constant.sparse_form, constant.negative_zeros, steps.get(ref, ()))
+        for ref in constant.tensors
+    }
+    return {ref: note for ref, note in notes.items() if note != Note()}
 
 
-def _description(graph, densify):
-    """`(version, type of the options)` of a DENSIFY."""
-    return graph.code(densify).version, graph.operator(densify).builtinOptionsType
+def _shorten(graph, chain, edits, *, stands_in):
+    """Take the ops of a chain out; a KerasDcDecode stands in for the last one, or none does."""
+    removed = chain.ops[:-1] if stands_in else chain.ops
+    for op in removed:
+        edits.remove(op)
+    if stands_in:
+        operator = graph.operator(chain.ops[-1])
+        operator.opcodeIndex = _custom_code_index(graph.model, custom_ops.DECODE)
+        operator.builtinOptionsType = schema.BuiltinOptions.NONE
+        operator.builtinOptions = None
+        operator.inputs = np.array([chain.stored.tensor], np.int32)
+        return
+    for read in graph.readers(chain.made):
+        inputs = np.array(graph.operator(read.op).inputs, np.int32)
+        inputs[read.position] = chain.stored.tensor
+        graph.operator(read.op).inputs = inputs
 
 
 def _make_blob_tensor(tensor, content):

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_dc.codec import dtypes
-from keras_dc.compression import custom_ops
+from keras_dc.compression import custom_ops, unpacking
 from keras_dc.errors import ModelFormatError
 from keras_dc.tflite import dense_and_sparse
-from keras_dc.tflite.graph import OpRef, Read, TensorRef, shape_of, tensor_name
+from keras_dc.tflite.graph import Read, TensorRef, shape_of, tensor_name
 from keras_dc.tflite.model_file import schema
 
 # The codec's element types by the schema's numbers, and back: both call them alike.
@@ -36,9 +36,10 @@ class Constant:
         buffer: index of the buffer.
         tensors: tuple of TensorRef, the tensors that have this buffer.
         readers: tuple of Read, each use of these tensors.
-        consumers: tuple of Read, who computes with the values: `readers`, but where one
-            DENSIFY makes a sparse constant dense, the readers of the dense tensor.
-        densify: OpRef of this DENSIFY, None if `consumers` are `readers`.
+        consumers: tuple of Read, who computes with the values: `readers`, or who reads what
+            the `chains` make.
+        chains: tuple of `unpacking.Chain`, the DENSIFY and DEQUANTIZE ops between the values
+            and the consumers, one for each reader; () if the consumers are the readers.
         values: array, as the tensor has them; int4 as int8.
         size_bytes: what the buffer takes, and the indices of a sparse tensor.
         dtype: the codec's name of the element type.
@@ -57,7 +58,7 @@ class Constant:
     tensors: tuple[TensorRef, ...]
     readers: tuple[Read, ...]
     consumers: tuple[Read, ...]
-    densify: OpRef | None
+    chains: tuple[unpacking.Chain, ...]
     values: np.ndarray
     size_bytes: int
     dtype: str
@@ -130,7 +131,7 @@ def find_constants(graph):
         except _CannotCodeError as error:
             first = graph.tensor(tensors[0])
             size_bytes = _size_bytes(graph.data(tensors[0]), first)
-            _, _, consumers = _reads(graph, tensors)
+            consumers = unpacking.consumers_of(graph, tensors, unpacking.chains_of(graph, tensors))
             left.append(
                 LeftConstant(index, tensors, consumers, shape_of(first), size_bytes, str(error))
             )
@@ -164,17 +165,20 @@ def _as_constant(graph, index, tensors):
         one_form = (user.sparsity is None) == (first.sparsity is None)
         _check(one_form, "shared by a sparse tensor and a dense one")
     shape = shape_of(first)
-    readers, densify, consumers = _reads(graph, tensors)
+    readers = tuple(read for ref in tensors for read in graph.readers(ref))
+    chains = unpacking.chains_of(graph, tensors)
     if first.sparsity is None:
         form, values = None, _unpacked(data, dtype, shape, first)
     else:
         form, values = _dense(graph, tensors, readers, dtype, shape)
+        is_known = bool(chains) or not custom_ops.is_densify(graph, readers[0].op)
+        _check(is_known, "sparse, and its DENSIFY is not as converters write it")
     return Constant(
         buffer=index,
         tensors=tensors,
         readers=readers,
-        consumers=consumers,
-        densify=densify,
+        consumers=unpacking.consumers_of(graph, tensors, chains),
+        chains=chains,
         values=values,
         size_bytes=size_bytes,
         dtype=dtype.name,
@@ -198,22 +202,6 @@ def _unpacked(data, dtype, shape, tensor):
     packed = np.frombuffer(data, np.int8)
     pairs = np.stack([(packed << 4).astype(np.int8) >> 4, packed >> 4], axis=-1)
     return pairs.ravel()[:count].reshape(shape)
-
-
-def _reads(graph, tensors):
-    """`readers`, `densify` and `consumers` of a Constant that has these tensors."""
-    readers = tuple(read for ref in tensors for read in graph.readers(ref))
-    if len(readers) != 1 or not custom_ops.is_densify(graph, readers[0].op):
-        return readers, None, readers
-    stored, operator = graph.tensor(tensors[0]), graph.operator(readers[0].op)
-    if stored.sparsity is None or len(operator.inputs) != 1 or len(operator.outputs) != 1:
-        return readers, None, readers
-    dense = graph.output(readers[0].op)
-    made, consumers = graph.tensor(dense), graph.readers(dense)
-    is_alike = made.type == stored.type and np.array_equal(made.shape, stored.shape)
-    if not is_alike or not consumers or graph.is_output(dense):
-        return readers, None, readers
-    return readers, readers[0].op, consumers
 
 
 def _dense(graph, tensors, readers, dtype, shape):

@@ -9,6 +9,7 @@ from keras_dc.compression import (
     int8_ops,
     negative_zeros,
     restore_metadata,
+    unpacking,
 )
 from keras_dc.compression.constants import TYPE_OF, pack
 from keras_dc.compression.report import MAX_DECODED_BYTES, check_declared_bytes
@@ -104,9 +105,7 @@ class _Restorer:
             _drop_blob_tensors(subgraph, dropped)
             for operator in flattening_ops:
                 flattening.put_back(self._model, subgraph, operator)
-        removed = [ref for ref, note in self._notes.items() if note.removed is not None]
-        for ref in sorted(removed, key=lambda ref: self._notes[ref].removed[1]):
-            self._put_back_densify(ref)
+        unpacking.put_back(self._model, self._notes)
         for index, data in self._data.items():
             self._model.buffers[index].data = data
 
@@ -126,8 +125,8 @@ class _Restorer:
         if name == custom_ops.DECODE:
             stored = TensorRef(op.subgraph, int(operator.inputs[0]))
             note = self._notes.get(stored)
-            if note is not None and note.densify is not None and note.removed is None:
-                self._restore_densify(op, stored, blobs.get(stored), note)
+            if note is not None and note.replaced is not None:
+                self._restore_replaced(op, stored, blobs.get(stored), note)
                 return None, None
             output = self._graph.output(op)
             for blob in blobs.values():
@@ -179,50 +178,17 @@ class _Restorer:
         tensor.buffer = self._buffer_of(blob)
         self._set(tensor, values, dtype, self._notes.get(target))
 
-    def _restore_densify(self, op, stored, blob, note):
-        """Give a KerasDcDecode that stood in for a DENSIFY its op and constant back."""
+    def _restore_replaced(self, op, stored, blob, note):
+        """Give the op that a KerasDcDecode stood in for, and its constant, back."""
         tensor, output = self._graph.tensor(stored), self._graph.tensor(self._graph.output(op))
-        self._make_densify(self._graph.operator(op), note)
+        unpacking.make(self._model, self._graph.operator(op), note.replaced)
         if blob is None:
-            # Restored already, for another DENSIFY.
+            # Restored already, for another such op.
             return
         values, dtype = self._decode(blob, output, custom_ops.DECODE)
         _check_shape(output, values, custom_ops.DECODE)
         tensor.buffer = self._buffer_of(blob)
         self._set(tensor, values, dtype, note)
-
-    def _put_back_densify(self, stored):
-        """Put a DENSIFY that was taken out back between a constant and its readers."""
-        dense, position = self._notes[stored].removed
-        subgraphs = dict(enumerate(self._model.subgraphs))
-        subgraph = subgraphs.get(stored.subgraph, schema.SubGraphT(tensors=[], operators=[]))
-        num_tensors = len(subgraph.tensors)
-        if not (0 <= stored.tensor < num_tensors and 0 <= dense < num_tensors and position >= 0):
-            raise CompressionError(
-                f"a DENSIFY must be noted with tensors of its subgraph and a position. Received: "
-                f"subgraph {stored.subgraph}, tensors {stored.tensor} and {dense}, position "
-                f"{position}"
-            )
-        for operator in subgraph.operators:
-            if stored.tensor in operator.inputs:
-                inputs = np.array(operator.inputs, np.int32)
-                operator.inputs = np.where(inputs == stored.tensor, np.int32(dense), inputs)
-        densify = schema.OperatorT(
-            inputs=np.array([stored.tensor], np.int32), outputs=np.array([dense], np.int32)
-        )
-        self._make_densify(densify, self._notes[stored])
-        subgraph.operators.insert(position, densify)
-
-    def _make_densify(self, operator, note):
-        version, options_type = note.densify
-        number = schema.BuiltinOperator.DENSIFY
-        code = schema.OperatorCodeT(number, version=version, builtinCode=number)
-        operator.opcodeIndex = code_index(self._model, code)
-        # Those of a KerasDcDecode tell the place of its blob in a bundle.
-        operator.customOptions = None
-        operator.builtinOptionsType = options_type
-        has_options = options_type == schema.BuiltinOptions.DensifyOptions
-        operator.builtinOptions = schema.DensifyOptionsT() if has_options else None
 
     def _decode(self, blob, tensor, name):
         key = blob.buffer, blob.place

@@ -5,7 +5,7 @@ import math
 
 from keras_dc import codec
 from keras_dc.codec import dtypes
-from keras_dc.compression import custom_ops
+from keras_dc.compression import custom_ops, unpacking
 from keras_dc.compression.decide import Placement
 from keras_dc.compression.report_rows import CodedTensor, LeftTensor
 from keras_dc.compression.tensor_names import Places, TensorNames
@@ -156,7 +156,9 @@ def inspect(tflite, *, original=None):
             names.shapes[weight] = info.shape
         else:
             names.check_shape(weight, info.shape)
-        called = places.row_names(weight, graph.readers(weight), names)
+        chains = unpacking.chains_of(graph, [weight])
+        consumers = unpacking.consumers_of(graph, [weight], chains)
+        called = places.row_names(weight, consumers, names)
         row = _coded(called, graph.op_name(op), blob.content, info, _dense_bytes(info))
         report.append(row)
     return report

@@ -1,12 +1,13 @@
 """What a compressed model notes of its constants for `expand`, beside the blobs.
 
 A metadata entry of the model, zlib-compressed JSON: the form of each tensor that was stored
-sparsely, the DENSIFY that read it, and the channels whose zeros were -0.0.
+sparsely, the DENSIFY and the DEQUANTIZE behind it, and the channels whose zeros were -0.0.
 """
 
 import dataclasses
 import json
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,27 @@ from keras_dc.tflite.dense_and_sparse import SparseForm
 from keras_dc.tflite.graph import TensorRef
 from keras_dc.tflite.model_file import schema
 
+DENSIFY, DEQUANTIZE = schema.BuiltinOperator.DENSIFY, schema.BuiltinOperator.DEQUANTIZE
+
 _NAME = b"KERAS_DC_NOTES"
 _MOST_BYTES = 2**24
+
+
+class Step(NamedTuple):
+    """An op between a stored constant and who computes with it.
+
+    Attributes:
+        builtin: DENSIFY or DEQUANTIZE, numbers of the schema.
+        version: of the op.
+        options_type: type of its options.
+        place: `(output, position)` if it was taken out: the index of the tensor that it makes, and
+            its place among the operators of the subgraph. None if a `KerasDcDecode` stands in.
+    """
+
+    builtin: int
+    version: int
+    options_type: int
+    place: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,18 +44,20 @@ class Note:
 
     Attributes:
         form: SparseForm if it was stored sparsely, else None.
-        densify: `(version, type of the options)` of the DENSIFY op that read it, None if
-            its readers took it as it was.
         negative_zeros: `(axis, bool array)`, see `negative_zeros.find_channels`, or None.
-        removed: `(dense tensor, position)` of this DENSIFY if it was taken out: the index
-            of its output, and its place among the operators of the subgraph. None if a
-            `KerasDcDecode` stands in for it.
+        steps: tuple of Step, the DENSIFY, the DEQUANTIZE, or both in this order; () if those
+            that compute with it took it as it was. A `KerasDcDecode` stands in for the last
+            one at most.
     """
 
     form: SparseForm | None = None
-    densify: tuple[int, int] | None = None
     negative_zeros: tuple | None = None
-    removed: tuple[int, int] | None = None
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def replaced(self):
+        """The Step that a `KerasDcDecode` stands in for, or None."""
+        return self.steps[-1] if self.steps and self.steps[-1].place is None else None
 
 
 def write_notes(model, notes):
@@ -88,10 +110,18 @@ def _row(note):
     if note.negative_zeros is not None:
         axis, channels = note.negative_zeros
         zeros = [axis, len(channels), np.packbits(channels).tobytes().hex()]
-    return note.densify, form, zeros, note.removed
+    steps = {step.builtin: step for step in note.steps}
+    densify = removed = None
+    if DENSIFY in steps:
+        _, *densify, removed = steps[DENSIFY]
+    row = [densify, form, zeros, removed]
+    if DEQUANTIZE in steps:
+        _, version, options_type, place = steps[DEQUANTIZE]
+        row.append([version, options_type, *(place or ())])
+    return row
 
 
-def _note(subgraph, tensor, densify, form, negative_zeros, removed):
+def _note(subgraph, tensor, densify, form, negative_zeros, removed, dequantize=None):
     if form is not None:
         traversal, block_map, block_sizes, levels = form
         form = SparseForm(
@@ -106,10 +136,19 @@ def _note(subgraph, tensor, densify, form, negative_zeros, removed):
         if axis not in (0, -1) or not 0 <= len(channels) - count < 8:
             raise ValueError(f"channels {negative_zeros}")
         negative_zeros = axis, channels[:count].astype(bool)
-    note = Note(form, densify and _pair(densify), negative_zeros, removed and _pair(removed))
-    if note.removed is not None and note.densify is None:
+    steps = []
+    if densify is not None:
+        version, options_type = _pair(densify)
+        steps.append(Step(DENSIFY, version, options_type, removed and _pair(removed)))
+    elif removed is not None:
         raise ValueError("a DENSIFY that was taken out and is not described")
-    return TensorRef(int(subgraph), int(tensor)), note
+    if dequantize is not None:
+        version, options_type = _pair(dequantize[:2])
+        place = _pair(dequantize[2:]) if len(dequantize) > 2 else None
+        steps.append(Step(DEQUANTIZE, version, options_type, place))
+    if None in [step.place for step in steps[:-1]]:
+        raise ValueError("a DENSIFY that stays before a DEQUANTIZE that does not")
+    return TensorRef(int(subgraph), int(tensor)), Note(form, negative_zeros, tuple(steps))
 
 
 def _integers(numbers):

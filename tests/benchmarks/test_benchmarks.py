@@ -160,6 +160,28 @@ def test_decoded(figures_of, timed, probed):
     assert probed == [("prepare", who) for _ in layers for who in ("ours", "dense")]
 
 
+def test_interpreters(figures_of, monkeypatch):
+    interpreters = importlib.import_module("interpreters")
+    measure, ops = interpreters.added_bytes, []
+
+    def added_bytes(who, path, warm_up, count):
+        assert len(measure(who, path, warm_up, count)) == count == interpreters.COUNT
+        ops.append([row.op for row in dc.inspect(path)])
+        return [3_000_000, 2_000_000, 1_000_000, 1_000_000]
+
+    monkeypatch.setattr(interpreters, "added_bytes", added_bytes)
+    figures = figures_of("interpreters", COUNT=4, WIDTH=96)
+    kinds = [
+        f"{key}_{kind}" for key in ("fused", "dense", "table") for kind in ("first", "further")
+    ]
+    expected = {"first": 3, "further": 1}
+    assert figures == {
+        kind + end: expected[kind.split("_")[1]] for kind in kinds for end in ("", "_original")
+    }
+    fused, decoded = "KerasDcFullyConnected", "KerasDcDecode"
+    assert ops == [[fused] * 2, [], [decoded] * 2, [], [decoded], []]
+
+
 def test_codec(figures_of, monkeypatch):
     pytest.importorskip("zstandard")
     layers = [("conv", (16, 3, 3, 8), 0.3), ("fc", (40, 700), 0.1)]

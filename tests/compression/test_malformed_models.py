@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import sparse_models, tiny_models
+from support import float16_models, sparse_models, tiny_models
 from support.mutants import mutants
 
 import keras_dc as dc
@@ -19,7 +19,11 @@ BUILDERS = [
     tiny_models.two_subgraphs,
     sparse_models.densified,
     sparse_models.densified_float16,
+    sparse_models.densified_float16_table,
     sparse_models.densified_twice,
+    float16_models.embedding,
+    float16_models.read_by_two_ops,
+    float16_models.small_bias,
     sparse_models.read_directly,
 ]
 FUNCTIONS = {

@@ -48,6 +48,17 @@ inline std::vector<uint8_t> EncodeFloats(const std::vector<float>& values,
   return TakeBytes(blob);
 }
 
+// From the bits of float16 values.
+inline std::vector<uint8_t> EncodeHalves(const std::vector<uint16_t>& bits,
+                                         const std::vector<int64_t>& shape) {
+  kdc_bytes* blob = nullptr;
+  if (kdc_encode(bits.data(), KDC_FLOAT16, shape.data(),
+                 static_cast<int32_t>(shape.size()), &blob) != KDC_OK) {
+    std::abort();
+  }
+  return TakeBytes(blob);
+}
+
 inline bool Contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }

@@ -76,6 +76,7 @@ def op_seeds():
     yield "decode", op_seed(DECODE, (3, 2, 2, 4), kernel, options=b"\4")
     yield "decode_int8", op_seed(DECODE, (3, 2, 2, 4), quantized, bias=1, options=b"\4")
     yield "decode_wrong_shape", op_seed(DECODE, (3, 2, 2, 4), weights)
+    yield from float16_op_seeds()
     for bias in (0, 1, 3):
         yield (
             f"dense_{bias}",
@@ -106,6 +107,23 @@ def op_seeds():
         yield f"odd_{bit}", op_seed(*layer, bias=1, oddities=1 << bit)
         yield f"steps_{bit}", op_seed(*layer, bias=3, steps=1 << bit)
         yield f"swap_{bit}", op_seed(*layer, bias=1, swap=1 + 32 * bit)
+
+
+def float16_op_seeds():
+    """`(name, input of op_fuzzer.cc)`: blobs of float16, alone and read by a second interpreter."""
+    sparse = tensors.sparse((5, 7), density=0.4, num_centroids=5).astype(np.float16)
+    kernel = tensors.sparse((3, 2, 2, 4), density=0.4, num_centroids=5).astype(np.float16)
+    vector = np.array([0.5, -0.25, 1, 2, 3], np.float16)
+    for steps in (0, 4, 32, 36):
+        for name, op in (
+            ("float32", op_seed(DECODE, (5, 7, 1, 1), codec.encode(sparse), options=b"\2")),
+            ("float16", op_seed(DECODE, (5, 7, 1, 1), codec.encode(sparse), options=b"\x84")),
+            ("dense", op_seed(FULLY_CONNECTED, (2, 7, 0, 5), codec.encode(sparse), bias=1)),
+            ("bias", op_seed(FULLY_CONNECTED, (2, 5, 0, 5), codec.encode(vector), bias=3)),
+            ("conv", op_seed(CONV_2D, (2, 6, 5, 4), codec.encode(kernel))),
+        ):
+            # The last byte of the header.
+            yield f"half_{name}_{steps}", op[:15] + bytes([steps]) + op[16:]
 
 
 def model_seeds():

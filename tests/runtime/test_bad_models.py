@@ -98,9 +98,9 @@ BAD_MODELS = {
         lambda blob: coded_dense_model(blob, input_shape=[1, 12], options=bytes(9)),
         ["KerasDcFullyConnected 'dense'", "at most 8 bytes", "got 9"],
     ),
-    "fully_connected_float16": (
-        lambda blob: coded_dense_model(codec.encode(np.ones((5, 12), np.float16))),
-        ["KerasDcFullyConnected 'dense'", "FLOAT32", "FLOAT16"],
+    "fully_connected_int8": (
+        lambda blob: coded_dense_model(codec.encode(np.ones((5, 12), np.int8))),
+        ["KerasDcFullyConnected 'dense'", "FLOAT32", "INT8"],
     ),
     "fully_connected_rank": (
         lambda blob: coded_dense_model(codec.encode(np.ones((5, 3, 4), np.float32))),

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 import pytest
-from support import runtime_process, sparse_models, tiny_models
+from support import float16_models, runtime_process, sparse_models, tiny_models
 from support.mutants import mutants
 from support.op_models import builtin, fully_connected_options, random_input, sparse_weights
 from support.runtime_models import Model
@@ -34,7 +34,10 @@ BUILDERS = [
     sparse_models.densified,
     sparse_models.densified_and_dense,
     sparse_models.densified_float16,
+    sparse_models.densified_float16_table,
     sparse_models.densified_twice,
+    float16_models.embedding,
+    float16_models.small_bias,
     sparse_models.read_directly,
 ]
 

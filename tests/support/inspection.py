@@ -27,9 +27,12 @@ def _feeds(interpreter):
     return made
 
 
-def outputs(content):
-    """The output of each tensor that the model puts out, for seeded random inputs."""
-    interpreter = runtime.Interpreter(model_content=content, runtime="litert")
+def outputs(content, **options):
+    """The output of each tensor that the model puts out, for seeded random inputs.
+
+    `options` are those of `Interpreter`.
+    """
+    interpreter = runtime.Interpreter(model_content=content, runtime="litert", **options)
     interpreter.allocate_tensors()
     for index, values in _feeds(interpreter).items():
         interpreter.set_tensor(index, values)

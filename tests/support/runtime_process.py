@@ -76,6 +76,18 @@ def run(runtime, library, model, *feeds, **options):
     return [_feed(interpreter, inputs) for inputs in feeds]
 
 
+def count_delegates(runtime, library, model):
+    """How many nodes of delegates the runtime made of a model."""
+    interpreter = _open(runtime, library, model)
+    interpreter.allocate_tensors()
+    return [detail["op_name"] for detail in interpreter._get_ops_details()].count("DELEGATE")
+
+
+def count_delegates_of_the_runtime(runtime, _library, model):
+    """As `count_delegates`, without the op library."""
+    return count_delegates(runtime, None, model)
+
+
 def run_with_options(runtime, library, delegate_options, model, *feeds):
     """As `run`, with options for the delegate."""
     _, load_delegate = classes(runtime)

@@ -25,16 +25,17 @@ def add_sparse_constant(graph, dense, form, name):
 def densified(dtype=np.float32, density=0.1):
     """CONV_2D whose kernel comes from DENSIFY, as in MediaPipe's graphs."""
     graph = Graph()
-    x = graph.input((-1, 8, 8, 16))
+    # A float16 kernel of fewer weights is not fused.
+    channels = 64 if dtype == np.float16 else 16
+    shape = 32, 3, 3, channels
+    x = graph.input((-1, 8, 8, channels))
     form = SparseForm((0, 1, 2, 3), (), (), (DENSE, DENSE, DENSE, csr(2, 3)))
-    stored = add_sparse_constant(
-        graph, sparse((32, 3, 3, 16), dtype=dtype, density=density), form, "stored"
-    )
-    kernel = graph.tensor((32, 3, 3, 16), "kernel", dtype=dtype)
+    stored = add_sparse_constant(graph, sparse(shape, dtype=dtype, density=density), form, "stored")
+    kernel = graph.tensor(shape, "kernel", dtype=dtype)
     graph.operator(schema.BuiltinOperator.DENSIFY, [stored], [kernel],
                    schema.BuiltinOptions.DensifyOptions, schema.DensifyOptionsT())  # fmt: skip
     if dtype == np.float16:
-        wide = graph.tensor((32, 3, 3, 16), "wide")
+        wide = graph.tensor(shape, "wide")
         graph.operator(schema.BuiltinOperator.DEQUANTIZE, [kernel], [wide],
                        schema.BuiltinOptions.DequantizeOptions,
                        schema.DequantizeOptionsT(), version=3)  # fmt: skip
@@ -67,6 +68,23 @@ def densified_twice(second_units=24):
 
 def densified_float16():
     return densified(np.float16)
+
+
+def densified_float16_and_dense():
+    return densified(np.float16, density=0.6)
+
+
+def densified_float16_table():
+    """GATHER from a table that comes from DENSIFY and DEQUANTIZE."""
+    graph = Graph()
+    x = graph.input((6,), dtype=np.int32)
+    form = SparseForm((0, 1), (), (), (DENSE, csr(2, 3)))
+    dense = sparse((64, 64), dtype=np.float16, density=0.3)
+    table = add_sparse_constant(graph, dense, form, "stored")
+    table = graph.builtin("DENSIFY", [table], (64, 64), dtype=np.float16)
+    table = graph.builtin("DEQUANTIZE", [table], (64, 64), version=3)
+    graph.output(graph.builtin("GATHER", [table, x], (6, 64), options=schema.GatherOptionsT()))
+    return graph
 
 
 def densified_float16_twice():

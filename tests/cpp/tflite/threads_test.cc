@@ -22,7 +22,7 @@ std::vector<float> SparseFloats(size_t size) {
   return values;
 }
 
-// A convolution and a layer, both large enough for threads.
+// A convolution and a layer, both large enough for threads, and a constant.
 struct Graph {
   explicit Graph(int num_threads) {
     runtime.set_num_threads(num_threads);
@@ -37,6 +37,10 @@ struct Graph {
     scores = runtime.AddTensor(kTfLiteFloat32, {1, 400}, "scores");
     runtime.AddNode("KerasDcFullyConnected", nullptr, {row, weights, -1},
                     {scores});
+    const int blob =
+        runtime.AddBlob(EncodeFloats(SparseFloats(64 * 300), {64, 300}));
+    table = runtime.AddTensor(kTfLiteFloat32, {64, 300}, "table");
+    runtime.AddNode("KerasDcDecode", nullptr, {blob}, {table});
   }
 
   std::vector<float> Run(TfLiteDelegate* delegate) {
@@ -46,12 +50,14 @@ struct Graph {
     runtime.SetFloats(row, SparseFloats(2048));
     for (int i = 0; i < 10; ++i) EXPECT_EQ(runtime.Invoke(), kTfLiteOk);
     std::vector<float> result = runtime.GetFloats(features);
-    for (const float x : runtime.GetFloats(scores)) result.push_back(x);
+    for (const int tensor : {scores, table}) {
+      for (const float x : runtime.GetFloats(tensor)) result.push_back(x);
+    }
     return result;
   }
 
   FakeRuntime runtime;
-  int image, features, row, scores;
+  int image, features, row, scores, table;
 };
 
 struct Mode {

@@ -59,6 +59,13 @@ struct ParsedBlob {
   }
   // The number of entries: weights with a cluster index or a stored value.
   size_t num_entries() const { return static_cast<size_t>(info.num_kept); }
+  // Takes a float16 tensor for the float32 one of the same values: the blobs of
+  // both differ in nothing else (FORMAT.md, 3).
+  void WidenFloat16() {
+    if (info.dtype != KDC_FLOAT16) return;
+    info.dtype = KDC_FLOAT32;
+    half_float = true;
+  }
   bool is_arithmetic() const { return info.coder == KDC_ARITHMETIC; }
   bool has_indices() const {
     return info.num_centroids > 1 && info.num_kept > 0;

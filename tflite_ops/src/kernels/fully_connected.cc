@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/return_if_error.h"
+#include "kernels/batch_rows.h"
 #include "kernels/non_finite.h"
 #include "kernels/tile/dense_rows.h"
 
@@ -19,19 +20,8 @@ constexpr double kMaxRowWeightsDensity = 0.45;
 // those of a recurrent layer do: RowWeights take 3 weights/ns, DenseRows 30.
 constexpr double kMaxRowWeightsDensityInCache = 0.09;
 constexpr size_t kMaxCachedBytes = 1 << 20;
-// Parts of a layer for each thread: more than one, since a thread may begin
-// late; but long parts, since each begins with memory that is in no cache.
-constexpr size_t kPartsPerThread = 2;
 // With fewer weights a thread costs more time than it saves.
 constexpr size_t kMinWeightsPerThread = 32 * 1024;
-
-ConvShape BatchAsImage(size_t batch) {
-  ConvShape shape;
-  shape.batch = 1;
-  shape.height.input = shape.height.output = 1;
-  shape.width.input = shape.width.output = static_cast<int64_t>(batch);
-  return shape;
-}
 
 double DensityOf(const SparseRows& weights) {
   const double num_weights = static_cast<double>(weights.num_rows) *
@@ -59,17 +49,6 @@ void AddNonFinite(const Form& form, size_t num_rows, size_t num_columns,
   for (size_t c = 0; c < num_columns; ++c) {
     if (!std::isfinite(input[c])) columns.AddColumn(c, input[c], output);
   }
-}
-
-// Calls `task(begin, end)` for parts of [0, size).
-template <typename Task>
-void SplitAmongThreads(size_t size, size_t num_threads, ThreadPool* pool,
-                       Task task) {
-  if (num_threads <= 1) return task(size_t{0}, size);
-  const size_t num_parts = std::min(size, num_threads * kPartsPerThread);
-  pool->ParallelFor(num_parts, num_threads, [&](size_t part, size_t) {
-    task(size * part / num_parts, size * (part + 1) / num_parts);
-  });
 }
 
 size_t MostThreads(const FullyConnectedPlan& plan, size_t num_weights) {

@@ -5,27 +5,18 @@
 #include <utility>
 
 #include "common/return_if_error.h"
+#include "kernels/batch_rows.h"
 #include "kernels/forms/weight_words.h"
 
 namespace keras_dc {
 namespace {
 
-// Parts of a layer for each thread, see fully_connected.cc.
-constexpr size_t kPartsPerThread = 2;
 // With fewer bytes of weights a thread costs more time than it saves.
 constexpr size_t kMinBytesPerThread = 64 * 1024;
 // What makes an int8 input unsigned, for Int8Rows.
 constexpr int32_t kOffset = 128;
 // A step of Int8Lockstep takes about as long as so many weights of Int8Rows.
 constexpr size_t kWeightsPerStep = 3;
-
-ConvShape BatchAsImage(size_t batch) {
-  ConvShape shape;
-  shape.batch = 1;
-  shape.height.input = shape.height.output = 1;
-  shape.width.input = shape.width.output = static_cast<int64_t>(batch);
-  return shape;
-}
 
 }  // namespace
 
@@ -100,11 +91,7 @@ void Int8FullyConnected::AddProducts(const Int8FullyConnectedPlan& plan,
       std::min(plan.num_threads, size_bytes() / kMinBytesPerThread + 1);
   const auto* lockstep = std::get_if<Int8Lockstep>(&form_);
   const size_t size = lockstep == nullptr ? num_rows_ : lockstep->num_groups();
-  if (num_threads <= 1) return run(0, size);
-  const size_t num_parts = std::min(size, num_threads * kPartsPerThread);
-  pool->ParallelFor(num_parts, num_threads, [&](size_t part, size_t) {
-    run(size * part / num_parts, size * (part + 1) / num_parts);
-  });
+  SplitAmongThreads(size, num_threads, pool, run);
 }
 
 void Int8FullyConnected::Run(const Int8FullyConnectedPlan& plan,

@@ -74,6 +74,14 @@ bool OutputScaling::SetRange(Activation activation, float scale) {
   return true;
 }
 
+OutputScalingView RowsFrom(const OutputScalingView& scaling, size_t row) {
+  OutputScalingView rest = scaling;
+  rest.multipliers += row;
+  rest.left_shifts += row;
+  rest.right_shifts += row;
+  return rest;
+}
+
 void RequantizePortable(const OutputScalingView& scaling, size_t num_rows,
                         const void* sums, int8_t* outputs) {
   const auto* bytes = static_cast<const uint8_t*>(sums);

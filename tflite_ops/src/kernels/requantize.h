@@ -86,6 +86,10 @@ struct OutputScalingView {
   int32_t highest = 0;
 };
 
+// The rows of `scaling` from `row` on. Not inline: files that are compiled for
+// one instruction set call it.
+OutputScalingView RowsFrom(const OutputScalingView& scaling, size_t row);
+
 // outputs[r] = clamp(zero_point + MultiplyByScale(sums[r])), r < num_rows, or
 // with MultiplyByScaleOnce.
 // `sums` holds 32-bit integers.

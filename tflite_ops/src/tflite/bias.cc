@@ -23,6 +23,7 @@ Error Decode(const std::string& role, const Blob& blob, int64_t units,
              const std::string& weights, Floats* values) {
   ParsedBlob parsed;
   kdc_status status = ReadBlob(blob.data, blob.size, &parsed);
+  parsed.WidenFloat16();
   if (status == KDC_OK) {
     const kdc_blob_info& info = parsed.info;
     if (info.dtype != KDC_FLOAT32) {
@@ -61,13 +62,12 @@ Error Bias::Prepare(const TfLiteTensor* tensor, size_t place, int64_t units,
   const Error error = GetBlobAt(*tensor, place, &blob);
   if (!error.empty()) return std::string(role_) + ": " + error;
   const BlobKey& key = key_.Of(blob);
-  decoded_ = cache->FindIf<Floats>(
-      key, [size](const Floats& held) { return held.size() == size; });
+  const auto fits = [size](const Floats& held) { return held.size() == size; };
+  decoded_ = cache->FindIf<Floats>(key, fits);
   if (decoded_ != nullptr) return "";
   auto values = std::make_shared<Floats>();
   KDC_RETURN_IF_ERROR(Decode(role_, blob, units, weights, values.get()));
-  decoded_ = std::move(values);
-  cache->Insert(key, decoded_);
+  decoded_ = cache->Insert<Floats>(key, std::move(values), fits);
   return "";
 }
 

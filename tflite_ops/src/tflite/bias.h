@@ -20,7 +20,8 @@ class Bias {
   explicit Bias(const char* role) : role_(role) {}
 
   // Checks that `tensor`, which may be null, holds `units` numbers. A blob, in
-  // a bundle that at `place`, is decoded, unless `cache` holds its values.
+  // a bundle that at `place`, is decoded, unless `cache` holds its values; it
+  // may hold them as float16, too.
   // `weights` is the shape of the weights, for errors.
   Error Prepare(const TfLiteTensor* tensor, size_t place, int64_t units,
                 const std::string& weights, BlobCache* cache);

@@ -1,12 +1,12 @@
 // Decoded weights by blob. A runtime that builds its nodes anew, as it does
-// after resize_tensor_input, finds them ready.
+// after resize_tensor_input, finds them ready; and so does every other
+// interpreter of the process that reads the same blob.
 #ifndef KERAS_DC_SRC_TFLITE_BLOB_CACHE_H_
 #define KERAS_DC_SRC_TFLITE_BLOB_CACHE_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <iterator>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,31 +26,13 @@ struct Blob {
 };
 
 // Size and a 64-bit hash of the bytes. An address is no key: a new model may
-// lie where a closed one lay.
+// lie where a closed one lay, and two interpreters of one file read it at two
+// places.
 using BlobKey = std::pair<size_t, uint64_t>;
 
-inline BlobKey KeyOf(const Blob& blob) {
-  constexpr uint64_t kPrime = 0x9E3779B97F4A7C15u;
-  // Several hashes side by side, since a multiplication must wait for the one
-  // before.
-  constexpr size_t kHashes = 4;
-  constexpr size_t kStep = kHashes * sizeof(uint64_t);
-  uint64_t hashes[kHashes];
-  for (size_t k = 0; k < kHashes; ++k) hashes[k] = blob.size + k;
-  const auto mix = [](uint64_t word, uint64_t* hash) {
-    *hash = (*hash ^ word) * kPrime;
-    *hash ^= *hash >> 29;
-  };
-  size_t i = 0;
-  for (; i + kStep <= blob.size; i += kStep) {
-    uint64_t words[kHashes];
-    std::memcpy(words, blob.data + i, kStep);
-    for (size_t k = 0; k < kHashes; ++k) mix(words[k], &hashes[k]);
-  }
-  for (; i < blob.size; ++i) mix(blob.data[i], &hashes[0]);
-  for (size_t k = 1; k < kHashes; ++k) mix(hashes[k], &hashes[0]);
-  return {blob.size, hashes[0]};
-}
+// The hash is keyed by a secret of the process: nobody can make a model whose
+// blob passes for that of another one.
+BlobKey KeyOf(const Blob& blob);
 
 // Remembers the key of the last blob: a key takes a pass over all bytes.
 class KeyMemo {
@@ -68,22 +50,24 @@ class KeyMemo {
   BlobKey key_;
 };
 
-// Holds values of any type, and several of one type, for a blob. All functions
-// may be called from several threads at once: interpreters in different threads
-// may share a delegate.
+// Holds values of any type, and several of one type, for a blob. What a cache
+// lacks it takes from any other cache of the process that holds it. Values are
+// never written to once they are in a cache. All functions may be called from
+// several threads at once: interpreters in different threads may share a
+// delegate.
 class BlobCache {
  public:
+  using Key = std::pair<BlobKey, std::type_index>;
+  using Fits = std::function<bool(const void* value)>;
+
   // The T that is held for the blob and satisfies `fits`; null if there is
   // none.
-  template <typename T, typename Fits>
-  std::shared_ptr<const T> FindIf(const BlobKey& key, Fits fits) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto range = entries_.equal_range({key, typeid(T)});
-    for (auto entry = range.first; entry != range.second; ++entry) {
-      auto value = std::static_pointer_cast<const T>(entry->second);
-      if (fits(*value)) return value;
-    }
-    return nullptr;
+  template <typename T, typename FitsT>
+  std::shared_ptr<const T> FindIf(const BlobKey& key, FitsT fits) {
+    return std::static_pointer_cast<const T>(
+        FindIf(Key(key, typeid(T)), [&fits](const void* value) {
+          return fits(*static_cast<const T*>(value));
+        }));
   }
 
   template <typename T>
@@ -91,23 +75,31 @@ class BlobCache {
     return FindIf<T>(key, [](const T&) { return true; });
   }
 
-  template <typename T>
-  void Insert(const BlobKey& key, std::shared_ptr<const T> value) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    entries_.emplace(Key(key, typeid(T)), std::move(value));
+  // Holds a value that FindIf did not find. Returns it, or one that satisfies
+  // `fits` and that another thread has inserted meanwhile.
+  template <typename T, typename FitsT>
+  std::shared_ptr<const T> Insert(const BlobKey& key,
+                                  std::shared_ptr<const T> value, FitsT fits) {
+    return std::static_pointer_cast<const T>(Insert(
+        Key(key, typeid(T)), std::move(value), [&fits](const void* held) {
+          return fits(*static_cast<const T*>(held));
+        }));
   }
 
-  // Forgets what nobody else holds.
-  void DropUnused() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (auto entry = entries_.begin(); entry != entries_.end();) {
-      entry = entry->second.use_count() == 1 ? entries_.erase(entry)
-                                             : std::next(entry);
-    }
-  }
+  // Forgets what nobody holds that took it from this cache.
+  void DropUnused();
+
+  // How many values the caches of the process hold together.
+  static size_t CountShared();
 
  private:
-  using Key = std::pair<BlobKey, std::type_index>;
+  std::shared_ptr<const void> FindIf(const Key& key, const Fits& fits);
+  std::shared_ptr<const void> Insert(const Key& key,
+                                     std::shared_ptr<const void> value,
+                                     const Fits& fits);
+  // To be called with the mutex held.
+  std::shared_ptr<const void> Hold(const Key& key,
+                                   std::shared_ptr<const void> value);
 
   std::mutex mutex_;
   std::multimap<Key, std::shared_ptr<const void>> entries_;

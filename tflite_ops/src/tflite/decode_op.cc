@@ -2,7 +2,8 @@
 //
 // The output becomes a constant (kTfLiteMmapRo) in our memory. Who looks at the
 // graph afterwards, above all XNNPACK, sees the model as it was before it was
-// compressed, and computes the same bits at the same speed.
+// compressed, and computes the same bits at the same speed. All interpreters of
+// the process that read the blob share the memory, which nobody writes to.
 #include <algorithm>
 #include <utility>
 
@@ -63,6 +64,8 @@ class DecodeOp : public Op {
 
     ParsedBlob parsed;
     KDC_RETURN_IF_ERROR(BlobError(ReadBlob(blob.data, blob.size, &parsed)));
+    // As the DEQUANTIZE does that was between the constant and its readers.
+    if (output->type == kTfLiteFloat32) parsed.WidenFloat16();
     KDC_RETURN_IF_ERROR(CheckOutput(*output, parsed.info));
     KDC_RETURN_IF_ERROR(Decode(*context, KeyOf(blob), parsed));
     blob_ = blob;
@@ -120,11 +123,11 @@ class DecodeOp : public Op {
     const size_t size_bytes = count * ItemSize(parsed.info.dtype);
     const size_t stored_bytes =
         parsed.info.dtype == KDC_INT4 ? (count + 1) / 2 : size_bytes;
-    // Blobs can be made that share a key.
-    auto ready = resources_->cache.FindIf<DenseWeights>(
-        key, [stored_bytes](const DenseWeights& held) {
-          return held.size_bytes() == stored_bytes;
-        });
+    // The same blob may be a tensor of float16 and one of float32.
+    const auto fits = [stored_bytes](const DenseWeights& held) {
+      return held.size_bytes() == stored_bytes;
+    };
+    auto ready = resources_->cache.FindIf<DenseWeights>(key, fits);
     if (ready == nullptr) {
       auto weights = std::make_shared<DenseWeights>(size_bytes);
       const auto num_threads =
@@ -134,8 +137,8 @@ class DecodeOp : public Op {
       if (parsed.info.dtype == KDC_INT4) {
         weights->Shrink(PackInt4(weights->data(), weights->size_bytes()));
       }
-      ready = std::move(weights);
-      resources_->cache.Insert(key, ready);
+      ready =
+          resources_->cache.Insert<DenseWeights>(key, std::move(weights), fits);
     }
     weights_ = std::move(ready);
     return "";

@@ -1,4 +1,6 @@
 // Ops with float32 weights: see weight_op.h. The bias is float32 or a blob.
+// Blobs may hold float16, whose values are taken for the float32 of equal
+// value.
 #ifndef KERAS_DC_SRC_TFLITE_FLOAT_WEIGHT_OP_H_
 #define KERAS_DC_SRC_TFLITE_FLOAT_WEIGHT_OP_H_
 

@@ -119,7 +119,8 @@ class WeightOp : public Op {
   static constexpr size_t kInput = 0, kWeights = 1, kBias = 2, kScales = 3;
 
   // The first byte of the custom options is the fused activation; a missing
-  // byte is 0. The blob must hold weights of `dtype`.
+  // byte is 0. The blob must hold weights of `dtype`; float16 will do for
+  // float32.
   WeightOp(const OpTexts& texts, const NodeOptions& options, size_t max_inputs,
            kdc_dtype dtype, std::shared_ptr<OpResources> resources)
       : Op(texts.name),
@@ -196,6 +197,7 @@ class WeightOp : public Op {
 
   Error ReadWeights(const Blob& blob, ParsedBlob* parsed) const {
     KDC_RETURN_IF_ERROR(BlobError(ReadBlob(blob.data, blob.size, parsed)));
+    if (dtype_ == KDC_FLOAT32) parsed->WidenFloat16();
     const kdc_blob_info& read = parsed->info;
     const std::string expected =
         std::string("expected ") + texts_.role + " of ";
@@ -213,13 +215,10 @@ class WeightOp : public Op {
   // `parsed` is null if the blob is still to be read.
   Error Pack(const Blob& blob, const ParsedBlob* parsed) {
     const BlobKey& key = key_.Of(blob);
-    weights_ =
-        resources_->cache.FindIf<Packed>(key, [this](const Packed& held) {
-          // Blobs can be made that share a key.
-          return std::equal(held.info.shape, held.info.shape + KDC_MAX_RANK,
-                            info_.shape) &&
-                 held.info.num_kept == info_.num_kept && held.layer.Fits(plan_);
-        });
+    const auto fits = [this](const Packed& held) {
+      return held.layer.Fits(plan_);
+    };
+    weights_ = resources_->cache.FindIf<Packed>(key, fits);
     packed_blob_ = blob;
     if (weights_ != nullptr) return "";
     ParsedBlob read;
@@ -234,8 +233,7 @@ class WeightOp : public Op {
     packed->info = info_;
     KDC_RETURN_IF_ERROR(
         BlobError(Layer::Pack(std::move(rows), plan_, &packed->layer)));
-    weights_ = std::move(packed);
-    resources_->cache.Insert(key, weights_);
+    weights_ = resources_->cache.Insert<Packed>(key, std::move(packed), fits);
     return "";
   }
 

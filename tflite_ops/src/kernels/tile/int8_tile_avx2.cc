@@ -83,12 +83,8 @@ void RequantizeAvx2(const OutputScalingView& scaling, size_t num_rows,
     __builtin_memcpy(outputs + r, halves, sizeof(halves));
   }
   if (r == num_rows) return;
-  OutputScalingView rest = scaling;
-  rest.multipliers += r;
-  rest.left_shifts += r;
-  rest.right_shifts += r;
-  RequantizePortable(rest, num_rows - r, from + r * sizeof(int32_t),
-                     outputs + r);
+  RequantizePortable(RowsFrom(scaling, r), num_rows - r,
+                     from + r * sizeof(int32_t), outputs + r);
 }
 
 struct Simd {

@@ -57,10 +57,7 @@ void RunInt8Tile(const Int8TileJob& job) {
   const size_t num_words =
       Simd::PackOutputs(*job.scaling, num_rows, stride, words.sums);
   const size_t first = num_words * kWordChannels;
-  OutputScalingView rest = *job.scaling;
-  rest.multipliers += first;
-  rest.left_shifts += first;
-  rest.right_shifts += first;
+  const OutputScalingView rest = RowsFrom(*job.scaling, first);
   float* lines[kLanes];
   for (size_t l = 0; l < kLanes; ++l) lines[l] = job.lines + l * num_rows;
   for (size_t i = 0; i < stride; i += kLanes) {

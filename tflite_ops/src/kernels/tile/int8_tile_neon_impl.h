@@ -61,12 +61,8 @@ void RequantizeNeon(const OutputScalingView& scaling, size_t num_rows,
     __builtin_memcpy(outputs + r, &word, sizeof(word));
   }
   if (r == num_rows) return;
-  OutputScalingView rest = scaling;
-  rest.multipliers += r;
-  rest.left_shifts += r;
-  rest.right_shifts += r;
-  RequantizePortable(rest, num_rows - r, from + r * sizeof(int32_t),
-                     outputs + r);
+  RequantizePortable(RowsFrom(scaling, r), num_rows - r,
+                     from + r * sizeof(int32_t), outputs + r);
 }
 
 struct Simd {
