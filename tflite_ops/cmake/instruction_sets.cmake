@@ -55,13 +55,19 @@ if(KERAS_DC_MACHINE STREQUAL "x86")
     PROPERTIES COMPILE_OPTIONS "${avx512}")
 elseif(KERAS_DC_MACHINE STREQUAL "arm64")
   add_compile_definitions(KERAS_DC_NEON_KERNELS)
+  list(APPEND KERAS_DC_DECODER_SOURCES
+    src/common/crc32_arm.cc)
   list(APPEND KERAS_DC_OPS_SOURCES
+    src/kernels/tile/dense_rows_neon.cc
     src/kernels/tile/int8_lockstep_neon_impl.h
     src/kernels/tile/int8_tile_neon.cc
     src/kernels/tile/int8_tile_neon_dot.cc
     src/kernels/tile/int8_tile_neon_impl.h
     src/kernels/tile/tile_neon.cc)
-  # The first is for GCC, the second for clang and zig.
+  # The first of two is for GCC, the second for clang and zig.
+  set_source_files_properties(src/common/crc32_arm.cc
+    PROPERTIES COMPILE_OPTIONS
+      "$<IF:$<CXX_COMPILER_ID:GNU>,-march=armv8-a+crc,-mcpu=generic+crc>")
   set_source_files_properties(src/kernels/tile/int8_tile_neon_dot.cc
     PROPERTIES COMPILE_OPTIONS
       "$<IF:$<CXX_COMPILER_ID:GNU>,-march=armv8.2-a+dotprod,-mcpu=generic+dotprod>")
