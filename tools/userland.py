@@ -75,6 +75,7 @@ def make(architecture, packages, folder):
             raise RuntimeError(error)
     shutil.rmtree(cache)
     _make_links_relative(root)
+    _choose_alternatives(root)
     if architecture == "arm64":
         (root / "proc").mkdir(exist_ok=True)
         (root / "proc/cpuinfo").write_text("".join(_CPUINFO.format(number=i) for i in range(2)))
@@ -96,3 +97,14 @@ def _make_links_relative(root):
             inside = root / path.readlink().relative_to("/")
             path.unlink()
             path.symlink_to(inside)
+
+
+def _choose_alternatives(root):
+    """Link libraries that have a folder of their own to where they are found.
+
+    An installation does so for one of the packages that have such a library.
+    """
+    for library in sorted(root.glob("usr/lib/*/*/lib*.so.*")):
+        link = library.parent.parent / library.name
+        if library.parent.name in ("blas", "lapack") and not link.exists():
+            link.symlink_to(library)

@@ -63,6 +63,15 @@ def test_a_library_that_does_not_load_is_an_error(tool, program, tmp_path):
         tool("golden_files").check([program], tmp_path / "none.so", tmp_path)
 
 
+def test_wheels_hold_the_library_by_the_name_that_python_looks_for(tool):
+    names = tool("check_wheels").LIBRARY_NAMES
+    assert names == {
+        "Linux": "keras_dc/libkeras_dc.so",
+        "Windows": f"keras_dc/{library._LIBRARY_NAMES['win32']}",
+        "Darwin": f"keras_dc/{library._LIBRARY_NAMES['darwin']}",
+    }
+
+
 def wheel(path, **sizes):
     """A file like a wheel, of names and sizes that do not compress."""
     with zipfile.ZipFile(path, "w") as archive:
@@ -124,6 +133,16 @@ def test_links_of_a_userland_stay_in_it(tool, tmp_path):
     tool("userland")._make_links_relative(tmp_path)
     assert (tmp_path / "link").read_text() == "inside"
     assert (tmp_path / "relative").readlink() == pathlib.Path("etc/file")
+
+
+def test_a_userland_has_one_of_its_alternative_libraries(tool, tmp_path):
+    place = tmp_path / "usr/lib/arm-linux-gnueabihf"
+    for name in ("blas/libblas.so.3", "other/libother.so.1"):
+        (place / name).parent.mkdir(parents=True)
+        (place / name).write_text(name)
+    tool("userland")._choose_alternatives(tmp_path)
+    assert (place / "libblas.so.3").read_text() == "blas/libblas.so.3"
+    assert not (place / "libother.so.1").exists()
 
 
 def test_a_userland_without_its_tools_is_refused(tool, tmp_path, monkeypatch):
