@@ -79,7 +79,9 @@ def build(machine, folder, *options, target="all"):
     configure = ["cmake", "-S", ROOT / "tflite_ops", "-B", folder, "-G", "Ninja",
                  "-DCMAKE_BUILD_TYPE=Release",
                  f"-DCMAKE_TOOLCHAIN_FILE={toolchain_file(machine, folder)}"]  # fmt: skip
-    subprocess.run([*configure, *options], check=True, stdout=subprocess.DEVNULL)
+    # A second time CMake would forget the toolchain, whose compiler has an argument.
+    if not (folder / "build.ninja").exists():
+        subprocess.run([*configure, *options], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", folder, "--target", target, "--", "--quiet"], check=True)
 
 

@@ -123,8 +123,8 @@ typedef struct TfLiteNode {
 
 // A runtime takes this struct by value. Older runtimes know a shorter one: on
 // 64-bit calling conventions they read its first fields and ignore the rest. On
-// 32-bit Arm the size decides where the arguments behind it lie, so it is that
-// of tflite-runtime 2.14, the last with wheels for it.
+// 32-bit Arm its size decides where the arguments behind it lie; tflite-runtime
+// 2.14 has all of these fields.
 typedef struct TfLiteRegistration {
   void* (*init)(TfLiteContext* context, const char* buffer, size_t length);
   void (*free)(TfLiteContext* context, void* buffer);
@@ -137,9 +137,7 @@ typedef struct TfLiteRegistration {
   int version;
   void* registration_external;
   void* (*async_kernel)(TfLiteContext* context, TfLiteNode* node);
-#if UINTPTR_MAX > UINT32_MAX
   uint64_t inplace_operator;
-#endif
 } TfLiteRegistration;
 
 typedef struct TfLiteDelegateParams {
@@ -258,8 +256,8 @@ KDC_AT_POINTER(TfLiteDelegate, Prepare, 1);
 KDC_AT_BYTE(TfLiteDelegate, flags, 40, 24);
 
 #if KERAS_DC_OWN_TFLITE_ABI
-static_assert(sizeof(TfLiteRegistration) == (sizeof(void*) == 8 ? 88 : 40),
-              "the longest layout so far, and that of tflite-runtime 2.14");
+static_assert(sizeof(TfLiteRegistration) == (sizeof(void*) == 8 ? 88 : 48),
+              "the longest layout so far");
 KDC_AT_POINTER(TfLiteContext, GetEvalTensor, 21);
 static_assert(sizeof(TfLiteDelegate) == (sizeof(void*) == 8 ? 56 : 40),
               "TfLiteDelegate");
