@@ -41,7 +41,8 @@ def doctor():
     The runtimes ai-edge-litert and tflite-runtime are tried out: each must load the library of
     ops. TensorFlow and Keras are looked up, not imported.
 
-    Exit status: 0 if files can be compressed and run, 1 if not.
+    Exit status: 0 if files can be compressed and run, 1 if not. A device that only runs files
+    needs NumPy and one runtime; can_run tells.
 
     Examples:
       keras-dc doctor
@@ -66,6 +67,7 @@ def doctor():
     ]
     if not runtimes:
         problems.append("there is no runtime to run files: pip install ai-edge-litert")
+    has_codec = isa is not None and by_name["numpy"]["version"] is not None
     values = {
         "keras_dc": keras_dc.__version__,
         "python": platform.python_version(),
@@ -75,6 +77,8 @@ def doctor():
         "instruction_set": isa,
         "packages": packages,
         "runtimes": runtimes,
+        "can_run": has_codec and bool(runtimes),
+        "can_compress": has_codec and all(by_name[name]["version"] for name in _NEEDED),
         "problems": problems,
     }
     return answers.Answer(values, _text(values), 1 if problems else 0)
@@ -157,7 +161,11 @@ def _text(values):
         f"library {library}, computing with {isa} on {values['cpu']}",
         terminal.Table(["package", "version", "for", ""], rows, num_left=4),
     ]
-    if values["problems"]:
-        return [*text, *(f"PROBLEM: {problem}" for problem in values["problems"])]
     runs = ", ".join(values["runtimes"])
+    if values["problems"]:
+        text += [f"PROBLEM: {problem}" for problem in values["problems"]]
+        if values["can_run"]:
+            also = "and compressed" if values["can_compress"] else "not compressed"
+            text.append(f"Files can be run (by {runs}), {also}.")
+        return text
     return [*text, f"Files can be compressed and run (by {runs})."]

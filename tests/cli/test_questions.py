@@ -261,6 +261,22 @@ def test_doctor_names_what_is_missing_and_what_installs_it(folder, monkeypatch):
     assert "PROBLEM: ai-edge-litert is missing" in folder.out
 
 
+def test_doctor_says_that_a_device_with_one_runtime_can_run_files(folder, monkeypatch):
+    gone = {"ai_edge_litert", "flatbuffers", "tensorflow", "keras"}
+    find = importlib.util.find_spec
+
+    def look(name):
+        return None if name in gone else find("numpy" if name == "tflite_runtime" else name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", look)
+    monkeypatch.setattr(cli_doctor, "_try", lambda runtime: (True, None))
+    values = folder.json("doctor", code=1)
+    assert (values["can_run"], values["can_compress"]) == (True, False)
+    assert values["runtimes"] == ["tflite-runtime"]
+    assert folder.run("doctor") == 1
+    assert folder.out.endswith("Files can be run (by tflite-runtime), not compressed.\n")
+
+
 def test_doctor_finds_a_library_and_a_runtime_that_fail(folder, monkeypatch):
     def missing():
         raise FileNotFoundError("the native library must lie beside the package")
@@ -272,6 +288,8 @@ def test_doctor_finds_a_library_and_a_runtime_that_fail(folder, monkeypatch):
     monkeypatch.setattr(cli_doctor.subprocess, "run", fail)
     values = folder.json("doctor", code=1)
     assert values["library"] is values["instruction_set"] is None
+    assert not values["can_run"]
+    assert not values["can_compress"]
     assert values["problems"][0] == "the native library must lie beside the package"
     assert "ai-edge-litert does not work: ImportError: numpy 2" in values["problems"]
 

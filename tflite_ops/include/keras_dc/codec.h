@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(_WIN32)
+#if defined(_WIN32) && defined(KDC_BUILDING)
 #define KDC_EXPORT __declspec(dllexport)
+#elif defined(_WIN32)
+#define KDC_EXPORT  // a static library, or a DLL's import library
 #else
 #define KDC_EXPORT __attribute__((visibility("default")))
 #endif

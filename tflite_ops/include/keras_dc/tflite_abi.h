@@ -2,9 +2,9 @@
 //
 // No TFLite wheel ships headers, so the structs are declared here, as the
 // runtimes from tflite-runtime 2.14 to TensorFlow 2.21 and LiteRT 2.3 lay them
-// out on 64-bit machines. A build that has the official headers uses those;
-// define KERAS_DC_OWN_TFLITE_ABI to 1 or 0 to decide by hand. The assertions at
-// the end hold for either.
+// out on 64-bit machines, and tflite-runtime 2.14 on 32-bit Arm. A build that
+// has the official headers uses those; define KERAS_DC_OWN_TFLITE_ABI to 1 or 0
+// to decide by hand. The assertions at the end hold for either.
 #ifndef KERAS_DC_TFLITE_ABI_H_
 #define KERAS_DC_TFLITE_ABI_H_
 
@@ -122,7 +122,9 @@ typedef struct TfLiteNode {
 } TfLiteNode;
 
 // A runtime takes this struct by value. Older runtimes know a shorter one: on
-// 64-bit calling conventions they read its first fields and ignore the rest.
+// 64-bit calling conventions they read its first fields and ignore the rest. On
+// 32-bit Arm its size decides where the arguments behind it lie; tflite-runtime
+// 2.14 has all of these fields.
 typedef struct TfLiteRegistration {
   void* (*init)(TfLiteContext* context, const char* buffer, size_t length);
   void (*free)(TfLiteContext* context, void* buffer);
@@ -203,57 +205,65 @@ typedef struct TfLiteDelegate {
 
 #endif  // KERAS_DC_OWN_TFLITE_ABI
 
-static_assert(sizeof(void*) == 8 && sizeof(int) == 4 && sizeof(bool) == 1,
-              "the TFLite structs are declared for 64-bit machines");
+static_assert(sizeof(int) == 4 && sizeof(bool) == 1 && alignof(int64_t) == 8,
+              "the TFLite structs are declared for such machines");
+#define KDC_AT_POINTER(type, field, number) \
+  static_assert(offsetof(type, field) == (number) * sizeof(void*), #type)
+#if UINTPTR_MAX > UINT32_MAX
+#define KDC_AT_BYTE(type, field, on_64_bits, on_32_bits) \
+  static_assert(offsetof(type, field) == (on_64_bits), #type)
+#else
+#define KDC_AT_BYTE(type, field, on_64_bits, on_32_bits) \
+  static_assert(offsetof(type, field) == (on_32_bits), #type)
+#endif
 
 static_assert(offsetof(TfLiteIntArray, data) == 4, "TfLiteIntArray");
 
-static_assert(sizeof(TfLiteTensor) == 112, "TfLiteTensor");
-static_assert(offsetof(TfLiteTensor, data) == 8, "TfLiteTensor");
-static_assert(offsetof(TfLiteTensor, dims) == 16, "TfLiteTensor");
-static_assert(offsetof(TfLiteTensor, allocation_type) == 32, "TfLiteTensor");
-static_assert(offsetof(TfLiteTensor, bytes) == 40, "TfLiteTensor");
-static_assert(offsetof(TfLiteTensor, name) == 56, "TfLiteTensor");
-static_assert(offsetof(TfLiteTensor, quantization) == 80, "TfLiteTensor");
+static_assert(sizeof(TfLiteTensor) == (sizeof(void*) == 8 ? 112 : 64),
+              "TfLiteTensor");
+KDC_AT_BYTE(TfLiteTensor, data, 8, 4);
+KDC_AT_BYTE(TfLiteTensor, dims, 16, 8);
+KDC_AT_BYTE(TfLiteTensor, allocation_type, 32, 20);
+KDC_AT_BYTE(TfLiteTensor, bytes, 40, 24);
+KDC_AT_BYTE(TfLiteTensor, name, 56, 32);
+KDC_AT_BYTE(TfLiteTensor, quantization, 80, 48);
 
-static_assert(sizeof(TfLiteNode) == 80, "TfLiteNode");
-static_assert(offsetof(TfLiteNode, temporaries) == 24, "TfLiteNode");
-static_assert(offsetof(TfLiteNode, user_data) == 32, "TfLiteNode");
-static_assert(offsetof(TfLiteNode, custom_initial_data) == 48, "TfLiteNode");
-static_assert(offsetof(TfLiteNode, delegate) == 64, "TfLiteNode");
+static_assert(sizeof(TfLiteNode) == 10 * sizeof(void*), "TfLiteNode");
+KDC_AT_POINTER(TfLiteNode, temporaries, 3);
+KDC_AT_POINTER(TfLiteNode, user_data, 4);
+KDC_AT_POINTER(TfLiteNode, custom_initial_data, 6);
+KDC_AT_POINTER(TfLiteNode, delegate, 8);
 
-static_assert(sizeof(TfLiteRegistration) >= 64, "TfLiteRegistration");
-static_assert(offsetof(TfLiteRegistration, invoke) == 24, "TfLiteRegistration");
-static_assert(offsetof(TfLiteRegistration, builtin_code) == 40,
+static_assert(sizeof(TfLiteRegistration) >= 8 * sizeof(void*),
               "TfLiteRegistration");
-static_assert(offsetof(TfLiteRegistration, custom_name) == 48,
-              "TfLiteRegistration");
-static_assert(offsetof(TfLiteRegistration, version) == 56,
-              "TfLiteRegistration");
+KDC_AT_POINTER(TfLiteRegistration, invoke, 3);
+KDC_AT_POINTER(TfLiteRegistration, builtin_code, 5);
+KDC_AT_POINTER(TfLiteRegistration, custom_name, 6);
+KDC_AT_POINTER(TfLiteRegistration, version, 7);
 
-static_assert(offsetof(TfLiteContext, tensors) == 16, "TfLiteContext");
-static_assert(offsetof(TfLiteContext, ResizeTensor) == 32, "TfLiteContext");
-static_assert(offsetof(TfLiteContext, ReportError) == 40, "TfLiteContext");
-static_assert(offsetof(TfLiteContext, GetNodeAndRegistration) == 56,
-              "TfLiteContext");
-static_assert(offsetof(TfLiteContext, ReplaceNodeSubsetsWithDelegateKernels) ==
-                  64,
-              "TfLiteContext");
-static_assert(offsetof(TfLiteContext, recommended_num_threads) == 72,
-              "TfLiteContext");
+KDC_AT_POINTER(TfLiteContext, tensors, 2);
+KDC_AT_POINTER(TfLiteContext, ResizeTensor, 4);
+KDC_AT_POINTER(TfLiteContext, ReportError, 5);
+KDC_AT_POINTER(TfLiteContext, GetNodeAndRegistration, 7);
+KDC_AT_POINTER(TfLiteContext, ReplaceNodeSubsetsWithDelegateKernels, 8);
+KDC_AT_POINTER(TfLiteContext, recommended_num_threads, 9);
 
-static_assert(sizeof(TfLiteDelegateParams) == 32, "TfLiteDelegateParams");
-static_assert(offsetof(TfLiteDelegateParams, nodes_to_replace) == 8,
+static_assert(sizeof(TfLiteDelegateParams) == 4 * sizeof(void*),
               "TfLiteDelegateParams");
+KDC_AT_POINTER(TfLiteDelegateParams, nodes_to_replace, 1);
 
-static_assert(sizeof(TfLiteDelegate) >= 48, "TfLiteDelegate");
-static_assert(offsetof(TfLiteDelegate, Prepare) == 8, "TfLiteDelegate");
-static_assert(offsetof(TfLiteDelegate, flags) == 40, "TfLiteDelegate");
+KDC_AT_POINTER(TfLiteDelegate, Prepare, 1);
+KDC_AT_BYTE(TfLiteDelegate, flags, 40, 24);
 
 #if KERAS_DC_OWN_TFLITE_ABI
-static_assert(sizeof(TfLiteRegistration) == 88, "the longest layout so far");
-static_assert(offsetof(TfLiteContext, GetEvalTensor) == 168, "TfLiteContext");
-static_assert(sizeof(TfLiteDelegate) == 56, "TfLiteDelegate");
+static_assert(sizeof(TfLiteRegistration) == (sizeof(void*) == 8 ? 88 : 48),
+              "the longest layout so far");
+KDC_AT_POINTER(TfLiteContext, GetEvalTensor, 21);
+static_assert(sizeof(TfLiteDelegate) == (sizeof(void*) == 8 ? 56 : 40),
+              "TfLiteDelegate");
 #endif
+
+#undef KDC_AT_POINTER
+#undef KDC_AT_BYTE
 
 #endif  // KERAS_DC_TFLITE_ABI_H_

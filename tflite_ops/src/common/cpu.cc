@@ -64,6 +64,22 @@ bool IsZen4() {
 
 #endif  // KERAS_DC_X86_KERNELS
 
+#if defined(KERAS_DC_NEON_KERNELS)
+
+// Whether the bit of the system's words about the processor is set. All of
+// Apple's have what is asked for here.
+bool HasArmFeature([[maybe_unused]] unsigned long bit) {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & bit) != 0;
+#elif defined(__APPLE__)
+  return true;
+#else
+  return false;
+#endif
+}
+
+#endif  // KERAS_DC_NEON_KERNELS
+
 // Sets `isa` and `error`.
 void ChooseIsa(Cpu* cpu) {
   const std::vector<Isa> supported = SupportedIsas();
@@ -94,6 +110,9 @@ Cpu FindCpu() {
   cpu.vbmi2 =
       cpu.avx512 && cpu.bmi2 && __builtin_cpu_supports("avx512vbmi2") != 0;
   cpu.prefers_second_cache = cpu.avx512 && IsZen4();
+#elif defined(KERAS_DC_NEON_KERNELS)
+  constexpr unsigned long kCrc32 = 1ul << 7;
+  cpu.arm_crc = cpu.isa == Isa::kNeon && HasArmFeature(kCrc32);
 #endif
   return cpu;
 }
@@ -138,12 +157,10 @@ bool HasVnniAndVbmi() { return false; }
 #endif
 
 bool HasDotProduct() {
-#if defined(KERAS_DC_NEON_KERNELS) && defined(__linux__)
+#if defined(KERAS_DC_NEON_KERNELS)
   constexpr unsigned long kDotProduct = 1ul << 20;
-  static const bool has_it = (getauxval(AT_HWCAP) & kDotProduct) != 0;
+  static const bool has_it = HasArmFeature(kDotProduct);
   return has_it;
-#elif defined(KERAS_DC_NEON_KERNELS) && defined(__APPLE__)
-  return true;
 #else
   return false;
 #endif

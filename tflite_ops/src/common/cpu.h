@@ -21,7 +21,8 @@ struct Cpu {
   bool bmi2 = false;
   bool clmul = false;
   bool avx512 = false;
-  bool vbmi2 = false;  // together with AVX-512 and BMI2
+  bool vbmi2 = false;    // together with AVX-512 and BMI2
+  bool arm_crc = false;  // Armv8's crc32 instructions; none if portable
   // Whether what is read from memory in order is prefetched best into the
   // second cache: on AMD Zen 4.
   bool prefers_second_cache = false;

@@ -71,6 +71,8 @@ uint32_t Crc32(const uint8_t* bytes, size_t size, uint32_t before) {
     bytes += done;
     size -= done;
   }
+#elif defined(KERAS_DC_NEON_KERNELS)
+  if (ThisCpu().arm_crc) return ~UpdateCrcArm(bytes, size, crc);
 #endif
   return ~Update(crc, bytes, size);
 }

@@ -19,6 +19,9 @@ uint32_t Crc32(const uint8_t* bytes, size_t size, uint32_t before = 0);
 size_t FoldClmul(const uint8_t* bytes, size_t size, uint32_t state,
                  uint8_t* folded);
 
+// For Arm with the CRC instructions: the CRC register after `bytes`.
+uint32_t UpdateCrcArm(const uint8_t* bytes, size_t size, uint32_t state);
+
 }  // namespace keras_dc
 
 #endif  // KERAS_DC_SRC_COMMON_CRC32_H_

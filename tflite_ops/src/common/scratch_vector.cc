@@ -24,7 +24,7 @@ void* AllocateScratch(size_t size_bytes) {
   if (size_bytes >= kMinMappedBytes) {
     void* memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
+    if (memory == MAP_FAILED) ThrowBadAlloc();
 #if defined(MADV_HUGEPAGE)
     // Large pages mean far fewer page faults. A failure costs nothing.
     if (size_bytes >= kLargePageBytes) {
@@ -37,7 +37,7 @@ void* AllocateScratch(size_t size_bytes) {
   return ::operator new(size_bytes);
 }
 
-void FreeScratch(void* memory, size_t size_bytes) {
+void FreeScratch(void* memory, [[maybe_unused]] size_t size_bytes) {
 #if defined(KERAS_DC_HAS_MMAP)
   if (size_bytes >= kMinMappedBytes) {
     munmap(memory, size_bytes);

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/no_throw.h"
+
 namespace keras_dc {
 
 // Throws std::bad_alloc.
@@ -29,7 +31,7 @@ struct ScratchAllocator {
   ScratchAllocator(const ScratchAllocator<U>&) {}  // NOLINT: a conversion
 
   T* allocate(size_t size) {
-    if (size > static_cast<size_t>(-1) / sizeof(T)) throw std::bad_alloc();
+    if (size > static_cast<size_t>(-1) / sizeof(T)) ThrowBadAlloc();
     return static_cast<T*>(AllocateScratch(size * sizeof(T)));
   }
   void deallocate(T* memory, size_t size) {

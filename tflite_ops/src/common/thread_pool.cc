@@ -1,11 +1,33 @@
 #include "common/thread_pool.h"
 
-#include <algorithm>
-#include <chrono>
-
 #include "common/no_throw.h"
 
+#if !defined(KERAS_DC_NO_THREADS)
+#include <algorithm>
+#include <chrono>
+#endif
+
 namespace keras_dc {
+
+#if defined(KERAS_DC_NO_THREADS)
+
+void ThreadPool::ParallelFor(size_t num_items, size_t /*num_threads*/,
+                             const std::function<void(size_t, size_t)>& task) {
+  for (size_t item = 0; item < num_items; ++item) task(item, 0);
+}
+
+kdc_status ForEachOrFail(
+    ThreadPool* /*pool*/, size_t num_items, size_t /*num_threads*/,
+    const std::function<kdc_status(size_t item, size_t worker)>& task) {
+  for (size_t item = 0; item < num_items; ++item) {
+    const kdc_status status = NoThrow([&] { return task(item, 0); });
+    if (status != KDC_OK) return status;
+  }
+  return KDC_OK;
+}
+
+#else
+
 namespace {
 
 // Waking a thread takes longer than many layers do. So a thread spins for a
@@ -127,5 +149,7 @@ kdc_status ForEachOrFail(
   }
   return failure;
 }
+
+#endif  // KERAS_DC_NO_THREADS
 
 }  // namespace keras_dc

@@ -2,17 +2,32 @@
 #ifndef KERAS_DC_SRC_COMMON_THREAD_POOL_H_
 #define KERAS_DC_SRC_COMMON_THREAD_POOL_H_
 
-#include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 #include "keras_dc/codec.h"
 
+#if !defined(KERAS_DC_NO_THREADS)
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+#endif
+
 namespace keras_dc {
+
+#if defined(KERAS_DC_NO_THREADS)
+
+// For machines without threads: the caller does all items.
+class ThreadPool {
+ public:
+  void ParallelFor(size_t num_items, size_t num_threads,
+                   const std::function<void(size_t, size_t)>& task);
+  size_t num_started() const { return 0; }
+};
+
+#else
 
 class ThreadPool {
  public:
@@ -54,6 +69,8 @@ class ThreadPool {
   size_t num_items_ = 0;
   std::atomic<size_t> next_item_{0};
 };
+
+#endif  // KERAS_DC_NO_THREADS
 
 // Calls `task(item, worker)` for the items [0, num_items) until a call returns
 // an error or throws std::bad_alloc. Returns that error; where several items

@@ -16,9 +16,13 @@ namespace {
 
 // Above this density DenseRows are faster than RowWeights.
 constexpr double kMaxRowWeightsDensity = 0.45;
-// The same with AVX-512, where the dense weights stay in the second cache, as
-// those of a recurrent layer do: RowWeights take 3 weights/ns, DenseRows 30.
-constexpr double kMaxRowWeightsDensityInCache = 0.09;
+// The same where the dense weights stay in the second cache, as those of a
+// recurrent layer do. With AVX-512 RowWeights take 3 weights/ns, DenseRows 30.
+constexpr double kMaxDensityInCacheAvx512 = 0.09;
+// With NEON a weight of ProductSums takes about four times, and one of
+// RowWeights six times, as long as one of DenseRows: a prediction by models of
+// processors (docs/platforms.md), not measured.
+constexpr double kMaxDensityInCacheNeon = 0.25;
 constexpr size_t kMaxCachedBytes = 1 << 20;
 // With fewer weights a thread costs more time than it saves.
 constexpr size_t kMinWeightsPerThread = 32 * 1024;
@@ -30,14 +34,25 @@ double DensityOf(const SparseRows& weights) {
          std::max(num_weights, 1.0);
 }
 
-// Whether DenseRows are the fastest form but for LockstepWeights: their weights
-// stay in the cache.
+// Above this density DenseRows are the fastest form but for LockstepWeights, if
+// they stay in the cache.
+double MaxDensityInCache(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return kMaxDensityInCacheAvx512;
+    case Isa::kNeon:
+      return kMaxDensityInCacheNeon;
+    default:
+      return 1.0;
+  }
+}
+
 bool SuitsCachedRows(const SparseRows& weights, Isa isa) {
   const size_t dense_bytes = static_cast<size_t>(weights.num_rows) *
                              static_cast<size_t>(weights.num_columns) *
                              sizeof(float);
-  return isa == Isa::kAvx512 && dense_bytes <= kMaxCachedBytes &&
-         DensityOf(weights) > kMaxRowWeightsDensityInCache;
+  return dense_bytes <= kMaxCachedBytes &&
+         DensityOf(weights) > MaxDensityInCache(isa);
 }
 
 // Adds the products of inputs that are Inf or NaN.
@@ -88,6 +103,11 @@ void DenseRows::Run(Isa isa, size_t begin_row, size_t end_row,
   if (isa == Isa::kAvx512) {
     return RunDenseRowsAvx512(weights.data(), num_columns, begin_row, end_row,
                               input, output);
+  }
+#elif defined(KERAS_DC_NEON_KERNELS)
+  if (isa == Isa::kNeon) {
+    return RunDenseRowsNeon(weights.data(), num_columns, begin_row, end_row,
+                            input, output);
   }
 #else
   static_cast<void>(isa);

@@ -119,7 +119,7 @@ TfLiteStatus Claim(TfLiteContext* context, TfLiteDelegate* delegate,
       static_cast<TfLiteIntArray*>(
           std::malloc(sizeof(TfLiteIntArray) + sizeof(int))),
       std::free);
-  if (one_node == nullptr) throw std::bad_alloc();
+  if (one_node == nullptr) ThrowBadAlloc();
   one_node->size = 1;
   for (const auto& [node_index, op] : nodes) {
     one_node->data[0] = node_index;

@@ -8,6 +8,8 @@
 #include <new>
 #include <vector>
 
+#include "common/no_throw.h"
+
 namespace keras_dc {
 
 void* AllocateAligned(size_t size_bytes);
@@ -25,7 +27,7 @@ struct AlignedAllocator {
   AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT: a conversion
 
   T* allocate(size_t size) {
-    if (size > static_cast<size_t>(-1) / sizeof(T)) throw std::bad_alloc();
+    if (size > static_cast<size_t>(-1) / sizeof(T)) ThrowBadAlloc();
     return static_cast<T*>(AllocateAligned(size * sizeof(T)));
   }
   void deallocate(T* memory, size_t size) {

@@ -9,8 +9,8 @@
 namespace keras_dc {
 namespace {
 
-constexpr size_t kSlots = Int8Lockstep::kSlots;
-constexpr size_t kUnit = Int8Lockstep::kUnit;
+[[maybe_unused]] constexpr size_t kSlots = Int8Lockstep::kSlots;
+[[maybe_unused]] constexpr size_t kUnit = Int8Lockstep::kUnit;
 
 std::vector<uint32_t> RowsByLength(const SparseRows& weights, size_t lanes) {
   std::vector<uint32_t> rows(static_cast<size_t>(weights.num_rows));

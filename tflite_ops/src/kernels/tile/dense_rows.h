@@ -11,6 +11,9 @@ namespace keras_dc {
 void RunDenseRowsAvx512(const float* weights, size_t num_columns,
                         size_t begin_row, size_t end_row, const float* input,
                         float* output);
+void RunDenseRowsNeon(const float* weights, size_t num_columns,
+                      size_t begin_row, size_t end_row, const float* input,
+                      float* output);
 
 }  // namespace keras_dc
 
