@@ -31,10 +31,13 @@ class Report(list):
     Attributes:
         file_bytes: size of the file that `inspect` read, None in a report of `compress`.
         names: `tensor_names.TensorNames` of the model; `inspect(original=report)` reads them.
+        outputs: of `compress` with samples, a list of OutputChange as `compare_outputs` gives it,
+            on the samples held back; else None.
     """
 
     def __init__(self, rows=(), *, file_bytes=None, names=None):
         super().__init__(rows)
+        self.outputs = None
         self.file_bytes = file_bytes
         self.names = names
 

@@ -1,0 +1,203 @@
+"""The layers of a model that can be rebuilt from samples: weights as rows, inputs as patches."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_dc.compression.constants import Constant
+from keras_dc.tflite.graph import OpRef, Read, TensorRef
+from keras_dc.tflite.model_file import schema
+
+_CODE = schema.BuiltinOperator
+_SAME = schema.Padding.SAME
+# The places of input, weights and bias among the inputs of an op.
+_PLACES = {
+    _CODE.FULLY_CONNECTED: (0, 1, 2),
+    _CODE.CONV_2D: (0, 1, 2),
+    _CODE.DEPTHWISE_CONV_2D: (0, 1, 2),
+    _CODE.TRANSPOSE_CONV: (2, 1, 3),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """An op of the main subgraph whose constant weights it alone reads.
+
+    Attributes:
+        op: OpRef.
+        builtin: int, the schema's number of the op.
+        weights: Constant.
+        bias: Constant, or None if there is none that the op alone reads.
+        input: int, the tensor that the weights are multiplied with.
+        output: int, the tensor that is computed.
+        options: the schema's options of the op.
+    """
+
+    op: OpRef
+    builtin: int
+    weights: Constant
+    bias: Constant | None
+    input: int
+    output: int
+    options: object
+
+    @property
+    def is_depthwise(self):
+        """Whether each channel sees one channel of the input alone."""
+        return self.builtin == _CODE.DEPTHWISE_CONV_2D
+
+    @property
+    def axis(self):
+        """The dimension of the weights that counts output channels, 0 or -1."""
+        return -1 if self.is_depthwise else 0
+
+    def rows(self, values=None):
+        """The weights as a matrix `(outputs, inputs)`, those of the model or others like them."""
+        values = self.weights.values if values is None else values
+        return np.moveaxis(values, self.axis, 0).reshape(values.shape[self.axis], -1)
+
+    def shaped(self, rows):
+        """The inverse of `rows`: array like the weights, contiguous."""
+        old = self.weights.values
+        moved = np.asarray(rows, old.dtype).reshape(np.moveaxis(old, self.axis, 0).shape)
+        values = np.moveaxis(moved, 0, self.axis)
+        return np.ascontiguousarray(values)
+
+
+def find_layers(source):
+    """The layers of a model that can be rebuilt, and why other float weights cannot.
+
+    Args:
+        source: `lossless.Source`.
+
+    Returns:
+        tuple of a list of Layer in the order of the graph, and a dict from the index of a buffer
+        to str, why it has no second moment.
+    """
+    graph, layers, others = source.graph, [], {}
+    constants = {constant.buffer: constant for constant in source.constants}
+    for buffer in source.float_weights:
+        constant = constants[buffer]
+        found = _layer_of(graph, constants, constant)
+        if isinstance(found, Layer):
+            layers.append(found)
+        else:
+            others[buffer] = found
+    return sorted(layers, key=lambda layer: layer.op), others
+
+
+def _layer_of(graph, constants, constant):
+    """The Layer of a constant, or a str why there is none."""
+    reads = _final_reads(graph, constant)
+    ops = {read.op for read in reads}
+    if len(ops) != 1 or len(reads) != 1:
+        return "several ops read it"
+    [read] = reads
+    builtin, operator = graph.builtin(read.op), graph.operator(read.op)
+    places = _PLACES.get(builtin)
+    if places is None or read.position != places[1]:
+        return f"{graph.op_name(read.op)} has no second-order support"
+    if read.op.subgraph:
+        return "it is in a subgraph that is called"
+    given = int(operator.inputs[places[0]])
+    if builtin == _CODE.CONV_2D:
+        channels = graph.tensor(TensorRef(0, given)).shape[-1]
+        if channels != constant.shape[-1]:
+            return "a convolution by groups has no second-order support"
+    if builtin == _CODE.FULLY_CONNECTED and operator.builtinOptions.weightsFormat:
+        return "its weights are shuffled"
+    if builtin == _CODE.TRANSPOSE_CONV:
+        return "TRANSPOSE_CONV has no second-order support"
+    bias = None
+    if len(operator.inputs) > places[2] and operator.inputs[places[2]] >= 0:
+        buffer = graph.tensor(TensorRef(0, int(operator.inputs[places[2]]))).buffer
+        bias = constants.get(buffer)
+        if bias is not None and (len(bias.consumers) != 1 or bias.dtype != "float32"):
+            bias = None
+    output = int(operator.outputs[0])
+    return Layer(read.op, builtin, constant, bias, given, output, operator.builtinOptions)
+
+
+def _final_reads(graph, constant):
+    """Who computes with a constant: the readers behind a DEQUANTIZE, too."""
+    reads: list[Read] = []
+    for read in constant.consumers:
+        output = graph.output(read.op)
+        if graph.builtin(read.op) == _CODE.DEQUANTIZE and output is not None:
+            reads += graph.readers(output)
+        else:
+            reads.append(read)
+    return reads
+
+
+def output_shape(layer, shape):
+    """The shape of the output of a layer: tuple of int, from that of its input."""
+    channels = layer.rows().shape[0]
+    if layer.builtin == _CODE.FULLY_CONNECTED:
+        return int(np.prod(shape)) // layer.weights.shape[-1], channels
+    options = layer.options
+    sizes = []
+    for size, length, stride, dilation in zip(
+        shape[1:3],
+        layer.weights.shape[1:3],
+        (options.strideH, options.strideW),
+        (options.dilationHFactor or 1, options.dilationWFactor or 1),
+    ):
+        reach = 1 if options.padding == _SAME else (length - 1) * dilation + 1
+        sizes.append((size - reach) // stride + 1)
+    return shape[0], *sizes, channels
+
+
+def patches(layer, values, output_shape, places):
+    """What a layer multiplies its weights with, at some places of its output.
+
+    Args:
+        layer: Layer.
+        values: float32 array, its input.
+        output_shape: tuple of int, of its output.
+        places: int array `(n,)`, places of the output without its last axis, in C order.
+
+    Returns:
+        float32 array `(n, inputs)`, or `(n, channels, taps)` of a depthwise convolution.
+    """
+    if layer.builtin == _CODE.FULLY_CONNECTED:
+        return values.reshape(-1, layer.weights.shape[-1])[places]
+    options = layer.options
+    strides = options.strideH, options.strideW
+    dilations = options.dilationHFactor or 1, options.dilationWFactor or 1
+    kernel = layer.weights.shape[1:3]
+    before = [
+        _padding(layer, size, out, length, stride, dilation)
+        for size, out, length, stride, dilation in zip(
+            values.shape[1:3], output_shape[1:3], kernel, strides, dilations
+        )
+    ]
+    number, row, column = np.unravel_index(places, output_shape[:3])
+    found = []
+    for y in range(kernel[0]):
+        for x in range(kernel[1]):
+            rows = row * strides[0] + y * dilations[0] - before[0]
+            columns = column * strides[1] + x * dilations[1] - before[1]
+            inside = (rows >= 0) & (rows < values.shape[1])
+            inside &= (columns >= 0) & (columns < values.shape[2])
+            taken = values[number, np.where(inside, rows, 0), np.where(inside, columns, 0)]
+            found.append(np.where(inside[:, None], taken, np.float32(0)))
+    if layer.is_depthwise:
+        taps = np.stack(found).transpose(1, 2, 0)
+        times = layer.weights.shape[-1] // taps.shape[1]
+        return taps if times == 1 else np.repeat(taps, times, axis=1)
+    return np.concatenate(found, axis=1)
+
+
+def _padding(layer, size, out, length, stride, dilation):
+    """How many rows of zeros lie before the first one."""
+    if layer.options.padding != _SAME:
+        return 0
+    return max((out - 1) * stride + (length - 1) * dilation + 1 - size, 0) // 2
+
+
+def multiplied(layer, inputs, rows):
+    """What a layer computes of `patches` without bias and activation: `(n, outputs)`."""
+    if layer.is_depthwise:
+        return np.einsum("nct,ct->nc", inputs, rows)
+    return inputs @ rows.T

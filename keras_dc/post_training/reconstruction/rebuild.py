@@ -1,0 +1,346 @@
+"""New weights of one layer: few distinct values in a short code that change its outputs little."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_dc.compression.factoring.channel_scales import Factors
+from keras_dc.numerics import error_feedback, kmeans
+from keras_dc.numerics.masks import magnitude_mask
+from keras_dc.post_training.reconstruction.moments import shrunk
+
+_DAMPING = 0.01
+_MOST_STEPS = 127
+_SCALE_BITS, _HALF_BITS = 8, 14
+# Scales are powers of this: they code well, and steps that are off by a fifth cost nothing.
+_SCALE_STEP = np.sqrt(2.0)
+_FLOAT16 = np.finfo(np.float16)
+_SAMPLE = 65536
+_PASSES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """How a layer is made small.
+
+    Attributes:
+        square_per_bit: float, the squared change of the model's outputs, for a sample and over
+            their square, that a bit of code is worth.
+        sparsity: float in [0, 1), the least fraction of zeros; None: whatever comes.
+        num_clusters: int, distinct values besides zero; None: as many as pay.
+    """
+
+    square_per_bit: float = 0.0
+    sparsity: float | None = None
+    num_clusters: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Rebuilt:
+    """New weights of a layer.
+
+    Attributes:
+        rows: float32 array `(outputs, inputs)`.
+        factors: Factors, or None where all channels have one scale.
+        bias: float32 array `(outputs,)`, or None.
+        output_error: float, root mean square error over root mean square of the outputs before
+            bias and activation.
+        square: float, the squared change of the model's outputs that is expected of it, over
+            their square.
+    """
+
+    rows: np.ndarray
+    factors: Factors | None
+    bias: np.ndarray | None
+    output_error: float
+    square: float
+
+
+def rebuild(layer, moments, importance, setting):
+    """New weights of a layer.
+
+    Args:
+        layer: `layers.Layer`.
+        moments: `moments.Moments` of its inputs.
+        importance: `importance.Importance` of its outputs.
+        setting: Setting.
+
+    Returns:
+        Rebuilt.
+    """
+    original = layer.rows().astype(np.float64)
+    hessians = [
+        error_feedback.damped(shrunk(own.astype(np.float64), share), _DAMPING)
+        for own, share in zip(moments.own, moments.shrinkage)
+    ]
+    target = _target(layer, original, moments, hessians)
+    weights, problem = importance.weights, _Problem(layer, moments, importance, hessians, setting)
+    can_scale = layer.weights.dtype == "float32"
+    best = problem.solved(target, _scales(weights, original) if can_scale else np.ones(len(target)))
+    if best.is_coarse:
+        # One codebook has too few steps for channels that differ so much.
+        others = [problem.halved(target)]
+        if can_scale:
+            others.append(problem.solved(target, _largest_of_rows(original)))
+        best = min([best, *others], key=lambda each: each.cost)
+    return Rebuilt(
+        best.rows,
+        best.factors,
+        _bias(layer, original, best.rows, moments, importance, setting),
+        *_errors(layer, original, best.rows, moments, importance),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Solution:
+    """New rows, with Factors or None, and what they cost: their error and their bits."""
+
+    rows: np.ndarray
+    factors: Factors | None
+    cost: float
+    is_coarse: bool = False
+
+
+class _Problem:
+    """What the rows of a layer are chosen by."""
+
+    def __init__(self, layer, moments, importance, hessians, setting):
+        self._layer, self._moments, self._importance = layer, moments, importance
+        self._hessians, self._setting = hessians, setting
+
+    def solved(self, target, scales):
+        """The _Solution with a scale for each row."""
+        weights, positions = self._importance.weights, self._moments.num_positions
+        unit = positions * float(np.mean(weights * scales**2))
+        factors = [error_feedback.feedback_factor(unit * hessian) for hessian in self._hessians]
+        chosen, codebook, bits, is_coarse = _assigned(
+            self._layer, target / scales[:, None], factors, self._moments.groups, self._setting
+        )
+        changed = (chosen * scales[:, None]).astype(np.float32)
+        has_scales = codebook is not None and np.any(scales != scales[0]) and np.any(changed)
+        if has_scales:
+            bits += _SCALE_BITS * len(scales)
+        factored = Factors(codebook[codebook != 0], scales) if has_scales else None
+        return _Solution(changed, factored, self._cost(target, changed, bits), is_coarse)
+
+    def halved(self, target):
+        """The _Solution that only rounds to half precision."""
+        changed = target.astype(np.float16).astype(np.float32)
+        return _Solution(changed, None, self._cost(target, changed, _HALF_BITS * target.size))
+
+    def _cost(self, target, changed, bits):
+        _, square = _errors(self._layer, target, changed, self._moments, self._importance)
+        return square + self._setting.square_per_bit * bits
+
+
+def rebuild_alone(values, sensitivity, setting):
+    """New weights of a tensor, from its weights alone.
+
+    Args:
+        values: finite float array, any shape.
+        sensitivity: float > 0, the squared change of the model's outputs over their square, for
+            each squared change of a weight.
+        setting: Setting with a price.
+
+    Returns:
+        array like `values`, of few distinct values.
+    """
+    rows = np.ravel(values).astype(np.float64)
+    precision = np.full(rows.shape, sensitivity)
+    kept = None
+    if setting.sparsity is not None:
+        kept = magnitude_mask(rows, setting.sparsity).astype(bool)
+    grid = _Grid.of(rows, precision, setting, kept)
+    chosen, boundaries = kmeans.cheapest_intervals(grid.centroids, grid.costs / sensitivity)
+    changed = grid.centroids[chosen[np.searchsorted(boundaries, rows)]]
+    if kept is not None:
+        changed = np.where(kept, changed, np.float32(0))
+    return changed.reshape(values.shape).astype(values.dtype)
+
+
+def _target(layer, original, moments, hessians):
+    """The weights that compute of the compressed part's inputs what the original ones did."""
+    target = original.copy()
+    for group, cross, hessian in zip(moments.groups, moments.cross, hessians):
+        if cross is None:
+            continue
+        if layer.is_depthwise:
+            right = np.einsum("ct,cts->cs", original, cross.astype(np.float64))
+            target += np.linalg.solve(hessian, right[..., None])[..., 0]
+        else:
+            right = original[:, group] @ cross.astype(np.float64)
+            target[:, group] += np.linalg.solve(hessian, right.T).T
+    return target
+
+
+def _scales(weights, rows):
+    """The scale of each channel: float64 array; all 1 where they do not pay."""
+    logs = np.log2(weights)
+    gain_bits = (np.log2(np.mean(weights)) - np.mean(logs)) / 2
+    if gain_bits * rows.shape[1] < _SCALE_BITS:
+        return np.ones(len(rows))
+    return _power_scales((np.median(logs) - logs) / 2)
+
+
+def _largest_of_rows(rows):
+    """Scales that bring the largest weight of each row to about 1."""
+    largest = np.max(np.abs(rows), axis=1)
+    return _power_scales(np.log2(np.where(largest > 0, largest, 1.0)))
+
+
+def _power_scales(logs):
+    steps = np.round(logs / np.log2(_SCALE_STEP))
+    return (_SCALE_STEP**steps).astype(np.float32).astype(np.float64)
+
+
+def _assigned(layer, rows, factors, groups, setting):
+    """(new rows, codebook with its zero or None, bits, whether steps are coarser than wanted)."""
+    diagonals = [np.einsum("...ii->...i", factor) ** -2.0 for factor in factors]
+    if layer.is_depthwise:
+        precision = diagonals[0]
+    else:
+        precision = np.broadcast_to(np.concatenate(diagonals), rows.shape)
+    kept = None
+    if setting.sparsity is not None:
+        kept = magnitude_mask(np.abs(rows) * np.sqrt(precision), setting.sparsity).astype(bool)
+    if setting.square_per_bit == 0 and setting.num_clusters is None:
+        return _run(layer, rows, factors, groups, None, None, kept).moved * kept, None, 0, False
+    grid = _Grid.of(rows, precision, setting, kept)
+    for number in range(_PASSES):
+        done = _run(layer, rows, factors, groups, grid.centroids, grid.costs, kept)
+        if number + 1 < _PASSES:
+            grid = grid.fitted(done, precision)
+    counts = np.bincount(done.indices.ravel(), minlength=len(grid.centroids))
+    bits = float(np.sum(counts * _bits(counts)))
+    return grid.centroids[done.indices].astype(np.float64), grid.centroids, bits, grid.is_coarse
+
+
+def _run(layer, rows, factors, groups, centroids, costs, kept):
+    if layer.is_depthwise:
+        return error_feedback.assign_each(rows, factors[0], centroids, costs, kept=kept)
+    parts = [
+        error_feedback.assign(
+            rows[:, group], factor, centroids, costs, kept=None if kept is None else kept[:, group]
+        )
+        for group, factor in zip(groups, factors)
+    ]
+    return error_feedback.Assigned(
+        np.concatenate([part.indices for part in parts], axis=1),
+        np.concatenate([part.moved for part in parts], axis=1),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Grid:
+    """Centroids, ascending and with a zero, and what the code of each costs."""
+
+    centroids: np.ndarray
+    costs: np.ndarray
+    square_per_bit: float
+    is_coarse: bool
+
+    @classmethod
+    def of(cls, rows, precision, setting, kept):
+        """The first one, from the weights as they are."""
+        sample = _sample(rows if kept is None else rows[kept])
+        mean = float(np.mean(precision))
+        rate = setting.square_per_bit
+        is_coarse = False
+        largest = float(np.max(np.abs(rows), initial=0.0)) or 1.0
+        if setting.num_clusters is None:
+            # At this step a bit more halves the step and saves what it costs.
+            wanted, least = np.sqrt(6 * rate / (np.log(2) * mean)), largest / _MOST_STEPS
+            step, is_coarse = max(wanted, least), bool(wanted < least)
+            steps = int(np.ceil(largest / step - 0.5))
+            centroids = np.arange(-steps, steps + 1) * step
+        else:
+            book, _ = kmeans.share(
+                sample.astype(np.float32), setting.num_clusters, initialization="kmeans++"
+            )
+            centroids = np.union1d(book, [0.0])
+        centroids = _as_float16(centroids)
+        bits = np.zeros(len(centroids))
+        for _ in range(3 if rate else 0):
+            chosen, boundaries = kmeans.cheapest_intervals(centroids, rate / mean * bits)
+            index = chosen[np.searchsorted(boundaries, sample)]
+            bits = _bits(np.bincount(index, minlength=len(centroids)))
+        return cls(centroids, rate * bits, rate, is_coarse)
+
+    def fitted(self, done, precision):
+        """The next one: each centroid at the mean of the weights that were moved to it."""
+        size, index, rate = len(self.centroids), done.indices.ravel(), self.square_per_bit
+        weight = np.bincount(index, precision.ravel(), size)
+        moments = np.bincount(index, (precision * done.moved).ravel(), size)
+        means = np.where(weight > 0, moments / np.maximum(weight, 1e-300), self.centroids)
+        means[self.centroids == 0] = 0.0
+        counts = np.bincount(index, minlength=size)
+        used = (counts > 0) | (self.centroids == 0)
+        centroids, first = np.unique(_as_float16(means[used]), return_index=True)
+        bits = _bits(counts[used][first])
+        return _Grid(centroids, rate * bits, rate, self.is_coarse)
+
+
+def _bits(counts):
+    """Code lengths of symbols that were counted, or may yet come once."""
+    counts = counts + 0.5
+    return np.log2(counts.sum() / counts)
+
+
+def _sample(values):
+    values = np.ravel(values)
+    return values[:: -(-max(values.size, 1) // _SAMPLE)]
+
+
+def _as_float16(centroids):
+    """Centroids in half precision, if its normal range holds them: float32 array."""
+    centroids = np.asarray(centroids)
+    magnitudes = np.abs(centroids[centroids != 0])
+    if magnitudes.size and _FLOAT16.tiny <= magnitudes.min() <= magnitudes.max() <= _FLOAT16.max:
+        return centroids.astype(np.float16).astype(np.float32)
+    return centroids.astype(np.float32)
+
+
+def _bias(layer, original, changed, moments, importance, setting):
+    """The bias with what the mean of the output would be off: float32 array, or None."""
+    if layer.bias is None:
+        return None
+    if layer.is_depthwise:
+        shift = np.einsum("ct,ct->c", original, moments.original_mean)
+        shift -= np.einsum("ct,ct->c", changed, moments.mean)
+    else:
+        shift = original @ moments.original_mean - changed @ moments.mean
+    bias = (layer.bias.values.ravel() + shift).astype(np.float32)
+    # All places of a sample share the error of a bias.
+    weights = moments.num_positions * max(importance.coherence, 1.0) * importance.weights
+    return _with_fewer_bits(bias, weights, setting.square_per_bit).reshape(layer.bias.values.shape)
+
+
+def _with_fewer_bits(values, weights, square_per_bit):
+    """Values in half precision, with as few bits of their mantissas as pay: float32 array."""
+    if square_per_bit == 0 or np.max(np.abs(values)) > np.finfo(np.float16).max:
+        return values
+    for num_bits in range(1, 11):
+        mantissas, exponents = np.frexp(values)
+        rounded = np.ldexp(np.round(np.ldexp(mantissas, num_bits + 1)), exponents - num_bits - 1)
+        rounded = rounded.astype(np.float16).astype(np.float32)
+        square = float(np.sum(weights * np.square(rounded - values, dtype=np.float64)))
+        if 2 * np.log(2) * square <= square_per_bit * values.size:
+            return rounded
+    return values.astype(np.float16).astype(np.float32)
+
+
+def _errors(layer, original, changed, moments, importance):
+    """`output_error` and `square` of Rebuilt."""
+    error, energy = np.zeros(len(original)), np.zeros(len(original))
+    difference = changed - original
+    form = "ci,cij,cj->c" if layer.is_depthwise else "ri,ij,rj->r"
+    for group, own in zip(moments.groups, moments.own):
+        for rows, sums in ((difference, error), (original, energy)):
+            part = rows[:, group]
+            if layer.is_depthwise:
+                sums += np.einsum(form, part, own, part, optimize=True)
+            else:
+                sums += np.sum((part @ own) * part, axis=1)
+    error = np.maximum(error, 0)
+    square = moments.num_positions * float(np.sum(importance.weights * error))
+    return float(np.sqrt(error.sum() / max(energy.sum(), 1e-30))), square
