@@ -146,9 +146,9 @@ def compress(source, output, sparsity, clusters, samples, report, seed, **option
     expand` gives the same graph and weights back. Models that were trained with dc.prune and
     dc.share_weights become smallest.
 
-    With --samples, 32 to 512 inputs without labels, and one of --max-error, --max-bytes and --ratio
-    layer after layer is made small so that it computes on the samples what it did. A quarter of them
-    is held back to measure the error on.
+    With --samples, 32 to 512 inputs without labels, and one of --max-error, --max-bytes and
+    --ratio layer after layer is made small so that it computes on the samples what it did. A
+    quarter of them is held back to measure the error on.
 
     Examples:
       keras-dc compress model.tflite -o small.tflite

@@ -5,7 +5,7 @@ import math
 
 _MOST_ATTEMPTS = 10
 # A file this near its budget is taken.
-_NEAR = 0.02
+_NEAR = 0.03
 # Steps of the search for a price, in factors of two.
 _LARGEST_STEP, _LEAST_STEP = 14.0, 0.02
 _FIRST_ERROR = 0.05

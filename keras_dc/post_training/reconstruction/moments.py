@@ -7,11 +7,12 @@ import numpy as np
 
 from keras_dc.post_training.reconstruction import layers as layers_of
 
-# Inputs in a group: between groups, moments count as zero.
-MOST_INPUTS = 2048
-_LEAST_ROWS, _MOST_ROWS, _ROWS_PER_INPUT = 8192, 32768, 8
+# Inputs in a group: between groups, moments count as zero. Layers of very many inputs have smaller
+# ones, which are faster.
+_MOST_INPUTS, _VERY_MANY_INPUTS, _FEW_INPUTS = 1536, 8192, 1024
+_LEAST_ROWS, _ROWS_PER_INPUT = 8192, 8
 _DEPTHWISE_ROWS = 1024
-_ROWS_AT_ONCE = 4096
+_BYTES_AT_ONCE = 2**26
 
 
 @dataclasses.dataclass
@@ -28,6 +29,7 @@ class Moments:
         mean: float64 array, the mean of `x`.
         original_mean: the same of the original.
         num_positions: float, places for each sample.
+        num_rows: int, places that the moments come from.
         shrinkage: list of float in [0, 1], how much of what lies beside the diagonal of each
             group is chance.
     """
@@ -38,6 +40,7 @@ class Moments:
     mean: np.ndarray
     original_mean: np.ndarray
     num_positions: float
+    num_rows: int
     shrinkage: list
 
 
@@ -55,8 +58,8 @@ def measure(layer, pairs, coherence, seed):
         Moments.
     """
     rng = np.random.default_rng([seed, layer.op.operator])
-    num_inputs = layer.rows().shape[1]
-    wanted = int(np.clip(_ROWS_PER_INPUT * num_inputs, _LEAST_ROWS, _MOST_ROWS))
+    num_inputs = min(layer.rows().shape[1], _MOST_INPUTS)
+    wanted = max(_ROWS_PER_INPUT * num_inputs, _LEAST_ROWS)
     if layer.is_depthwise:
         wanted = _DEPTHWISE_ROWS
     total = _Sums(layer)
@@ -77,7 +80,8 @@ def measure(layer, pairs, coherence, seed):
 class _Sums:
     def __init__(self, layer):
         size = layer.rows().shape[1]
-        count = 1 if layer.is_depthwise else -(-size // MOST_INPUTS)
+        most = _MOST_INPUTS if size < _VERY_MANY_INPUTS else _FEW_INPUTS
+        count = 1 if layer.is_depthwise else -(-size // most)
         edges = np.linspace(0, size, count + 1).astype(int)
         self._groups = [slice(a, b) for a, b in itertools.pairwise(edges)]
         self._own = [0.0] * count
@@ -86,11 +90,12 @@ class _Sums:
         self._means: list = []
         self._differences: list = []
         self._waiting: list = []
-        self._positions = 0
+        self._positions = self._rows = 0
 
     def add(self, inputs, originals, num_positions):
         """Add a run of the model, whose places weigh as much as those of any other."""
         self._positions += num_positions
+        self._rows += len(inputs)
         share = np.float32(1 / np.sqrt(len(inputs)))
         scaled = inputs * share
         self._means.append(scaled.mean(axis=0, dtype=np.float64) / share)
@@ -104,7 +109,7 @@ class _Sums:
         for number, group in enumerate(self._groups if inputs.ndim == 2 else []):
             self._spread[number] += _square_beside_diagonal_of(scaled[..., group])
         self._waiting.append((scaled, difference))
-        if sum(len(rows) for rows, _ in self._waiting) >= _ROWS_AT_ONCE:
+        if sum(rows.nbytes for rows, _ in self._waiting) >= _BYTES_AT_ONCE:
             self._flush()
 
     def _flush(self):
@@ -116,16 +121,18 @@ class _Sums:
         self._waiting = []
         for number, group in enumerate(self._groups):
             part = _turned(rows[..., group])
-            self._own[number] = self._own[number] + part @ _transposed(part)
+            _add(self._own, number, part @ _transposed(part))
             if difference is not None:
-                added = _turned(difference[..., group]) @ _transposed(part)
-                self._cross[number] = self._cross[number] + added
+                columns = _turned(difference[..., group])
+                _add(self._cross, number, columns @ _transposed(part))
 
     def result(self, coherence, *, is_centred):
         self._flush()
         runs = len(self._means)
-        own = [each / runs for each in self._own]
-        cross = [each / runs if np.ndim(each) else None for each in self._cross]
+        for sums in (self._own, self._cross):
+            for each in filter(np.ndim, sums):
+                each /= np.float32(runs)
+        own, cross = self._own, [each if np.ndim(each) else None for each in self._cross]
         shares = [_shrinkage(o, spread / runs, runs) for o, spread in zip(own, self._spread)]
         means, differences = np.stack(self._means), np.stack(self._differences)
         for number, group in enumerate(self._groups):
@@ -135,8 +142,8 @@ class _Sums:
                 cross[number] += _common(differences[..., group], x, coherence, is_centred)
         mean = means.mean(axis=0)
         original_mean = mean + differences.mean(axis=0)
-        positions = self._positions / runs
-        return Moments(self._groups, own, cross, mean, original_mean, positions, shares)
+        positions, rows = self._positions / runs, self._rows
+        return Moments(self._groups, own, cross, mean, original_mean, positions, rows, shares)
 
 
 def _common(first, second, coherence, is_centred):
@@ -151,6 +158,14 @@ def _common(first, second, coherence, is_centred):
             first.mean(axis=0, keepdims=True), second.mean(axis=0, keepdims=True)
         )
     return added.astype(np.float32)
+
+
+def _add(sums, number, added):
+    """Add an array to one of a list, in place where there is one."""
+    if np.ndim(sums[number]):
+        sums[number] += added
+    else:
+        sums[number] = added
 
 
 def _turned(rows):

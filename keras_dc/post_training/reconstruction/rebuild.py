@@ -9,7 +9,9 @@ from keras_dc.numerics import error_feedback, kmeans
 from keras_dc.numerics.masks import magnitude_mask
 from keras_dc.post_training.reconstruction.moments import shrunk
 
-_DAMPING = 0.01
+# Of the mean of the diagonal: always, for each input over each place that it was seen at, and the
+# most of the latter.
+_DAMPING, _CHANCE_DAMPING, _MOST_DAMPING = 0.01, 0.03, 0.06
 _MOST_STEPS = 127
 _SCALE_BITS, _HALF_BITS = 8, 14
 # Scales are powers of this: they code well, and steps that are off by a fifth cost nothing.
@@ -69,12 +71,14 @@ def rebuild(layer, moments, importance, setting):
         Rebuilt.
     """
     original = layer.rows().astype(np.float64)
-    hessians = [
-        error_feedback.damped(shrunk(own.astype(np.float64), share), _DAMPING)
-        for own, share in zip(moments.own, moments.shrinkage)
-    ]
-    target = _target(layer, original, moments, hessians)
-    weights, problem = importance.weights, _Problem(layer, moments, importance, hessians, setting)
+    damping = _DAMPING + min(_CHANCE_DAMPING * original.shape[1] / moments.num_rows, _MOST_DAMPING)
+    target, factors = original.copy(), []
+    for number, group in enumerate(moments.groups):
+        own = shrunk(moments.own[number], moments.shrinkage[number])
+        hessian = error_feedback.damped(own, damping)
+        _take_over(layer, target[:, group], original[:, group], moments.cross[number], hessian)
+        factors.append(error_feedback.feedback_factor(hessian).astype(np.float32))
+    weights, problem = importance.weights, _Problem(layer, moments, importance, factors, setting)
     can_scale = layer.weights.dtype == "float32"
     best = problem.solved(target, _scales(weights, original) if can_scale else np.ones(len(target)))
     if best.is_coarse:
@@ -104,17 +108,21 @@ class _Solution:
 class _Problem:
     """What the rows of a layer are chosen by."""
 
-    def __init__(self, layer, moments, importance, hessians, setting):
+    def __init__(self, layer, moments, importance, factors, setting):
         self._layer, self._moments, self._importance = layer, moments, importance
-        self._hessians, self._setting = hessians, setting
+        self._factors, self._setting = factors, setting
 
     def solved(self, target, scales):
         """The _Solution with a scale for each row."""
         weights, positions = self._importance.weights, self._moments.num_positions
         unit = positions * float(np.mean(weights * scales**2))
-        factors = [error_feedback.feedback_factor(unit * hessian) for hessian in self._hessians]
         chosen, codebook, bits, is_coarse = _assigned(
-            self._layer, target / scales[:, None], factors, self._moments.groups, self._setting
+            self._layer,
+            target / scales[:, None],
+            self._factors,
+            unit,
+            self._moments.groups,
+            self._setting,
         )
         changed = (chosen * scales[:, None]).astype(np.float32)
         has_scales = codebook is not None and np.any(scales != scales[0]) and np.any(changed)
@@ -158,19 +166,24 @@ def rebuild_alone(values, sensitivity, setting):
     return changed.reshape(values.shape).astype(values.dtype)
 
 
-def _target(layer, original, moments, hessians):
-    """The weights that compute of the compressed part's inputs what the original ones did."""
-    target = original.copy()
-    for group, cross, hessian in zip(moments.groups, moments.cross, hessians):
-        if cross is None:
-            continue
-        if layer.is_depthwise:
-            right = np.einsum("ct,cts->cs", original, cross.astype(np.float64))
-            target += np.linalg.solve(hessian, right[..., None])[..., 0]
-        else:
-            right = original[:, group] @ cross.astype(np.float64)
-            target[:, group] += np.linalg.solve(hessian, right.T).T
-    return target
+def _take_over(layer, target, original, cross, hessian):
+    """Move weights so that they compute of the compressed part's inputs what they did.
+
+    Args:
+        layer: `layers.Layer`.
+        target: float64 array `(outputs, inputs of a group)`, to which it is added.
+        original: the weights, of that shape.
+        cross: see Moments.
+        hessian: the moment of the inputs that goes with it.
+    """
+    if cross is None:
+        return
+    cross = cross.astype(np.float64)
+    if layer.is_depthwise:
+        right = np.einsum("ct,cts->cs", original, cross)
+        target += np.linalg.solve(hessian, right[..., None])[..., 0]
+    else:
+        target += np.linalg.solve(hessian, (original @ cross).T).T
 
 
 def _scales(weights, rows):
@@ -193,9 +206,11 @@ def _power_scales(logs):
     return (_SCALE_STEP**steps).astype(np.float32).astype(np.float64)
 
 
-def _assigned(layer, rows, factors, groups, setting):
+def _assigned(layer, rows, factors, unit, groups, setting):
     """(new rows, codebook with its zero or None, bits, whether steps are coarser than wanted)."""
-    diagonals = [np.einsum("...ii->...i", factor) ** -2.0 for factor in factors]
+    diagonals = [
+        unit * np.einsum("...ii->...i", factor).astype(np.float64) ** -2.0 for factor in factors
+    ]
     if layer.is_depthwise:
         precision = diagonals[0]
     else:
@@ -207,7 +222,8 @@ def _assigned(layer, rows, factors, groups, setting):
         return _run(layer, rows, factors, groups, None, None, kept).moved * kept, None, 0, False
     grid = _Grid.of(rows, precision, setting, kept)
     for number in range(_PASSES):
-        done = _run(layer, rows, factors, groups, grid.centroids, grid.costs, kept)
+        # Errors are in units of the moment alone.
+        done = _run(layer, rows, factors, groups, grid.centroids, grid.costs / unit, kept)
         if number + 1 < _PASSES:
             grid = grid.fitted(done, precision)
     counts = np.bincount(done.indices.ravel(), minlength=len(grid.centroids))
