@@ -46,7 +46,8 @@ def compress(
     others of its row (Optimal Brain Surgeon), and biases make up for what is left. `max_error`,
     `max_bytes` or `ratio` says how small the file becomes; how many values and zeros each tensor
     gets follows from what its bits are worth. A quarter of the samples is held back to measure the
-    error on. See `docs/how_to/samples.md`.
+    error on. The how-to page "Compress a .tflite file from
+    samples" tells more.
 
     Args:
         tflite: bytes of a `.tflite` model, or the path of a file. One that is compressed

@@ -298,7 +298,8 @@ def test_samples_and_a_budget_reach_the_api(folder):
     net, samples = mobile_net().serialize(), pictures(48)
     (folder.path / "net.tflite").write_bytes(net)
     np.savez(folder.path / "samples.npz", samples)
-    made = ["compress", "net.tflite", "-o", "out.tflite", "--samples", "samples.npz", "--ratio", "3"]
+    made = ["compress", "net.tflite", "-o", "out.tflite", "--samples", "samples.npz"]
+    made += ["--ratio", "3"]
     values = folder.json(*made, "--seed", "5", "--report", "page.json")
     expected, rows = dc.compress(net, samples=samples, ratio=3, seed=5, return_report=True)
     assert (folder.path / "out.tflite").read_bytes() == expected
@@ -314,7 +315,7 @@ def test_samples_and_a_budget_reach_the_api(folder):
     ("arguments", "message"),
     [
         (["--ratio", "3"], "--ratio needs --samples"),
-        (["--ratio", "3", "--max-error", "0.1", "--samples", "x.npy"], "one of --max-error, --ratio"),
+        (["--ratio", "3", "--max-error", "0.1", "--samples", "x.npy"], "one of --max-error"),
     ],
 )
 def test_a_budget_that_is_none_is_told(folder, arguments, message):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -84,8 +85,8 @@ class _Sums:
         count = 1 if layer.is_depthwise else -(-size // most)
         edges = np.linspace(0, size, count + 1).astype(int)
         self._groups = [slice(a, b) for a, b in itertools.pairwise(edges)]
-        self._own = [0.0] * count
-        self._cross = [0.0] * count
+        self._own: list[Any] = [0.0] * count
+        self._cross: list[Any] = [0.0] * count
         self._spread = [0.0] * count
         self._means: list = []
         self._differences: list = []
