@@ -42,6 +42,24 @@ def feedback_factor(moment):
     return np.ascontiguousarray(inverse[..., ::-1, ::-1])
 
 
+def safe_factor(moment, damping):
+    """A damped second moment and its `feedback_factor`, with as much damping as it takes.
+
+    Args:
+        moment: float array `(..., n, n)`, positive semidefinite but for rounding errors.
+        damping: float > 0, the least one.
+
+    Returns:
+        tuple of two float64 arrays of that shape.
+    """
+    while True:
+        hessian = damped(moment, damping)
+        try:
+            return hessian, feedback_factor(hessian)
+        except np.linalg.LinAlgError:
+            damping *= 10
+
+
 def damped(moment, damping):
     """A second moment that can be inverted: `damping` times the mean of its diagonal is added.
 

@@ -103,7 +103,7 @@ def settings_of(source, sparsity, num_clusters):
     }
     if not weights:
         raise ValueError(
-            "`sparsity` and `num_clusters` need a model with float weights. Received: "
+            "only a model with float weights can be pruned or clustered. Received: "
             f"{len(source.constants)} other constants"
         )
     sparsities, counts = (

@@ -31,6 +31,13 @@ def test_damping_lets_an_input_that_is_always_zero_be():
     np.testing.assert_array_equal(np.diag(hessian), [2.0, 0.0, 4.0])
 
 
+def test_damping_grows_where_rounding_left_a_moment_without_inverse():
+    hessian = np.array([[1.0, 1.2], [1.2, 1.0]])
+    used, factor = error_feedback.safe_factor(hessian, 0.01)
+    np.testing.assert_allclose(used, [[2.0, 1.2], [1.2, 2.0]])
+    np.testing.assert_allclose(factor.T @ factor, np.linalg.inv(used))
+
+
 def test_independent_inputs_leave_rounding_to_the_nearest():
     rows = np.random.default_rng(0).normal(size=(5, 70))
     centroids = np.array([-1.5, -0.5, 0.0, 0.25, 1.0])

@@ -175,7 +175,7 @@ def test_budgets_need_samples(net):
 def test_models_that_cannot_be_changed_are_refused(net):
     with pytest.raises(ValueError, match="not compressed"):
         dc.compress(dc.compress(net, num_clusters=16), samples=SAMPLES, ratio=4)
-    with pytest.raises(ValueError, match="need a model with float weights"):
+    with pytest.raises(ValueError, match="only a model with float weights"):
         dc.compress(quantized().serialize(), samples=SAMPLES, ratio=4)
     graph = mobile_net()
     kernel = next(t for t in graph.subgraph.tensors if t.name == b"stem")

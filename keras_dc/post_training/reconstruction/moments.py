@@ -63,7 +63,7 @@ def measure(layer, pairs, coherence, seed):
     wanted = max(_ROWS_PER_INPUT * num_inputs, _LEAST_ROWS)
     if layer.is_depthwise:
         wanted = _DEPTHWISE_ROWS
-    total = _Sums(layer)
+    total = _Sums(layer, is_centred=layer.bias is not None)
     for get in pairs:
         new, original, shape = get()
         count = int(np.prod(shape[:-1]))
@@ -75,11 +75,13 @@ def measure(layer, pairs, coherence, seed):
         same = original is new
         originals = inputs if same else layers_of.patches(layer, original, shape, places)
         total.add(inputs, originals, count)
-    return total.result(coherence, is_centred=layer.bias is not None)
+    return total.result(coherence)
 
 
 class _Sums:
-    def __init__(self, layer):
+    def __init__(self, layer, *, is_centred):
+        self._is_centred, self._shift = is_centred, None
+        self._first: list = []
         size = layer.rows().shape[1]
         most = _MOST_INPUTS if size < _VERY_MANY_INPUTS else _FEW_INPUTS
         count = 1 if layer.is_depthwise else -(-size // most)
@@ -97,8 +99,27 @@ class _Sums:
         """Add a run of the model, whose places weigh as much as those of any other."""
         self._positions += num_positions
         self._rows += len(inputs)
+        if self._shift is not None:
+            self._add(inputs, originals)
+            return
+        self._first.append((inputs, originals))
+        if sum(rows.nbytes for rows, _ in self._first) >= _BYTES_AT_ONCE:
+            self._begin()
+
+    def _begin(self):
+        """Take what the first runs have for a mean off all, and add them.
+
+        Small numbers keep what squares of large ones would lose, and what is chance shows.
+        """
+        mean = np.mean([rows.mean(axis=0) for rows, _ in self._first], axis=0)
+        self._shift = mean if self._is_centred else np.zeros_like(mean)
+        for inputs, originals in self._first:
+            self._add(inputs, originals)
+        self._first = []
+
+    def _add(self, inputs, originals):
         share = np.float32(1 / np.sqrt(len(inputs)))
-        scaled = inputs * share
+        scaled = (inputs - self._shift) * share
         self._means.append(scaled.mean(axis=0, dtype=np.float64) / share)
         difference = None
         shift = np.zeros(inputs.shape[1:])
@@ -127,7 +148,10 @@ class _Sums:
                 columns = _turned(difference[..., group])
                 _add(self._cross, number, columns @ _transposed(part))
 
-    def result(self, coherence, *, is_centred):
+    def result(self, coherence):
+        is_centred = self._is_centred
+        if self._shift is None:
+            self._begin()
         self._flush()
         runs = len(self._means)
         for sums in (self._own, self._cross):
@@ -141,7 +165,7 @@ class _Sums:
             own[number] += _common(x, x, coherence, is_centred)
             if cross[number] is not None:
                 cross[number] += _common(differences[..., group], x, coherence, is_centred)
-        mean = means.mean(axis=0)
+        mean = means.mean(axis=0) + self._shift
         original_mean = mean + differences.mean(axis=0)
         positions, rows = self._positions / runs, self._rows
         return Moments(self._groups, own, cross, mean, original_mean, positions, rows, shares)

@@ -75,9 +75,9 @@ def rebuild(layer, moments, importance, setting):
     target, factors = original.copy(), []
     for number, group in enumerate(moments.groups):
         own = shrunk(moments.own[number], moments.shrinkage[number])
-        hessian = error_feedback.damped(own, damping)
+        hessian, factor = error_feedback.safe_factor(own, damping)
         _take_over(layer, target[:, group], original[:, group], moments.cross[number], hessian)
-        factors.append(error_feedback.feedback_factor(hessian).astype(np.float32))
+        factors.append(factor.astype(np.float32))
     weights, problem = importance.weights, _Problem(layer, moments, importance, factors, setting)
     can_scale = layer.weights.dtype == "float32"
     best = problem.solved(target, _scales(weights, original) if can_scale else np.ones(len(target)))
