@@ -150,6 +150,29 @@ def _depthwise_conv_2d(op, gradient):
     return [back[crop], None, None]
 
 
+def _transpose_conv(op, gradient):
+    weights, values = op.inputs[1], op.inputs[2]
+    options, kernel = op.options, weights.shape[1:3]
+    strides = options.strideH, options.strideW
+    pads, before = [(0, 0)], []
+    for axis in range(2):
+        reach = (values.shape[axis + 1] - 1) * strides[axis] + kernel[axis]
+        missing = reach - gradient.shape[axis + 1]
+        before.append(max(missing, 0) // 2)
+        pads.append((before[axis], max(missing - before[axis], 0)))
+    padded = np.pad(gradient, [*pads, (0, 0)])
+    back = np.zeros(values.shape, np.float32)
+    for y in range(kernel[0]):
+        for x in range(kernel[1]):
+            ends = [
+                tap + (size - 1) * stride + 1
+                for tap, size, stride in zip((y, x), values.shape[1:3], strides)
+            ]
+            part = padded[:, y : ends[0] : strides[0], x : ends[1] : strides[1]]
+            back += part @ weights[:, y, x]
+    return [None, None, back, *[None] * (len(op.inputs) - 3)]
+
+
 def _average_pool_2d(op, gradient):
     kernel = op.options.filterHeight, op.options.filterWidth
     shape, crop, slices = _windows(op, kernel)
@@ -269,6 +292,7 @@ _FUNCTIONS = {
     _CODE.FULLY_CONNECTED: _fully_connected,
     _CODE.CONV_2D: _conv_2d,
     _CODE.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
+    _CODE.TRANSPOSE_CONV: _transpose_conv,
     _CODE.AVERAGE_POOL_2D: _average_pool_2d,
     _CODE.MAX_POOL_2D: _max_pool_2d,
     _CODE.MEAN: _mean,

@@ -1,6 +1,7 @@
 """The layers of a model that can be rebuilt from samples: weights as rows, inputs as patches."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class Layer:
         input: int, the tensor that the weights are multiplied with.
         output: int, the tensor that is computed.
         options: the schema's options of the op.
+        size: tuple of int, height and width of the output of a TRANSPOSE_CONV; else None.
     """
 
     op: OpRef
@@ -39,7 +41,8 @@ class Layer:
     bias: Constant | None
     input: int
     output: int
-    options: object
+    options: Any
+    size: tuple | None = None
 
     @property
     def is_depthwise(self):
@@ -106,8 +109,12 @@ def _layer_of(graph, constants, constant):
             return "a convolution by groups has no second-order support"
     if builtin == _CODE.FULLY_CONNECTED and operator.builtinOptions.weightsFormat:
         return "its weights are shuffled"
+    size = None
     if builtin == _CODE.TRANSPOSE_CONV:
-        return "TRANSPOSE_CONV has no second-order support"
+        shape = graph.data(TensorRef(0, int(operator.inputs[0])))
+        if shape is None:
+            return "a TRANSPOSE_CONV whose shape is computed has no second-order support"
+        size = tuple(map(int, shape.view(np.int32)[1:3]))
     bias = None
     if len(operator.inputs) > places[2] and operator.inputs[places[2]] >= 0:
         buffer = graph.tensor(TensorRef(0, int(operator.inputs[places[2]]))).buffer
@@ -115,7 +122,8 @@ def _layer_of(graph, constants, constant):
         if bias is not None and (len(bias.consumers) != 1 or bias.dtype != "float32"):
             bias = None
     output = int(operator.outputs[0])
-    return Layer(read.op, builtin, constant, bias, given, output, operator.builtinOptions)
+    options = operator.builtinOptions
+    return Layer(read.op, builtin, constant, bias, given, output, options, size)
 
 
 def _final_reads(graph, constant):
@@ -135,6 +143,8 @@ def output_shape(layer, shape):
     channels = layer.rows().shape[0]
     if layer.builtin == _CODE.FULLY_CONNECTED:
         return int(np.prod(shape)) // layer.weights.shape[-1], channels
+    if layer.size is not None:
+        return shape[0], *layer.size, channels
     options = layer.options
     sizes = []
     for size, length, stride, dilation in zip(
@@ -162,25 +172,16 @@ def patches(layer, values, output_shape, places):
     """
     if layer.builtin == _CODE.FULLY_CONNECTED:
         return values.reshape(-1, layer.weights.shape[-1])[places]
-    options = layer.options
-    strides = options.strideH, options.strideW
-    dilations = options.dilationHFactor or 1, options.dilationWFactor or 1
-    kernel = layer.weights.shape[1:3]
-    before = [
-        _padding(layer, size, out, length, stride, dilation)
-        for size, out, length, stride, dilation in zip(
-            values.shape[1:3], output_shape[1:3], kernel, strides, dilations
-        )
-    ]
     number, row, column = np.unravel_index(places, output_shape[:3])
+    kernel, met = layer.weights.shape[1:3], []
+    for axis, at in enumerate((row, column)):
+        size, out = values.shape[axis + 1], output_shape[axis + 1]
+        met.append([_met(layer, axis, at, tap, size, out) for tap in range(kernel[axis])])
     found = []
-    for y in range(kernel[0]):
-        for x in range(kernel[1]):
-            rows = row * strides[0] + y * dilations[0] - before[0]
-            columns = column * strides[1] + x * dilations[1] - before[1]
-            inside = (rows >= 0) & (rows < values.shape[1])
-            inside &= (columns >= 0) & (columns < values.shape[2])
-            taken = values[number, np.where(inside, rows, 0), np.where(inside, columns, 0)]
+    for rows, has_row in met[0]:
+        for columns, has_column in met[1]:
+            inside = has_row & has_column
+            taken = values[number, rows, columns]
             found.append(np.where(inside[:, None], taken, np.float32(0)))
     if layer.is_depthwise:
         taps = np.stack(found).transpose(1, 2, 0)
@@ -189,11 +190,33 @@ def patches(layer, values, output_shape, places):
     return np.concatenate(found, axis=1)
 
 
-def _padding(layer, size, out, length, stride, dilation):
-    """How many rows of zeros lie before the first one."""
-    if layer.options.padding != _SAME:
-        return 0
-    return max((out - 1) * stride + (length - 1) * dilation + 1 - size, 0) // 2
+def _met(layer, axis, at, tap, size, out):
+    """Which rows, or columns, of an input a tap of the kernel meets.
+
+    Args:
+        layer: `layers.Layer`.
+        axis: 0 for rows, 1 for columns.
+        at: int array, places of the output along the axis.
+        tap: int.
+        size: int, of the input along the axis.
+        out: int, of the output.
+
+    Returns:
+        tuple of an int array, 0 where there is none, and a bool array, whether there is one.
+    """
+    options, length = layer.options, layer.weights.shape[axis + 1]
+    stride = (options.strideH, options.strideW)[axis]
+    if layer.size is not None:
+        before = max((size - 1) * stride + length - out, 0) // 2
+        place, rest = np.divmod(at + before - tap, stride)
+        inside = (rest == 0) & (place >= 0) & (place < size)
+    else:
+        dilation = (options.dilationHFactor, options.dilationWFactor)[axis] or 1
+        missing = max((out - 1) * stride + (length - 1) * dilation + 1 - size, 0)
+        before = missing // 2 if options.padding == _SAME else 0
+        place = at * stride + tap * dilation - before
+        inside = (place >= 0) & (place < size)
+    return np.where(inside, place, 0), inside
 
 
 def multiplied(layer, inputs, rows):

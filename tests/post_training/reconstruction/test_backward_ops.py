@@ -86,6 +86,28 @@ def test_the_gradient_is_that_of_the_interpreter(name):
     assert np.any(got != 0)
 
 
+@pytest.mark.parametrize(("padding", "size"), [(0, (10, 12)), (1, (11, 13))])
+def test_the_gradient_of_a_transposed_convolution(padding, size):
+    model = Graph()
+    shape = model.constant(constant([2, *size, 6]), "shape")
+    kernel = weights((6, 3, 4, 5), 60, 0)
+    x = model.input((2, 5, 4, 5))
+    options = schema.TransposeConvOptionsT(padding, 3, 2)
+    inputs = [shape, model.constant(kernel, "kernel"), x]
+    model.output(model.builtin("TRANSPOSE_CONV", inputs, (2, *size, 6), options=options))
+    graph = lossless.Source.of(model.serialize()).graph
+    output = int(graph.model.subgraphs[0].outputs[0])
+    part, rng = Part(graph, [x], [output]), np.random.default_rng(0)
+    values, moved = (rng.normal(size=(2, 5, 4, 5)).astype(np.float32) for _ in range(2))
+    weight = rng.normal(size=(2, *size, 6)).astype(np.float32)
+    operator = graph.operator(OpRef(0, 0))
+    op = backward_ops.Op(operator.builtinOptions, [None, kernel, values], part({x: values})[output])
+    got = backward_ops.gradients(graph.builtin(OpRef(0, 0)), op, weight)[2]
+    # What is linear changes by the gradient times the change.
+    change = part({x: values + moved})[output] - part({x: values})[output]
+    assert float(np.sum(got * moved)) == pytest.approx(float(np.sum(change * weight)), rel=1e-3)
+
+
 def test_an_unknown_op_or_activation_has_no_gradient():
     ones = np.ones((2, 2), np.float32)
     op = backward_ops.Op(None, [], ones)

@@ -36,6 +36,23 @@ def depthwise(padding, stride, dilation, times=1):
     return one_op("DEPTHWISE_CONV_2D", kernel, options, (2, 9, 11, 5))
 
 
+def transposed(padding, stride, size, kernel=(6, 3, 4, 5)):
+    graph = Graph()
+    shape = graph.constant(np.array([2, *size, kernel[0]], np.int32), "shape")
+    x = graph.input((2, 5, 4, kernel[-1]))
+    inputs = [shape, graph.constant(weights(kernel, 60, 0), "kernel"), x]
+    options = schema.TransposeConvOptionsT(padding, stride[1], stride[0])
+    graph.output(graph.builtin("TRANSPOSE_CONV", inputs, (2, *size, kernel[0]), options=options))
+    return source_of(graph)
+
+
+TRANSPOSED = [
+    transposed(0, (2, 2), (10, 8)),
+    transposed(0, (1, 3), (5, 12)),
+    transposed(1, (2, 3), (11, 13)),
+]
+
+
 def dense():
     options = schema.FullyConnectedOptionsT(0)
     return one_op("FULLY_CONNECTED", weights((7, 12), 12, 0), options, (5, 12))
@@ -52,7 +69,8 @@ SHAPES = [
     "source",
     [dense(), depthwise(0, (2, 2), (1, 1), times=2)]
     + [convolution(*shape) for shape in SHAPES]
-    + [depthwise(*shape) for shape in SHAPES],
+    + [depthwise(*shape) for shape in SHAPES]
+    + TRANSPOSED,
 )
 def test_patches_times_rows_are_what_the_op_computes(source):
     [layer], others = layers_of.find_layers(source)
