@@ -77,7 +77,7 @@ def damped(moment, damping):
     return moment
 
 
-def assign(rows, factor, centroids, costs, *, kept=None):
+def assign(rows, factor, centroids, costs, *, kept=None, row_weights=None):
     """Choose a centroid for each weight of a matrix whose rows share one second moment.
 
     A weight takes the centroid with the least `(w - c)^2 / U_jj^2 + cost` among the two
@@ -91,12 +91,13 @@ def assign(rows, factor, centroids, costs, *, kept=None):
         costs: float array `(k,)`, what each centroid costs, in units of the weighted error; None
             without centroids.
         kept: bool array `(m, n)`, False where a weight must become zero; None: all are free.
+        row_weights: float array `(m,)`, what the errors of each row count; None: 1.
 
     Returns:
         Assigned.
     """
     factor = np.asarray(factor, np.float32)
-    choose = _keep if centroids is None else _Chooser(centroids, costs)
+    choose = _keep if centroids is None else _Chooser(centroids, costs, row_weights)
     # A column of weights is a row here, contiguous in memory.
     moved = np.array(rows, np.float32).T.copy()
     index = np.empty(moved.shape, np.int32)
@@ -116,7 +117,7 @@ def assign(rows, factor, centroids, costs, *, kept=None):
     return Assigned(index.T, moved.T)
 
 
-def assign_each(rows, factors, centroids, costs, *, kept=None):
+def assign_each(rows, factors, centroids, costs, *, kept=None, row_weights=None):
     """As `assign`, of rows that have a second moment each, as of a depthwise convolution.
 
     Args:
@@ -125,11 +126,12 @@ def assign_each(rows, factors, centroids, costs, *, kept=None):
         centroids: see `assign`.
         costs: see `assign`.
         kept: see `assign`.
+        row_weights: see `assign`.
 
     Returns:
         Assigned.
     """
-    choose = _keep if centroids is None else _Chooser(centroids, costs)
+    choose = _keep if centroids is None else _Chooser(centroids, costs, row_weights)
     moved, index = np.array(rows, np.float32), np.empty(np.shape(rows), np.int32)
     factors = np.asarray(factors, np.float32)
     for j in range(moved.shape[1]):
@@ -149,7 +151,8 @@ def _keep(weights, divisor, free):
 class _Chooser:
     """Chooses centroids for the weights of a column."""
 
-    def __init__(self, centroids, costs):
+    def __init__(self, centroids, costs, row_weights):
+        self._row_weights = None if row_weights is None else np.asarray(row_weights, np.float32)
         self._centroids = np.asarray(centroids, np.float32)
         self._costs = np.asarray(costs, np.float32)
         self._zero = int(np.flatnonzero(self._centroids == 0)[0])
@@ -167,6 +170,8 @@ class _Chooser:
         errors = values - weights
         errors *= errors
         errors /= np.square(divisor)
+        if self._row_weights is not None:
+            errors *= self._row_weights
         errors += self._costs[choices]
         best = np.argmin(errors, axis=0)
         if free is not None:

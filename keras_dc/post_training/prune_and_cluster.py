@@ -80,13 +80,14 @@ def prune_and_cluster(source, *, sparsity, num_clusters):
     return dataclasses.replace(source, constants=tuple(constants)), changes
 
 
-def settings_of(source, sparsity, num_clusters):
+def settings_of(source, sparsity, num_clusters, *, also=()):
     """What is asked for each float weight of a model.
 
     Args:
         source: see `prune_and_cluster`.
         sparsity: see `prune_and_cluster`.
         num_clusters: see `prune_and_cluster`.
+        also: set of int, the indices of buffers that count as such weights, too.
 
     Returns:
         tuple of a dict from the index of a buffer to the name of its weights, and dicts from
@@ -99,7 +100,7 @@ def settings_of(source, sparsity, num_clusters):
     weights = {
         constant.buffer: name_for_patterns(source.graph, constant)
         for constant in source.constants
-        if constant.buffer in source.float_weights
+        if constant.buffer in source.float_weights or constant.buffer in also
     }
     if not weights:
         raise ValueError(

@@ -15,12 +15,12 @@ def model():
     return keras.Sequential(
         [
             keras.Input((8, 8, 3), name="pictures"),
-            layers.Conv2D(24, 3, activation="relu", name="stem"),
+            layers.Conv2D(48, 3, activation="relu", name="stem"),
             layers.DepthwiseConv2D(3, name="depthwise"),
             layers.BatchNormalization(name="normed"),
             layers.ReLU(),
             layers.GlobalAveragePooling2D(),
-            layers.Dense(40, activation="relu", name="wide"),
+            layers.Dense(120, activation="relu", name="wide"),
             layers.Dense(10, name="classes"),
         ]
     )
@@ -55,3 +55,28 @@ def test_what_is_wrong_is_told_before_a_file_is_written(model, tmp_path):
         with pytest.raises(ValueError, match=message):
             dc.compress_without_training(model, SAMPLES, path, **arguments)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("activations", ["float", "int8"])
+def test_int8_weights_stay_on_their_grid(model, activations):
+    settings = {"optimizations": ["DEFAULT"]}
+    if activations == "int8":
+        settings["representative_dataset"] = lambda: ([each[None]] for each in SAMPLES)
+    plain = dc.expand(dc.convert(model, strip_names=False, verify=False, **settings))
+    small, report = dc.compress_without_training(
+        model, SAMPLES, ratio=2.2, coder="arithmetic", return_report=True, verify=False, **settings
+    )
+    assert len(small) <= len(plain) / 2.2 < len(dc.compress(plain, coder="arithmetic")) / 1.5
+    rows = [row for row in report if row.method == "second order"]
+    assert len(rows) >= 2
+    assert "int8" in {row.blob.dtype for row in rows}
+    [change] = dc.compare_outputs(plain, small, pictures(40, seed=2))
+    assert change.relative_error < 0.3
+
+
+def test_clusters_of_int8_weights(model):
+    settings = {"optimizations": ["DEFAULT"], "verify": False}
+    small = dc.compress_without_training(model, SAMPLES, num_clusters=7, sparsity=0.3, **settings)
+    weights = [row for row in dc.inspect(small) if row.blob.dtype == "int8" and len(row.shape) > 1]
+    assert weights
+    assert all(row.blob.num_centroids <= 8 and row.kept_fraction <= 0.71 for row in weights)

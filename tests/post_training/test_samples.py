@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support.dense_nets import mobile_net, pictures
-from support.tiny_models import lookup, mlp, quantized
+from support.tiny_models import Graph, int4, lookup, mlp
 
 import keras_dc as dc
 from keras_dc.runtime.interpreter import available_runtimes
@@ -176,7 +176,7 @@ def test_models_that_cannot_be_changed_are_refused(net):
     with pytest.raises(ValueError, match="not compressed"):
         dc.compress(dc.compress(net, num_clusters=16), samples=SAMPLES, ratio=4)
     with pytest.raises(ValueError, match="only a model with float weights"):
-        dc.compress(quantized().serialize(), samples=SAMPLES, ratio=4)
+        dc.compress(int4().serialize(), samples=np.ones((64, 33), np.float32), ratio=4)
     graph = mobile_net()
     kernel = next(t for t in graph.subgraph.tensors if t.name == b"stem")
     values = np.full((24, 3, 3, 3), np.nan, np.float32)
@@ -207,3 +207,38 @@ def test_weights_of_few_values_may_stay():
     net = mlp().serialize()
     lossless = dc.compress(net)
     assert len(dc.compress(net, samples=samples, max_bytes=0.8 * len(lossless))) < len(lossless)
+
+
+def test_weights_in_a_loop_are_changed_alone():
+    """WHILE i < 3: x = 0.1 x W."""
+    graph = Graph()
+    table = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32)
+    i, x = graph.tensor((), "i", dtype=np.int32), graph.tensor((1, 64), "x")
+    graph.subgraph.inputs += [x]
+    zero = graph.constant(np.array(0, np.int32), "zero")
+    i_end, x_end = graph.tensor((), "i_end", dtype=np.int32), graph.tensor((1, 64), "x_end")
+    options = schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=2)
+    graph.operator(schema.BuiltinOperator.WHILE, [zero, x], [i_end, x_end],
+                   schema.BuiltinOptions.WhileOptions, options)  # fmt: skip
+    graph.output(x_end)
+    assert i == 0
+    for name in (b"condition", b"body"):
+        graph.model.subgraphs.append(schema.SubGraphT([], [], [], [], name))
+        i, x = graph.input((), "i", dtype=np.int32), graph.input((1, 64), "x")
+        if name == b"condition":
+            limit = graph.constant(np.array(3, np.int32), "limit")
+            y = graph.builtin("LESS", [i, limit], (), options=schema.LessOptionsT(), dtype=np.bool_)
+            graph.output(y)
+            continue
+        one = graph.constant(np.array(1, np.int32), "one")
+        graph.output(
+            graph.builtin("ADD", [i, one], (), options=schema.AddOptionsT(), dtype=np.int32)
+        )
+        graph.output(graph.fully_connected(x, graph.constant(table, "table"), None))
+    net = graph.serialize()
+    samples = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
+    small, report = dc.compress(net, samples=samples, max_error=0.05, return_report=True)
+    methods = [row.method for row in report if row.method]
+    assert methods == ["weights alone: it is in a subgraph that is called"]
+    assert report.outputs[0].relative_error <= 0.05
+    assert len(small) < 0.4 * len(net)

@@ -75,7 +75,10 @@ class _Work:
         options["num_threads"] = options.get("num_threads") or os.cpu_count()
         self._options = options
         source = lossless.Source.of(content)
-        names, sparsities, counts = prune_and_cluster.settings_of(source, sparsity, num_clusters)
+        self._layers, self._others = layers_of.find_layers(source)
+        names, sparsities, counts = prune_and_cluster.settings_of(
+            source, sparsity, num_clusters, also={layer.weights.buffer for layer in self._layers}
+        )
         self._set = {
             buffer: Setting(0.0, sparsities.get(name), counts.get(name))
             for buffer, name in names.items()
@@ -83,7 +86,6 @@ class _Work:
         for constant in source.constants:
             if constant.buffer in names:
                 prune_and_cluster.check_finite(constant, names[constant.buffer])
-        self._layers, self._others = layers_of.find_layers(source)
         program = Program.main(content, **options)
         runs = samples_of.runs_of(samples, program.inputs, seed)
         progress.tell("running the model")
@@ -163,7 +165,8 @@ class _Work:
         """Change the weights that have no second moment."""
         for constant, sensitivity in zip(self._alone, self._sensitivities):
             setting = dataclasses.replace(self._set[constant.buffer], square_per_bit=price)
-            if sensitivity is None or setting == Setting():
+            is_known = sensitivity is not None or not price
+            if constant.sparse_form is not None or not is_known or setting == Setting():
                 continue
             factoring = None
             if price:
@@ -203,8 +206,8 @@ def _pairs(layer, inputs, originals):
     """What `moments.measure` takes, of the functions that give the inputs of each run."""
 
     def get(new, original):
-        values = new()
-        other = values if original is new else original()
+        values = layer.real(new())
+        other = values if original is new else layer.real(original())
         return values, other, layers_of.output_shape(layer, values.shape)
 
     return [

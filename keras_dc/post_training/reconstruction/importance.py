@@ -55,7 +55,8 @@ def measure(graph, layers, runs, seed, **options):
         for number, back in _way_back(graph, numbers, values, gradient, blocked):
             sums.add(number, back)
         for layer in layers:
-            sums.add_output(layer.op.operator, values[layer.output])
+            output = _dequantized(graph, layer.output, values[layer.output])
+            sums.add_output(layer.op.operator, output)
     return [sums.importance(layer, layer.op.operator in blocked) for layer in layers]
 
 
@@ -183,6 +184,7 @@ _STORAGE = {
     schema.TensorType.INT32: np.int32,
     schema.TensorType.INT64: np.int64,
     schema.TensorType.FLOAT16: np.float16,
+    schema.TensorType.INT8: np.int8,
 }
 
 
@@ -203,4 +205,17 @@ def _value(graph, tensor, values):
     if dtype is None or graph.tensor(ref).sparsity is not None:
         return None
     shape = graph.tensor(ref).shape
-    return data.view(dtype).reshape(() if shape is None else shape)
+    return _dequantized(graph, tensor, data.view(dtype).reshape(() if shape is None else shape))
+
+
+def _dequantized(graph, tensor, values):
+    """The numbers that int8 values of a tensor stand for; others as they are."""
+    quantization = graph.tensor(TensorRef(0, tensor)).quantization
+    if values.dtype != np.int8 or quantization is None or quantization.scale is None:
+        return values
+    sizes = [1] * values.ndim
+    if len(quantization.scale) > 1:
+        sizes[quantization.quantizedDimension] = -1
+    points = 0 if quantization.zeroPoint is None else quantization.zeroPoint[0]
+    scales = np.reshape(quantization.scale, sizes).astype(np.float32)
+    return scales * (values.astype(np.float32) - np.float32(points))

@@ -11,6 +11,7 @@ from keras_dc.tflite.model_file import schema
 
 _CODE = schema.BuiltinOperator
 _SAME = schema.Padding.SAME
+_MOST_STEPS = 127
 # The places of input, weights and bias among the inputs of an op.
 _PLACES = {
     _CODE.FULLY_CONNECTED: (0, 1, 2),
@@ -33,6 +34,9 @@ class Layer:
         output: int, the tensor that is computed.
         options: the schema's options of the op.
         size: tuple of int, height and width of the output of a TRANSPOSE_CONV; else None.
+        steps: float64 array `(outputs,)`, what an integer stands for in each row of int8 weights;
+            None for floats.
+        zero: tuple `(scale, zero point)` of an int8 input; None for floats.
     """
 
     op: OpRef
@@ -43,6 +47,8 @@ class Layer:
     output: int
     options: Any
     size: tuple | None = None
+    steps: np.ndarray | None = None
+    zero: tuple | None = None
 
     @property
     def is_depthwise(self):
@@ -54,17 +60,26 @@ class Layer:
         """The dimension of the weights that counts output channels, 0 or -1."""
         return -1 if self.is_depthwise else 0
 
-    def rows(self, values=None):
-        """The weights as a matrix `(outputs, inputs)`, those of the model or others like them."""
-        values = self.weights.values if values is None else values
-        return np.moveaxis(values, self.axis, 0).reshape(values.shape[self.axis], -1)
+    def rows(self):
+        """The weights as a matrix `(outputs, inputs)`, as the numbers that int8 stands for."""
+        values = self.weights.values
+        rows = np.moveaxis(values, self.axis, 0).reshape(values.shape[self.axis], -1)
+        return rows if self.steps is None else rows * self.steps[:, None]
 
     def shaped(self, rows):
         """The inverse of `rows`: array like the weights, contiguous."""
         old = self.weights.values
+        if self.steps is not None:
+            rows = np.clip(np.round(rows / self.steps[:, None]), -_MOST_STEPS, _MOST_STEPS)
         moved = np.asarray(rows, old.dtype).reshape(np.moveaxis(old, self.axis, 0).shape)
         values = np.moveaxis(moved, 0, self.axis)
         return np.ascontiguousarray(values)
+
+    def real(self, values):
+        """The numbers that the input stands for."""
+        if self.zero is None:
+            return values
+        return np.float32(self.zero[0]) * (values.astype(np.float32) - np.float32(self.zero[1]))
 
 
 def find_layers(source):
@@ -79,18 +94,24 @@ def find_layers(source):
     """
     graph, layers, others = source.graph, [], {}
     constants = {constant.buffer: constant for constant in source.constants}
-    for buffer in source.float_weights:
-        constant = constants[buffer]
-        found = _layer_of(graph, constants, constant)
+    for buffer, constant in constants.items():
+        if buffer in source.float_weights:
+            found = _layer_of(graph, constants, constant)
+        elif constant.dtype == "int8" and constant.sparse_form is None and constant.values.ndim > 1:
+            found = _integer_layer_of(graph, constants, constant)
+        else:
+            continue
         if isinstance(found, Layer):
             layers.append(found)
-        else:
+        elif found is not None:
             others[buffer] = found
     return sorted(layers, key=lambda layer: layer.op), others
 
 
 def _layer_of(graph, constants, constant):
     """The Layer of a constant, or a str why there is none."""
+    if constant.sparse_form is not None:
+        return "it is stored sparsely"
     reads = _final_reads(graph, constant)
     ops = {read.op for read in reads}
     if len(ops) != 1 or len(reads) != 1:
@@ -124,6 +145,40 @@ def _layer_of(graph, constants, constant):
     output = int(operator.outputs[0])
     options = operator.builtinOptions
     return Layer(read.op, builtin, constant, bias, given, output, options, size)
+
+
+def _integer_layer_of(graph, constants, constant):
+    """The Layer of int8 weights, or None: then they stay as they are."""
+    layer = _layer_of(graph, constants, constant)
+    tensor = graph.tensor(constant.tensors[0])
+    known = _quantization(tensor)
+    if not isinstance(layer, Layer) or known is None or np.any(known[1] != 0):
+        return None
+    num_rows = constant.shape[layer.axis]
+    axis = tensor.quantization.quantizedDimension
+    if known[0].size != 1 and (
+        known[0].size != num_rows or axis != layer.axis % len(constant.shape)
+    ):
+        return None
+    given, zero = graph.tensor(TensorRef(0, layer.input)), None
+    if given.type == schema.TensorType.INT8:
+        zero = _quantization(given)
+        if zero is None or zero[0].size != 1:
+            return None
+        zero = float(zero[0][0]), int(zero[1][0])
+    elif given.type != schema.TensorType.FLOAT32:
+        return None
+    steps = np.broadcast_to(known[0], num_rows)
+    return dataclasses.replace(layer, steps=steps, zero=zero)
+
+
+def _quantization(tensor):
+    """(scales, zero points) of a tensor: two arrays, or None."""
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
+        return None
+    points = quantization.zeroPoint
+    return np.array(quantization.scale, np.float64), np.array([0] if points is None else points)
 
 
 def _final_reads(graph, constant):

@@ -13,6 +13,7 @@ from keras_dc.post_training.reconstruction.moments import shrunk
 # most of the latter.
 _DAMPING, _CHANCE_DAMPING, _MOST_DAMPING = 0.01, 0.03, 0.06
 _MOST_STEPS = 127
+_ROW_WEIGHTS = (1 / 64, 64.0)
 _SCALE_BITS, _HALF_BITS = 8, 14
 # Scales are powers of this: they code well, and steps that are off by a fifth cost nothing.
 _SCALE_STEP = np.sqrt(2.0)
@@ -80,8 +81,13 @@ def rebuild(layer, moments, importance, setting):
         factors.append(factor.astype(np.float32))
     weights, problem = importance.weights, _Problem(layer, moments, importance, factors, setting)
     can_scale = layer.weights.dtype == "float32"
-    best = problem.solved(target, _scales(weights, original) if can_scale else np.ones(len(target)))
-    if best.is_coarse:
+    if layer.steps is not None:
+        best = problem.solved(target, layer.steps)
+    else:
+        best = problem.solved(
+            target, _scales(weights, original) if can_scale else np.ones(len(target))
+        )
+    if best.is_coarse and layer.steps is None:
         # One codebook has too few steps for channels that differ so much.
         others = [problem.halved(target)]
         if can_scale:
@@ -115,7 +121,10 @@ class _Problem:
     def solved(self, target, scales):
         """The _Solution with a scale for each row."""
         weights, positions = self._importance.weights, self._moments.num_positions
-        unit = positions * float(np.mean(weights * scales**2))
+        row_weights = weights * scales**2
+        unit = positions * float(np.mean(row_weights))
+        # Scales of ours make all rows weigh the same; steps of integers are what they are.
+        is_integer = self._layer.steps is not None
         chosen, codebook, bits, is_coarse = _assigned(
             self._layer,
             target / scales[:, None],
@@ -123,9 +132,15 @@ class _Problem:
             unit,
             self._moments.groups,
             self._setting,
+            np.clip(positions * row_weights / unit, *_ROW_WEIGHTS) if is_integer else None,
         )
         changed = (chosen * scales[:, None]).astype(np.float32)
-        has_scales = codebook is not None and np.any(scales != scales[0]) and np.any(changed)
+        has_scales = (
+            not is_integer
+            and codebook is not None
+            and np.any(scales != scales[0])
+            and np.any(changed)
+        )
         if has_scales:
             bits += _SCALE_BITS * len(scales)
         factored = Factors(codebook[codebook != 0], scales) if has_scales else None
@@ -206,7 +221,7 @@ def _power_scales(logs):
     return (_SCALE_STEP**steps).astype(np.float32).astype(np.float64)
 
 
-def _assigned(layer, rows, factors, unit, groups, setting):
+def _assigned(layer, rows, factors, unit, groups, setting, row_weights):
     """(new rows, codebook with its zero or None, bits, whether steps are coarser than wanted)."""
     diagonals = [
         unit * np.einsum("...ii->...i", factor).astype(np.float64) ** -2.0 for factor in factors
@@ -215,15 +230,19 @@ def _assigned(layer, rows, factors, unit, groups, setting):
         precision = diagonals[0]
     else:
         precision = np.broadcast_to(np.concatenate(diagonals), rows.shape)
+    if row_weights is not None:
+        precision = precision * row_weights[:, None]
     kept = None
     if setting.sparsity is not None:
         kept = magnitude_mask(np.abs(rows) * np.sqrt(precision), setting.sparsity).astype(bool)
     if setting.square_per_bit == 0 and setting.num_clusters is None:
-        return _run(layer, rows, factors, groups, None, None, kept).moved * kept, None, 0, False
-    grid = _Grid.of(rows, precision, setting, kept)
+        done = _run(layer, rows, factors, groups, None, None, kept, row_weights)
+        return done.moved * kept, None, 0, False
+    grid = _Grid.of(rows, precision, setting, kept, is_integer=row_weights is not None)
     for number in range(_PASSES):
         # Errors are in units of the moment alone.
-        done = _run(layer, rows, factors, groups, grid.centroids, grid.costs / unit, kept)
+        costs = grid.costs / unit
+        done = _run(layer, rows, factors, groups, grid.centroids, costs, kept, row_weights)
         if number + 1 < _PASSES:
             grid = grid.fitted(done, precision)
     counts = np.bincount(done.indices.ravel(), minlength=len(grid.centroids))
@@ -231,12 +250,19 @@ def _assigned(layer, rows, factors, unit, groups, setting):
     return grid.centroids[done.indices].astype(np.float64), grid.centroids, bits, grid.is_coarse
 
 
-def _run(layer, rows, factors, groups, centroids, costs, kept):
+def _run(layer, rows, factors, groups, centroids, costs, kept, row_weights):
     if layer.is_depthwise:
-        return error_feedback.assign_each(rows, factors[0], centroids, costs, kept=kept)
+        return error_feedback.assign_each(
+            rows, factors[0], centroids, costs, kept=kept, row_weights=row_weights
+        )
     parts = [
         error_feedback.assign(
-            rows[:, group], factor, centroids, costs, kept=None if kept is None else kept[:, group]
+            rows[:, group],
+            factor,
+            centroids,
+            costs,
+            kept=None if kept is None else kept[:, group],
+            row_weights=row_weights,
         )
         for group, factor in zip(groups, factors)
     ]
@@ -254,9 +280,10 @@ class _Grid:
     costs: np.ndarray
     square_per_bit: float
     is_coarse: bool
+    is_integer: bool
 
     @classmethod
-    def of(cls, rows, precision, setting, kept):
+    def of(cls, rows, precision, setting, kept, *, is_integer=False):
         """The first one, from the weights as they are."""
         sample = _sample(rows if kept is None else rows[kept])
         mean = float(np.mean(precision))
@@ -267,6 +294,7 @@ class _Grid:
             # At this step a bit more halves the step and saves what it costs.
             wanted, least = np.sqrt(6 * rate / (np.log(2) * mean)), largest / _MOST_STEPS
             step, is_coarse = max(wanted, least), bool(wanted < least)
+            step = max(np.round(step), 1.0) if is_integer else step
             steps = int(np.ceil(largest / step - 0.5))
             centroids = np.arange(-steps, steps + 1) * step
         else:
@@ -274,13 +302,13 @@ class _Grid:
                 sample.astype(np.float32), setting.num_clusters, initialization="kmeans++"
             )
             centroids = np.union1d(book, [0.0])
-        centroids = _as_float16(centroids)
+        centroids = np.unique(_rounded(centroids)) if is_integer else _as_float16(centroids)
         bits = np.zeros(len(centroids))
         for _ in range(3 if rate else 0):
             chosen, boundaries = kmeans.cheapest_intervals(centroids, rate / mean * bits)
             index = chosen[np.searchsorted(boundaries, sample)]
             bits = _bits(np.bincount(index, minlength=len(centroids)))
-        return cls(centroids, rate * bits, rate, is_coarse)
+        return cls(centroids, rate * bits, rate, is_coarse, is_integer)
 
     def fitted(self, done, precision):
         """The next one: each centroid at the mean of the weights that were moved to it."""
@@ -291,9 +319,15 @@ class _Grid:
         means[self.centroids == 0] = 0.0
         counts = np.bincount(index, minlength=size)
         used = (counts > 0) | (self.centroids == 0)
-        centroids, first = np.unique(_as_float16(means[used]), return_index=True)
-        bits = _bits(counts[used][first])
-        return _Grid(centroids, rate * bits, rate, self.is_coarse)
+        means = _rounded(means[used]) if self.is_integer else _as_float16(means[used])
+        centroids, place = np.unique(means, return_inverse=True)
+        bits = _bits(np.bincount(place, counts[used]))
+        return _Grid(centroids, rate * bits, rate, self.is_coarse, self.is_integer)
+
+
+def _rounded(centroids):
+    """Centroids as the integers of int8 weights: float32 array."""
+    return np.clip(np.round(centroids), -_MOST_STEPS, _MOST_STEPS).astype(np.float32)
 
 
 def _bits(counts):
