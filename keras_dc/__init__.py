@@ -1,7 +1,8 @@
 """Deep Compression for Keras 3: prune, share weights, convert, run.
 
 The way, in its order: `prune`, `share_weights` and `strip` train a Keras model small;
-`convert` makes a compressed `.tflite` file of it; `deep_compress` does all that in one call;
+`convert` makes a compressed `.tflite` file of it; `deep_compress` does all that in one call, and
+`compress_without_training` makes a trained model small from a few inputs without labels;
 `compress`, `expand` and `inspect` work on any `.tflite` file; `pack` and `unpack` make any
 file small for transport, byte for byte; `Interpreter` runs it; `evaluate`, `compare_outputs`
 and `benchmark` tell how well, and `report` shows what a compressed file holds, as a page.
@@ -26,6 +27,7 @@ _MODULES = {
     "remove_dead_units": "training.dead_units",
     "convert": "conversion.convert",
     "compress": "post_training.compress",
+    "compress_without_training": "conversion.without_training",
     "expand": "compression.expand",
     "inspect": "compression.report",
     "pack": "packing.pack",

@@ -160,6 +160,7 @@ def test_the_public_names_are_the_way():
         "benchmark",
         "compare_outputs",
         "compress",
+        "compress_without_training",
         "convert",
         "deep_compress",
         "errors",

@@ -11,6 +11,7 @@
 # ```sh
 # keras-dc explore model.tflite --samples images.npy
 # keras-dc compress model.tflite -o small.tflite --clusters 32 --report report.html
+# keras-dc compress model.tflite -o smaller.tflite --samples images.npy --max-error 0.05
 # ```
 
 # %%
@@ -151,5 +152,39 @@ print(
 )
 
 # %% [markdown]
+# ## From samples
+#
+# The settings above look at weights alone. With a few hundred inputs, without labels, `dc.compress`
+# runs the model and gives layer after layer weights that compute what the layer did. You say how
+# small the file is to be, or how far outputs may move, and it finds what each tensor bears. Here it
+# gets images of the training set; those of the test set judge.
+
+# %%
+samples = data.x_train[: run.pick(256, 64)]
+sampled = []
+for ratio in run.pick((6, 8, 12, 16, 20), (6, 12)):
+    smaller, smaller_report = dc.compress(
+        original, samples=samples, ratio=ratio, return_report=True
+    )
+    [change] = dc.compare_outputs(original, smaller, inputs)
+    sampled.append(
+        {
+            "asked for": f"{ratio} times",
+            "bytes": len(smaller),
+            "ratio": len(original) / len(smaller),
+            "outputs off %": 100 * change.relative_error,
+            "same class %": 100 * change.same_class,
+            "accuracy %": 100 * dc.evaluate(smaller, (data.x_test, data.y_test)),
+        }
+    )
+run.table("from samples", sampled)
+(run.folder / "from_samples.tflite").write_bytes(smaller)
+print(smaller_report)
+
+# %% [markdown]
+# The report of the smallest file has two errors for each tensor: how far its *weights* moved, and
+# how far what the layer *computes* on the samples (*output*). The first may be large where the
+# second is small: weights that stay make up for those that go.
+#
 # What is lost beyond that, only training repairs: see [tutorial 1](quickstart.py) and [tutorial
 # 2](02_your_own_model.py), whose networks are far smaller.

@@ -18,7 +18,9 @@ _HEADINGS = ["tensor", "op", "shape", "kept%", "clusters", "coding", "bytes", "c
 _MEASURED_HEADINGS = ["Shannon", "zip"]
 _FORM_HEADING = "form"
 _ERROR_HEADINGS = ["error", "largest"]
-_IS_NUMBER = [False, False, False, True, True, False, True, True, True, True, True, True, False]
+_OUTPUT_HEADING = "output"
+# Of those that are always there; further ones are numbers, but for the form.
+_IS_NUMBER = [False, False, False, True, True, False, True, True]
 _LEFT_IS_NUMBER = [False, False, False, True, False]
 _LONGEST_NAME = 40
 # What blobs may hold decoded, unless the caller says otherwise: a few bytes may declare anything.
@@ -31,10 +33,13 @@ class Report(list):
     Attributes:
         file_bytes: size of the file that `inspect` read, None in a report of `compress`.
         names: `tensor_names.TensorNames` of the model; `inspect(original=report)` reads them.
+        outputs: of `compress` with samples, a list of OutputChange as `compare_outputs` gives it,
+            on the samples held back; else None.
     """
 
     def __init__(self, rows=(), *, file_bytes=None, names=None):
         super().__init__(rows)
+        self.outputs = None
         self.file_bytes = file_bytes
         self.names = names
 
@@ -74,12 +79,17 @@ class Report(list):
             heading = [*_HEADINGS, *(_MEASURED_HEADINGS if measured else [])]
             heading += _ERROR_HEADINGS if has_errors else []
             rows = [_cells(row, measured, has_errors) for row in self.coded]
+            if any(row.output_error is not None for row in self.coded):
+                heading.append(_OUTPUT_HEADING)
+                rows = [[*cells, _output(row)] for cells, row in zip(rows, self.coded, strict=True)]
+            is_number = _IS_NUMBER + [True] * (len(heading) - len(_IS_NUMBER))
             if measured and any(row.form for row in self.coded):
                 heading.append(_FORM_HEADING)
+                is_number.append(False)
                 rows = [[*cells, row.form] for cells, row in zip(rows, self.coded, strict=True)]
             if self.file_bytes is not None:
                 rows += self._totals(len(heading))
-            lines += text_columns.aligned([heading, *rows], _IS_NUMBER)
+            lines += text_columns.aligned([heading, *rows], is_number)
         if self.left:
             lines += ["", "left as they are:"] if lines else []
             lines += text_columns.aligned([_left_cells(row) for row in self.left], _LEFT_IS_NUMBER)
@@ -122,7 +132,7 @@ def inspect(tflite, *, original=None):
         tflite: bytes of a compressed `.tflite` model, or the path of a file.
         original: what tells the names of the tensors, which the file is usually without: the
             model that was compressed, as bytes or the path of a `.tflite` file; or the
-            report of `compress` or `convert`, which also knows Keras layers.
+            report of `compress` or `convert`, which also knows Keras layers, and errors.
 
     Returns:
         Report: a list of CodedTensor in the order of the operators, whose `str` is a
@@ -161,7 +171,18 @@ def inspect(tflite, *, original=None):
         called = places.row_names(weight, consumers, names)
         row = _coded(called, graph.op_name(op), blob.content, info, _dense_bytes(info))
         report.append(row)
+    if isinstance(original, Report):
+        report[:] = _with_errors(report, original)
     return report
+
+
+def _with_errors(rows, made):
+    """Rows with the errors that are known of the same tensors, by their places."""
+    known = {row.place: row for row in made}
+    for row in rows:
+        same = known.get(row.place)
+        names = ("relative_error", "largest_error", "output_error", "method") if same else ()
+        yield dataclasses.replace(row, **{name: getattr(same, name) for name in names})
 
 
 def _names_of_original(original):
@@ -252,6 +273,10 @@ def _left_cells(row):
 
 def _error(row):
     return f"{100 * row.relative_error:.2f}%"
+
+
+def _output(row):
+    return "-" if row.output_error is None else f"{100 * row.output_error:.2f}%"
 
 
 def _label(row):

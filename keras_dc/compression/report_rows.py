@@ -30,6 +30,10 @@ class CodedTensor:
         relative_error: root mean square error over root mean square of the values, if
             `compress` pruned or clustered them; else 0.
         largest_error: largest absolute error, likewise.
+        output_error: root mean square error over root mean square of what the layer computes on
+            samples, before bias and activation; None if `compress` had no samples for it.
+        method: how `compress` chose the values, if it had samples: "second order", or "weights
+            alone" and why; else "".
         layer: the Keras layer whose weight it is; "" if that is not known.
         role: what it is for its op: "weights", "bias" or "input 3", counted from 0.
         place: its op and what it is for it, whatever its name: "FULLY_CONNECTED 2, weights".
@@ -43,6 +47,8 @@ class CodedTensor:
     content: bytes = dataclasses.field(repr=False)
     relative_error: float = 0.0
     largest_error: float = 0.0
+    output_error: float | None = None
+    method: str = ""
     layer: str = ""
     role: str = ""
     place: str = ""
@@ -191,6 +197,8 @@ class LeftTensor:
         reason: why it is not coded.
         relative_error: see CodedTensor.
         largest_error: see CodedTensor.
+        output_error: see CodedTensor.
+        method: see CodedTensor.
         layer: see CodedTensor.
         role: see CodedTensor.
         place: see CodedTensor.
@@ -203,6 +211,8 @@ class LeftTensor:
     reason: str
     relative_error: float = 0.0
     largest_error: float = 0.0
+    output_error: float | None = None
+    method: str = ""
     layer: str = ""
     role: str = ""
     place: str = ""

@@ -34,10 +34,15 @@ class Change:
     Attributes:
         relative_error: root mean square error over the root mean square of the values.
         largest_error: largest absolute error.
+        output_error: likewise relative, of what the layer computes on samples before bias and
+            activation; None where it is not known.
+        method: str, how the values were chosen; "" for by themselves alone.
     """
 
     relative_error: float
     largest_error: float
+    output_error: float | None = None
+    method: str = ""
 
 
 def prune_and_cluster(source, *, sparsity, num_clusters):
@@ -62,15 +67,44 @@ def prune_and_cluster(source, *, sparsity, num_clusters):
         ValueError: if the model is compressed, a number is out of range, a pattern finds no
             weights, there are none, or a weight is not finite.
     """
+    weights, sparsities, counts = settings_of(source, sparsity, num_clusters)
+    constants, changes = [], {}
+    for constant in source.constants:
+        name = weights.get(constant.buffer)
+        if name in sparsities or name in counts:
+            axis = source.float_weights[constant.buffer].axis
+            changed = _approximated(constant, name, sparsities.get(name), counts.get(name), axis)
+            changes[constant.buffer] = change_between(constant.values, changed.values)
+            constant = changed
+        constants.append(constant)
+    return dataclasses.replace(source, constants=tuple(constants)), changes
+
+
+def settings_of(source, sparsity, num_clusters, *, also=()):
+    """What is asked for each float weight of a model.
+
+    Args:
+        source: see `prune_and_cluster`.
+        sparsity: see `prune_and_cluster`.
+        num_clusters: see `prune_and_cluster`.
+        also: set of int, the indices of buffers that count as such weights, too.
+
+    Returns:
+        tuple of a dict from the index of a buffer to the name of its weights, and dicts from
+        names to sparsities and to numbers of clusters.
+
+    Raises:
+        ValueError: see `prune_and_cluster`; not of weights that are not finite.
+    """
     _refuse_compressed(source.graph)
     weights = {
         constant.buffer: name_for_patterns(source.graph, constant)
         for constant in source.constants
-        if constant.buffer in source.float_weights
+        if constant.buffer in source.float_weights or constant.buffer in also
     }
     if not weights:
         raise ValueError(
-            "`sparsity` and `num_clusters` need a model with float weights. Received: "
+            "only a model with float weights can be pruned or clustered. Received: "
             f"{len(source.constants)} other constants"
         )
     sparsities, counts = (
@@ -78,16 +112,7 @@ def prune_and_cluster(source, *, sparsity, num_clusters):
         for argument, values in (("sparsity", sparsity), ("num_clusters", num_clusters))
     )
     _check_numbers(sparsities, counts)
-    constants, changes = [], {}
-    for constant in source.constants:
-        name = weights.get(constant.buffer)
-        if name in sparsities or name in counts:
-            axis = source.float_weights[constant.buffer].axis
-            changed = _approximated(constant, name, sparsities.get(name), counts.get(name), axis)
-            changes[constant.buffer] = _change(constant.values, changed.values)
-            constant = changed
-        constants.append(constant)
-    return dataclasses.replace(source, constants=tuple(constants)), changes
+    return weights, sparsities, counts
 
 
 def _refuse_compressed(graph):
@@ -113,11 +138,7 @@ def _check_numbers(sparsities, counts):
 
 def _approximated(constant, name, sparsity, num_clusters, axis):
     """A pruned and clustered constant, with its factors."""
-    if not all_finite(constant.values):
-        raise ValueError(
-            f"weights must be finite to be pruned or clustered. Received: tensor {name!r} "
-            "with NaN or infinity"
-        )
+    check_finite(constant, name)
     values, factoring = approximate(
         constant.values, sparsity=sparsity, num_clusters=num_clusters, axis=axis
     )
@@ -130,6 +151,15 @@ def _approximated(constant, name, sparsity, num_clusters, axis):
     if num_clusters is None:
         return changed
     return dataclasses.replace(changed, factorings=() if factoring is None else (factoring,))
+
+
+def check_finite(constant, name):
+    """Raise ValueError if a weight of a constant is NaN or infinite."""
+    if not all_finite(constant.values):
+        raise ValueError(
+            f"weights must be finite to be pruned or clustered. Received: tensor {name!r} "
+            "with NaN or infinity"
+        )
 
 
 def _size_bytes(constant, values):
@@ -251,7 +281,8 @@ def _error_of_channels(values, changed, axis):
     return error / np.count_nonzero(values) + _LEAST_ERROR
 
 
-def _change(values, changed):
+def change_between(values, changed):
+    """The Change from an array to another."""
     squares, largest, energy = 0.0, 0.0, 0.0
     for old, new in zip(chunks(values), chunks(changed)):
         error = np.subtract(new, old, dtype=np.float64)

@@ -49,6 +49,8 @@ def _row(figures):
         "original_bytes": row.original_bytes,
         "shannon_bytes": figures.shannon_bytes,
         "relative_error": row.relative_error or None,
+        "output_error": row.output_error,
+        "method": row.method or None,
     }
 
 

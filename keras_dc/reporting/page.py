@@ -48,6 +48,7 @@ def render(content):
         tiles=tiles_of(content),
         stages=STAGES,
         tensors=content.tensors,
+        has_errors=any(figures.row.relative_error for figures in content.tensors),
         overview=[_plot(name, drawn, name) for name, drawn in figures.overview(content).items()],
         layers=_layers(content),
         files=_files(content),

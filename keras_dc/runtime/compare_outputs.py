@@ -69,7 +69,7 @@ def compare_outputs(
             raise ValueError(
                 f"the models must have the same {what}. Received: {values[0]} and {values[1]}"
             )
-    sums = {name: _Sums(name) for name in programs[0].output_names}
+    sums = {name: OutputSums(name) for name in programs[0].output_names}
     for each in _samples(first, programs, samples, batch_size, options):
         want, got = (program.numbers(sample) for program, sample in zip(programs, each))
         for name, values in want.items():
@@ -95,8 +95,8 @@ def _samples(first, programs, samples, batch_size, options):
         yield each
 
 
-class _Sums:
-    """What is summed of an output over the batches."""
+class OutputSums:
+    """What is summed of an output over the batches: `add` each, then `result`."""
 
     def __init__(self, name):
         self.name = name

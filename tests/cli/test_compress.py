@@ -4,6 +4,7 @@ import pathlib
 import click
 import numpy as np
 import pytest
+from support.dense_nets import mobile_net, pictures
 from support.tiny_models import lookup, mlp
 
 import keras_dc as dc
@@ -122,6 +123,7 @@ def test_the_report_is_that_of_the_api(folder, reported):
     assert (folder.path / "r.html").read_text() == "figures"
     ((content, options),) = reported
     assert content == folder.small
+    assert [row.name for row in options.pop("names")] == ["w0", "b0", "w1", "b1"]
     assert options == {"original": pathlib.Path("model.tflite"), "title": "r"}
 
 
@@ -290,3 +292,33 @@ def test_integers_as_samples(folder):
     np.save(folder.path / "ids.npy", np.arange(12).reshape(2, 6))
     arguments = ["compress", "lookup.tflite", "-o", "o.tflite", "--clusters", "2"]
     assert folder.json(*arguments, "--samples", "ids.npy")["outputs"][0]["num_values"] == 96
+
+
+def test_samples_and_a_budget_reach_the_api(folder):
+    net, samples = mobile_net().serialize(), pictures(48)
+    (folder.path / "net.tflite").write_bytes(net)
+    np.savez(folder.path / "samples.npz", samples)
+    made = ["compress", "net.tflite", "-o", "out.tflite", "--samples", "samples.npz"]
+    made += ["--ratio", "3"]
+    values = folder.json(*made, "--seed", "5", "--report", "page.json")
+    expected, rows = dc.compress(net, samples=samples, ratio=3, seed=5, return_report=True)
+    assert (folder.path / "out.tflite").read_bytes() == expected
+    assert values["outputs"] == [vars(change) for change in rows.outputs]
+    page = json.loads((folder.path / "page.json").read_text())
+    found = {row["method"]: row["output_error"] for row in page["tensors"]}
+    assert found["second order"] > 0
+    assert folder.run(*made) == 0
+    assert "on the samples that were held back:" in folder.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--ratio", "3"], "--ratio needs --samples"),
+        (["--ratio", "3", "--max-error", "0.1", "--samples", "x.npy"], "one of --max-error"),
+    ],
+)
+def test_a_budget_that_is_none_is_told(folder, arguments, message):
+    assert folder.run("compress", "model.tflite", "-o", "out.tflite", *arguments) == 2
+    assert message in folder.err
+    assert not (folder.path / "out.tflite").exists()

@@ -216,7 +216,7 @@ def test_weights_that_are_not_finite_are_refused():
 
 
 def test_models_without_float_weights_are_refused():
-    with pytest.raises(ValueError, match="need a model with float weights. Received: 1 other"):
+    with pytest.raises(ValueError, match="only a model with float weights .* Received: 1 other"):
         dc.compress(int4().serialize(), num_clusters=4)
 
 

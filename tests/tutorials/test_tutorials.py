@@ -81,6 +81,12 @@ def test_only_a_tflite(run, tmp_path):
     assert (tmp_path / "small.tflite").stat().st_size == chosen["bytes"]
     check_pictures(tmp_path, "outputs", "before_and_after")
     assert "<html" in (tmp_path / "report.html").read_text()
+    # From samples: half the size of the smallest file above, and outputs move less.
+    smallest = end["rows"][-1]
+    for row in end["sampled"]:
+        assert row["outputs off %"] < smallest["outputs off %"]
+        assert row["accuracy %"] > smallest["accuracy %"]
+    assert end["sampled"][-1]["ratio"] >= 12
 
 
 def in_a_process(name, folder):

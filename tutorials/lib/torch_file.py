@@ -62,3 +62,44 @@ def _tensor(storage, offset, shape, strides, *_):
         )
     steps = [stride * storage.itemsize for stride in strides]
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps).copy()
+
+
+def legacy_arrays(content):
+    """The tensors of a state dict in the form that PyTorch wrote before version 1.6.
+
+    Such a file is a row of pickles: three that tell of the file, the dict, and the keys of the
+    storages, whose numbers follow in that order, each after its length.
+
+    Args:
+        content: bytes of a `.pth` file.
+
+    Returns:
+        dict of arrays by their names.
+
+    Raises:
+        ValueError: see `arrays`.
+    """
+    file, storages = io.BytesIO(content), {}
+    for _ in range(3):
+        _Legacy(file, storages).load()
+    begin = file.tell()
+    # Tensors are copies of their storages, which come later: at first all are zeros.
+    _Legacy(file, storages).load()
+    for key in _Legacy(file, storages).load():
+        [size] = np.frombuffer(file.read(8), "<i8")
+        dtype = storages[key].dtype
+        storages[key] = np.frombuffer(file.read(int(size) * dtype.itemsize), dtype)
+    file.seek(begin)
+    return dict(_Legacy(file, storages).load())
+
+
+class _Legacy(_Unpickler):
+    """Takes storages that are known, and makes those of zeros that are not."""
+
+    def __init__(self, file, storages):
+        pickle.Unpickler.__init__(self, file)
+        self._storages = storages
+
+    def persistent_load(self, pid):
+        _, dtype, key, _, size, *_ = pid
+        return self._storages.setdefault(key, np.zeros(size, dtype))

@@ -1,4 +1,4 @@
-"""Tables of docs/networks_of_others.md, from the results of `hed` and `network_speeds`.
+"""Tables of docs/networks_of_others.md, from results of `hed`, `network_speeds`, `post_training`.
 
 cd tutorials && python -m paper.others_tables
 """
@@ -30,7 +30,17 @@ _HED_HEADS = [
     "mean difference: drawn",
     "photographs",
 ]
-
+_SAMPLE_HEADS = [
+    "file",
+    "size",
+    "ratio",
+    "weights only",
+    "their bytes, Shannon bound",
+    "xz of the same weights",
+    "agreement or error",
+    "processor seconds",
+    "memory",
+]
 _SPEED_HEADS = [
     "file",
     "float32: ms",
@@ -111,6 +121,39 @@ def speed_table(runs, network):
     return paper_tables.table(_SPEED_HEADS, rows)
 
 
+def sample_table(runs):
+    """Files made from samples, those made of weights alone, and int8: list of lines."""
+    rows, original = [], 1
+    for name, run in runs.items():
+        original = run["bytes"] if name.endswith(", original") else original
+        coded = [
+            f"{run['weights_ratio']:.1f}x",
+            f"{readable(run['weights_bytes'])}, {readable(run['shannon_bytes'])}",
+            readable(run["same_weights_xz_bytes"]),
+        ] if "weights_bytes" in run else ["-", "-", readable(run["xz_bytes"])]  # fmt: skip
+        took = ["-", "-"]
+        if "processor_seconds" in run:
+            took = [f"{run['processor_seconds']:.0f}", f"{run['peak_megabytes']:,} MB"]
+        label = name + (f", {run['num_clusters']} clusters" if "num_clusters" in run else "")
+        ratio = f"{original / run['bytes']:.1f}x"
+        if "seed" in run:
+            label, ratio = f"**{label}, from samples**", f"**{ratio}**"
+        rows.append([label, readable(run["bytes"]), ratio, *coded, judged(run), *took])
+    return paper_tables.table(_SAMPLE_HEADS, rows)
+
+
+def judged(run):
+    """What a file of `post_training` was asked: str."""
+    if "as_original_percent" in run:
+        return f"{run['as_original_percent']:.1f} % the same class"
+    if "near_percent" in run:
+        return f"{run['near_percent']:.1f} % of tones within 50 cents"
+    if "difference_percent" in run:
+        parts = [f"{name} {value:.2f} %" for name, value in run["difference_percent"].items()]
+        return f"mean difference: {', '.join(parts)}"
+    return f"{run['error_percent']:.2f} % error"
+
+
 def in_page(text):
     """The page with its tables made anew: str."""
     hed = load("hed")
@@ -119,6 +162,7 @@ def in_page(text):
         "hed edges": hed_table(hed),
         "hed sizes": size_table(hed),
         "hed speeds": speed_table(load("network_speeds"), "hed"),
+        "from samples": sample_table(load("post_training")),
     }
     for name, lines in tables.items():
         text = paper_tables.put(text, name, lines)

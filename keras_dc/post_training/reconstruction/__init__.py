@@ -1,0 +1,1 @@
+"""Make a `.tflite` file small so that its layers still compute what they did on some samples."""

@@ -1,0 +1,316 @@
+"""How a change of an op's output comes of one of its inputs: gradients, op by op, in NumPy.
+
+Each function takes an `Op` and the gradient of its output, and gives that of each input that is
+computed: a list of arrays or None. What has no function here ends the way back.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from keras_dc.tflite.model_file import schema
+
+_CODE = schema.BuiltinOperator
+_ACTIVATION = schema.ActivationFunctionType
+
+
+@dataclasses.dataclass(frozen=True)
+class Op:
+    """An op with the values of its tensors in a run.
+
+    Attributes:
+        options: the schema's options.
+        inputs: list of arrays, the values of its inputs; None for one that is absent.
+        output: array.
+    """
+
+    options: Any
+    inputs: list
+    output: np.ndarray
+
+
+def gradients(builtin, op, gradient):
+    """The gradient of each input of an op: list of arrays or None; None for an unknown op.
+
+    Args:
+        builtin: int, the schema's number of the op.
+        op: Op.
+        gradient: array shaped like its output.
+    """
+    function = _FUNCTIONS.get(builtin)
+    if function is None:
+        return None
+    activation = getattr(op.options, "fusedActivationFunction", 0)
+    mask = _passes(activation, op.output)
+    if mask is None:
+        return None
+    return function(op, gradient if mask is True else gradient * mask)
+
+
+def before_activation(options, output, gradient):
+    """The gradient of what an op computes before its fused activation; None if not known."""
+    mask = _passes(getattr(options, "fusedActivationFunction", 0), output)
+    return None if mask is None else gradient if mask is True else gradient * mask
+
+
+def _passes(activation, output):
+    """Where a fused activation lets changes pass: array, True for everywhere, None: unknown."""
+    if activation == _ACTIVATION.NONE:
+        return True
+    if activation == _ACTIVATION.RELU:
+        return output > 0
+    if activation == _ACTIVATION.RELU6:
+        return (output > 0) & (output < 6)
+    if activation == _ACTIVATION.RELU_N1_TO_1:
+        return np.abs(output) < 1
+    if activation == _ACTIVATION.TANH:
+        return 1 - np.square(output)
+    return None
+
+
+def _summed_to(gradient, shape):
+    """The gradient of what was broadcast."""
+    while gradient.ndim > len(shape):
+        gradient = gradient.sum(axis=0)
+    for axis, size in enumerate(shape):
+        if size == 1 and gradient.shape[axis] != 1:
+            gradient = gradient.sum(axis=axis, keepdims=True)
+    return gradient
+
+
+def _add(op, gradient):
+    return [_summed_to(gradient, value.shape) for value in op.inputs]
+
+
+def _sub(op, gradient):
+    first, second = op.inputs
+    return [_summed_to(gradient, first.shape), -_summed_to(gradient, second.shape)]
+
+
+def _mul(op, gradient):
+    first, second = op.inputs
+    return [
+        _summed_to(gradient * second, first.shape),
+        _summed_to(gradient * first, second.shape),
+    ]
+
+
+def _fully_connected(op, gradient):
+    weights = op.inputs[1]
+    back = gradient.reshape(-1, weights.shape[0]) @ weights
+    return [back.reshape(op.inputs[0].shape), None, None]
+
+
+def _windows(op, kernel):
+    """Slices of a padded input that meet each tap of a kernel: (padded shape, crop, slices)."""
+    options, shape, out = op.options, op.inputs[0].shape, op.output.shape
+    strides = options.strideH, options.strideW
+    dilations = [getattr(options, name, 1) or 1 for name in ("dilationHFactor", "dilationWFactor")]
+    before, padded = [], []
+    for axis in range(2):
+        reach = (out[axis + 1] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1
+        missing = max(reach - shape[axis + 1], 0)
+        begin = missing // 2 if options.padding == schema.Padding.SAME else 0
+        before.append(begin)
+        padded.append(max(reach, begin + shape[axis + 1]))
+    slices = []
+    for y in range(kernel[0]):
+        for x in range(kernel[1]):
+            starts = y * dilations[0], x * dilations[1]
+            steps = [
+                slice(start, start + (out[axis + 1] - 1) * strides[axis] + 1, strides[axis])
+                for axis, start in enumerate(starts)
+            ]
+            slices.append((slice(None), *steps))
+    crop = tuple(slice(b, b + s) for b, s in zip(before, shape[1:3]))
+    return (shape[0], *padded, shape[3]), (slice(None), *crop), slices
+
+
+def _conv_2d(op, gradient):
+    weights = op.inputs[1]
+    if weights.shape[-1] != op.inputs[0].shape[-1]:
+        return [None] * 3
+    shape, crop, slices = _windows(op, weights.shape[1:3])
+    back = np.zeros(shape, np.float32)
+    taps = weights.reshape(weights.shape[0], -1, weights.shape[-1])
+    for tap, place in enumerate(slices):
+        back[place] += gradient @ taps[:, tap]
+    return [back[crop], None, None]
+
+
+def _depthwise_conv_2d(op, gradient):
+    weights, channels = op.inputs[1], op.inputs[0].shape[-1]
+    shape, crop, slices = _windows(op, weights.shape[1:3])
+    back = np.zeros(shape, np.float32)
+    taps = weights.reshape(-1, weights.shape[-1])
+    for tap, place in enumerate(slices):
+        part = gradient * taps[tap]
+        back[place] += part.reshape(*part.shape[:3], channels, -1).sum(axis=-1)
+    return [back[crop], None, None]
+
+
+def _transpose_conv(op, gradient):
+    weights, values = op.inputs[1], op.inputs[2]
+    options, kernel = op.options, weights.shape[1:3]
+    strides = options.strideH, options.strideW
+    pads, before = [(0, 0)], []
+    for axis in range(2):
+        reach = (values.shape[axis + 1] - 1) * strides[axis] + kernel[axis]
+        missing = reach - gradient.shape[axis + 1]
+        before.append(max(missing, 0) // 2)
+        pads.append((before[axis], max(missing - before[axis], 0)))
+    padded = np.pad(gradient, [*pads, (0, 0)])
+    back = np.zeros(values.shape, np.float32)
+    for y in range(kernel[0]):
+        for x in range(kernel[1]):
+            ends = [
+                tap + (size - 1) * stride + 1
+                for tap, size, stride in zip((y, x), values.shape[1:3], strides)
+            ]
+            part = padded[:, y : ends[0] : strides[0], x : ends[1] : strides[1]]
+            back += part @ weights[:, y, x]
+    return [None, None, back, *[None] * (len(op.inputs) - 3)]
+
+
+def _average_pool_2d(op, gradient):
+    kernel = op.options.filterHeight, op.options.filterWidth
+    shape, crop, slices = _windows(op, kernel)
+    inside = np.zeros(shape[1:3], np.float32)
+    inside[crop[1:]] = 1
+    counts = sum(inside[place[1:]] for place in slices)
+    back = np.zeros(shape, np.float32)
+    for place in slices:
+        back[place] += gradient / counts[..., None]
+    return [back[crop]]
+
+
+def _max_pool_2d(op, gradient):
+    kernel = op.options.filterHeight, op.options.filterWidth
+    shape, crop, slices = _windows(op, kernel)
+    padded = np.full(shape, -np.inf, np.float32)
+    padded[crop] = op.inputs[0]
+    back, left = np.zeros(shape, np.float32), np.ones(gradient.shape, bool)
+    for place in slices:
+        is_largest = (padded[place] == op.output) & left
+        back[place] += gradient * is_largest
+        left &= ~is_largest
+    return [back[crop]]
+
+
+def _mean(op, gradient):
+    values, axes = op.inputs[0], np.atleast_1d(op.inputs[1])
+    axes = tuple(int(axis) % values.ndim for axis in axes)
+    kept = [1 if axis in axes else size for axis, size in enumerate(values.shape)]
+    count = int(np.prod([values.shape[axis] for axis in axes]))
+    return [np.broadcast_to(gradient.reshape(kept) / count, values.shape), None]
+
+
+def _sum(op, gradient):
+    count = op.inputs[0].size / max(op.output.size, 1)
+    return [_mean(op, gradient)[0] * count, None]
+
+
+def _reshape(op, gradient):
+    return [gradient.reshape(op.inputs[0].shape)] + [None] * (len(op.inputs) - 1)
+
+
+def _transpose(op, gradient):
+    return [np.transpose(gradient, np.argsort(op.inputs[1])), None]
+
+
+def _pad(op, gradient):
+    shape = op.inputs[0].shape
+    crop = tuple(slice(int(b), int(b) + s) for (b, _), s in zip(op.inputs[1], shape))
+    return [gradient[crop]] + [None] * (len(op.inputs) - 1)
+
+
+def _concatenation(op, gradient):
+    axis = op.options.axis
+    edges = np.cumsum([value.shape[axis] for value in op.inputs])[:-1]
+    return np.split(gradient, edges, axis=axis)
+
+
+def _by_output(slope):
+    """An op that works on each number, whose slope follows from its output."""
+    return lambda op, gradient: [gradient * slope(op.output)] + [None] * (len(op.inputs) - 1)
+
+
+def _by_input(slope):
+    return lambda op, gradient: [gradient * slope(op.inputs[0])] + [None] * (len(op.inputs) - 1)
+
+
+def _softmax(op, gradient):
+    shares = op.output
+    inner = np.sum(gradient * shares, axis=-1, keepdims=True)
+    return [op.options.beta * shares * (gradient - inner)]
+
+
+def _leaky_relu(op, gradient):
+    return [np.where(op.inputs[0] > 0, gradient, op.options.alpha * gradient)]
+
+
+def _prelu(op, gradient):
+    return [np.where(op.inputs[0] > 0, gradient, op.inputs[1] * gradient), None]
+
+
+def _resize(op, gradient):
+    """Of a resize that is linear along each axis: its transpose, from its response to ones."""
+    weights = [
+        _interpolation(size, out, op.options)
+        for size, out in zip(op.inputs[0].shape[1:3], op.output.shape[1:3])
+    ]
+    back = np.einsum("nhwc,hy->nywc", gradient, weights[0], optimize=True)
+    return [np.einsum("nywc,wx->nyxc", back, weights[1], optimize=True), None]
+
+
+def _interpolation(size, out, options):
+    places = np.arange(out, dtype=np.float64)
+    if getattr(options, "alignCorners", False) and out > 1:
+        places *= (size - 1) / (out - 1)
+    elif getattr(options, "halfPixelCenters", False):
+        places = (places + 0.5) * size / out - 0.5
+    else:
+        places *= size / out
+    places = np.clip(places, 0, size - 1)
+    below = np.floor(places).astype(int)
+    above = np.minimum(below + 1, size - 1)
+    matrix, rows = np.zeros((out, size), np.float32), np.arange(out)
+    np.add.at(matrix, (rows, below), 1 - (places - below))
+    np.add.at(matrix, (rows, above), places - below)
+    return matrix
+
+
+def _hard_swish_slope(x):
+    return np.where(x <= -3, 0, np.where(x >= 3, 1, x / 3 + 0.5)).astype(np.float32)
+
+
+_FUNCTIONS = {
+    _CODE.ADD: _add,
+    _CODE.SUB: _sub,
+    _CODE.MUL: _mul,
+    _CODE.FULLY_CONNECTED: _fully_connected,
+    _CODE.CONV_2D: _conv_2d,
+    _CODE.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
+    _CODE.TRANSPOSE_CONV: _transpose_conv,
+    _CODE.AVERAGE_POOL_2D: _average_pool_2d,
+    _CODE.MAX_POOL_2D: _max_pool_2d,
+    _CODE.MEAN: _mean,
+    _CODE.SUM: _sum,
+    _CODE.RESHAPE: _reshape,
+    _CODE.SQUEEZE: _reshape,
+    _CODE.EXPAND_DIMS: _reshape,
+    _CODE.TRANSPOSE: _transpose,
+    _CODE.PAD: _pad,
+    _CODE.PADV2: _pad,
+    _CODE.CONCATENATION: _concatenation,
+    _CODE.RELU: _by_output(lambda y: y > 0),
+    _CODE.RELU6: _by_output(lambda y: (y > 0) & (y < 6)),
+    _CODE.LOGISTIC: _by_output(lambda y: y * (1 - y)),
+    _CODE.TANH: _by_output(lambda y: 1 - np.square(y)),
+    _CODE.HARD_SWISH: _by_input(_hard_swish_slope),
+    _CODE.LEAKY_RELU: _leaky_relu,
+    _CODE.PRELU: _prelu,
+    _CODE.SOFTMAX: _softmax,
+    _CODE.RESIZE_BILINEAR: _resize,
+}

@@ -1,0 +1,245 @@
+"""`compress` with samples: whole files."""
+
+import concurrent.futures
+import multiprocessing
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from support.dense_nets import mobile_net, pictures
+from support.tiny_models import Graph, int4, lookup, mlp
+
+import keras_dc as dc
+from keras_dc.runtime.interpreter import available_runtimes
+
+SAMPLES = pictures(96)
+UNSEEN = pictures(100, seed=1)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return mobile_net(channels=48).serialize()
+
+
+def error(original, compressed, samples=UNSEEN):
+    [change] = dc.compare_outputs(original, compressed, samples)
+    return change.relative_error
+
+
+@pytest.mark.parametrize("coder", ["huffman", "arithmetic"])
+@pytest.mark.parametrize("ratio", [4, 6])
+def test_a_ratio_is_met_and_outputs_stay_nearer_than_by_weights_alone(net, ratio, coder):
+    small, report = dc.compress(net, samples=SAMPLES, ratio=ratio, coder=coder, return_report=True)
+    assert 0.9 * len(net) / ratio < len(small) <= len(net) / ratio
+    counts = (4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
+    alone = next(
+        file
+        for file in (dc.compress(net, num_clusters=n, coder=coder) for n in reversed(counts))
+        if len(file) <= len(small)
+    )
+    assert error(net, small) < 0.6 * error(net, alone)
+    weights = [row for row in report if row.method]
+    assert [row.method for row in weights] == ["second order"] * 4
+    assert all(0 < row.output_error < 0.5 for row in weights)
+    [change] = report.outputs
+    assert change.num_values == 24 * 30
+    # The error that is told is that of samples that nobody saw.
+    assert 0.5 < change.relative_error / error(net, small) < 2
+
+
+def test_max_bytes_and_ratio_are_one(net):
+    first = dc.compress(net, samples=SAMPLES, ratio=5)
+    assert dc.compress(net, samples=SAMPLES, max_bytes=len(net) / 5) == first
+
+
+@pytest.mark.parametrize("bound", [0.02, 0.1])
+def test_an_error_is_met(net, bound):
+    small, report = dc.compress(net, samples=SAMPLES, max_error=bound, return_report=True)
+    assert 0.6 * bound < report.outputs[0].relative_error <= bound
+    assert len(small) < len(net) / 2
+
+
+def test_the_seed_makes_the_file(net, tmp_path):
+    files = [dc.compress(net, samples=SAMPLES, ratio=5, seed=seed) for seed in (3, 3, 4)]
+    assert files[0] == files[1] != files[2]
+    np.savez(tmp_path / "samples.npz", x=SAMPLES)
+    path = tmp_path / "small.tflite"
+    dc.compress(net, samples=tmp_path / "samples.npz", ratio=5, seed=3, filepath=path)
+    assert path.read_bytes() == files[0]
+
+
+def test_a_metric_takes_the_place_of_the_error(net):
+    labels = np.random.default_rng(0).integers(0, 30, len(SAMPLES))
+    seen = []
+
+    def loss(outputs):
+        assert outputs.shape == (96, 30)
+        seen.append(float(-np.mean(np.log(outputs[np.arange(96), labels] + 1e-9))))
+        return seen[-1]
+
+    first = dc.compress(net, samples=SAMPLES, max_error=1e9, metric=loss)
+    assert len(first) < len(net) / 10
+    bound = seen[0] * 1.001
+    dc.compress(net, samples=SAMPLES, max_error=bound, metric=loss)
+    assert min(seen) <= bound
+    with pytest.raises(ValueError, match="finite number"):
+        dc.compress(net, samples=SAMPLES, max_error=1.0, metric=lambda outputs: np.nan)
+
+
+def test_clusters_and_sparsity_may_be_given_instead(net):
+    few = dc.compress(net, samples=SAMPLES, num_clusters=8, sparsity=0.5)
+    alone = dc.compress(net, num_clusters=8, sparsity=0.5)
+    for row in dc.inspect(few):
+        if row.role == "weights":
+            assert row.blob.num_centroids <= 8
+            assert row.kept_fraction <= 0.5 + 1e-3
+    assert error(net, few) < 0.7 * error(net, alone)
+    only = {"num_clusters": {"classes": 4}}
+    left, report = dc.compress(net, samples=SAMPLES, return_report=True, **only)
+    assert [bool(row.relative_error) for row in report if row.role == "weights"].count(True) == 1
+    assert error(net, left) < error(net, dc.compress(net, **only))
+
+
+def test_pruning_alone_moves_what_is_kept(net):
+    pruned = dc.compress(net, samples=SAMPLES, sparsity=0.5)
+    assert error(net, pruned) < 0.6 * error(net, dc.compress(net, sparsity=0.5))
+
+
+@pytest.mark.parametrize("batch", [-1, 4])
+def test_models_for_other_batches(batch):
+    net = mobile_net(batch=batch).serialize()
+    small = dc.compress(net, samples=SAMPLES, ratio=4)
+    assert len(small) <= len(net) / 4
+
+
+def test_half_precision_is_rebuilt_too():
+    net = mobile_net(dtype=np.float16, channels=48).serialize()
+    small, report = dc.compress(net, samples=SAMPLES, max_error=0.05, return_report=True)
+    rows = [row for row in report if row.method]
+    assert [(row.method, row.blob.dtype) for row in rows] == [("second order", "float16")] * 4
+    assert len(small) < 0.6 * len(net)
+
+
+def compressed_by(runtime, net):
+    return bytes(dc.compress(net, samples=SAMPLES[:40], num_clusters=32, runtime=runtime))
+
+
+@pytest.mark.parametrize("runtime", available_runtimes())
+def test_each_runtime_serves(net, runtime):
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        small = pool.submit(compressed_by, runtime, net).result()
+    assert error(net, small) < 0.5 * error(net, dc.compress(net, num_clusters=32))
+
+
+def test_what_has_no_second_order_support_is_told():
+    graph = mobile_net(end=None)
+    table = graph.constant(np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32), "t")
+    last = graph.subgraph.outputs.pop()
+    options = schema.BatchMatMulOptionsT()
+    graph.output(graph.builtin("BATCH_MATMUL", [last, table], (1, 40), options=options))
+    net = graph.serialize()
+    small, report = dc.compress(net, samples=SAMPLES, max_error=0.05, return_report=True)
+    [row] = [row for row in report if row.method and row.method != "second order"]
+    assert row.method == "weights alone: BATCH_MATMUL has no second-order support"
+    assert row.output_error is None
+    assert 0 < row.relative_error < 0.1
+    assert len(small) < len(net) / 3
+
+
+BAD = [
+    ({}, "need `max_error`"),
+    ({"ratio": 4, "max_error": 0.1}, "one budget"),
+    (
+        {"max_bytes": 300},
+        r"at most 300 bytes was found; the smallest has [\d,]+ bytes",
+    ),
+    ({"ratio": 4, "metric": lambda outputs: 0.0}, "`metric` needs `max_error`"),
+    ({"ratio": 4, "samples": np.zeros((64, 8, 8, 3), np.float32)}, "all zero"),
+    ({"ratio": 4, "samples": pictures(64, shape=(8, 9, 3))}, "must be shaped"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_bad_arguments_are_refused(net, arguments, message, tmp_path):
+    path = tmp_path / "small.tflite"
+    with pytest.raises(ValueError, match=message):
+        dc.compress(net, **{"samples": SAMPLES, **arguments}, filepath=path)
+    assert not path.exists()
+
+
+def test_budgets_need_samples(net):
+    with pytest.raises(ValueError, match="need `samples`"):
+        dc.compress(net, ratio=4)
+
+
+def test_models_that_cannot_be_changed_are_refused(net):
+    with pytest.raises(ValueError, match="not compressed"):
+        dc.compress(dc.compress(net, num_clusters=16), samples=SAMPLES, ratio=4)
+    with pytest.raises(ValueError, match="only a model with float weights"):
+        dc.compress(int4().serialize(), samples=np.ones((64, 33), np.float32), ratio=4)
+    graph = mobile_net()
+    kernel = next(t for t in graph.subgraph.tensors if t.name == b"stem")
+    values = np.full((24, 3, 3, 3), np.nan, np.float32)
+    graph.model.buffers[kernel.buffer].data = values.reshape(-1).view(np.uint8)
+    with pytest.raises(ValueError, match="finite"):
+        dc.compress(graph.serialize(), samples=SAMPLES, ratio=4)
+
+
+def test_a_model_that_no_runtime_runs_is_refused():
+    graph = mobile_net()
+    graph.subgraph.operators[2].inputs[1] = graph.subgraph.operators[0].inputs[1]
+    with pytest.raises((RuntimeError, ValueError)):
+        dc.compress(graph.serialize(), samples=SAMPLES, ratio=4)
+
+
+def test_integers_and_lookups_are_run_too():
+    rng, graph = np.random.default_rng(0), lookup(rows=400)
+    table = rng.normal(size=(400, 8)).astype(np.float32)
+    graph.model.buffers[1].data = table.reshape(-1).view(np.uint8)
+    net, ids = graph.serialize(), rng.integers(0, 400, (64, 6)).astype(np.int32)
+    small, report = dc.compress(net, samples=ids, ratio=4, return_report=True)
+    assert [row.method for row in report] == ["weights alone: GATHER has no second-order support"]
+    assert error(net, small, ids) < 0.3
+
+
+def test_weights_of_few_values_may_stay():
+    samples = np.abs(np.random.default_rng(0).normal(size=(64, 784))).astype(np.float32)
+    net = mlp().serialize()
+    lossless = dc.compress(net)
+    assert len(dc.compress(net, samples=samples, max_bytes=0.8 * len(lossless))) < len(lossless)
+
+
+def test_weights_in_a_loop_are_changed_alone():
+    """WHILE i < 3: x = 0.1 x W."""
+    graph = Graph()
+    table = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32)
+    i, x = graph.tensor((), "i", dtype=np.int32), graph.tensor((1, 64), "x")
+    graph.subgraph.inputs += [x]
+    zero = graph.constant(np.array(0, np.int32), "zero")
+    i_end, x_end = graph.tensor((), "i_end", dtype=np.int32), graph.tensor((1, 64), "x_end")
+    options = schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=2)
+    graph.operator(schema.BuiltinOperator.WHILE, [zero, x], [i_end, x_end],
+                   schema.BuiltinOptions.WhileOptions, options)  # fmt: skip
+    graph.output(x_end)
+    assert i == 0
+    for name in (b"condition", b"body"):
+        graph.model.subgraphs.append(schema.SubGraphT([], [], [], [], name))
+        i, x = graph.input((), "i", dtype=np.int32), graph.input((1, 64), "x")
+        if name == b"condition":
+            limit = graph.constant(np.array(3, np.int32), "limit")
+            y = graph.builtin("LESS", [i, limit], (), options=schema.LessOptionsT(), dtype=np.bool_)
+            graph.output(y)
+            continue
+        one = graph.constant(np.array(1, np.int32), "one")
+        graph.output(
+            graph.builtin("ADD", [i, one], (), options=schema.AddOptionsT(), dtype=np.int32)
+        )
+        graph.output(graph.fully_connected(x, graph.constant(table, "table"), None))
+    net = graph.serialize()
+    samples = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
+    small, report = dc.compress(net, samples=samples, max_error=0.05, return_report=True)
+    methods = [row.method for row in report if row.method]
+    assert methods == ["weights alone: it is in a subgraph that is called"]
+    assert report.outputs[0].relative_error <= 0.05
+    assert len(small) < 0.4 * len(net)
