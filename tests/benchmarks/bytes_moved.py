@@ -35,6 +35,8 @@ NETWORKS = {
     "VGG-16": (whole_model.VGG_16_SIZE, whole_model.VGG_16, whole_model.VGG_16_DENSE),
 }
 MB = 1e6
+# Of float32, as the kernels read them, and in the file.
+SIZES = ("dense_bytes", "form_bytes", "blob_bytes")
 
 
 class Counter(Network):
@@ -153,26 +155,24 @@ def table(results):
             f"{dense / compressed:.1f} | {stored:.{digits}f} |"
         )
 
+    first, *others = INSTRUCTION_SETS
+    kinds = {"fc": "fully connected", "conv": "convolutions", "all": "all weights"}
     for network, layers in results["networks"].items():
-        for instruction_set in INSTRUCTION_SETS:
-            sums = totals(layers, instruction_set)
-            for kind, name in (("fc", "fully connected"), ("conv", "convolutions"), ("all", "all")):
-                sizes = sums[kind]
-                row(
-                    f"{network}, {name}, weights in MB, {instruction_set.upper()}",
-                    *(sizes[key] / MB for key in ("dense_bytes", "form_bytes", "blob_bytes")),
-                    2,
-                )
-        for place, called in (("dram", "all from DRAM"), ("sram", "all from SRAM")):
-            sums = totals(layers, INSTRUCTION_SETS[0])["all"]
+        sums = totals(layers, first)
+        rows = [(f"{name}, {first.upper()}", sums[kind]) for kind, name in kinds.items()]
+        rows += [(f"all weights, {name.upper()}", totals(layers, name)["all"]) for name in others]
+        for name, sizes in rows:
+            row(f"{network}: MB of {name}", *(sizes[key] / MB for key in SIZES), 2)
+        for place in ("dram", "sram"):
             row(
-                f"{network}, energy of these readings in mJ, {called}",
-                *(
-                    energy.reading_microjoules(sums[key])[place] / 1000
-                    for key in ("dense_bytes", "form_bytes", "blob_bytes")
-                ),
+                f"{network}: mJ to read all weights from {place.upper()}, {first.upper()}",
+                *(energy.reading_microjoules(sums["all"][key])[place] / 1000 for key in SIZES),
                 3,
             )
+        megabytes = sums["all"]["activation_bytes"] / MB
+        lines.append(
+            f"| {network}: MB of activations | {megabytes:.2f} | {megabytes:.2f} | 1.0 | |"
+        )
     return lines
 
 
