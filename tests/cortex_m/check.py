@@ -24,7 +24,7 @@ OPS = TESTS.parent / "tflite_ops"
 COMPILER, QEMU = "arm-none-eabi-g++", "qemu-system-arm"
 MAX_TEXT_BYTES = 16 * 1024
 MAX_RAM_BYTES = 4 * 1024
-OK, NOT_SUPPORTED = 0, 16
+OK, TOO_LARGE, NOT_SUPPORTED = 0, 10, 16
 FLAGS = [
     "-std=c++17", "-Os", "-mcpu=cortex-m4", "-mthumb", "-fno-exceptions", "-fno-rtti", "-Wall",
     "-Wextra", "-Werror", f"-I{OPS}/include",
@@ -33,8 +33,18 @@ FLAGS = [
 FORBIDDEN = re.compile(r"\b(_?malloc(_r)?|free|calloc|_Zn[wa]\w*|_Zd[la]\w*|__cxa_throw\w*)$")
 
 
-def blobs():
-    """Names and paths of what is decoded, and of what is refused."""
+def write_made_blobs(folder):
+    """Writes blobs that only a machine of 32 bits refuses: named as golden errors are."""
+    # 2^30 + 1 float32 weights, all zero: 4 bytes more than the machine can count.
+    body = bytes([*b"KDC", 1, 0x10, 0, 1, 0x81, 0x80, 0x80, 0x80, 4, 0, 0])
+    blob = body + zlib.crc32(body).to_bytes(4, "little")
+    (folder / f"{TOO_LARGE}-bytes_beyond_32_bits.blob").write_bytes(blob)
+
+
+def blobs(folder):
+    """Names and paths of what is decoded, and of what is refused; `folder` has the made ones."""
+    for path in sorted(folder.glob("*.blob")):
+        yield f"made/{path.stem}", path
     for folder in ("golden", "golden_errors"):
         for path in sorted((TESTS / folder).glob("*.blob")):
             yield f"{folder}/{path.stem}", path
@@ -42,6 +52,8 @@ def blobs():
 
 def expected(path):
     """(status, CRC-32 of the weights in C order, 0 if there are none) of a blob."""
+    if path.parent not in (TESTS / "golden", TESTS / "golden_errors"):
+        return int(path.stem.partition("-")[0]), 0
     try:
         info, values = codec.decode_with_info(path.read_bytes())
     except errors.CodecError:
@@ -51,15 +63,15 @@ def expected(path):
     return OK, zlib.crc32(values.tobytes())
 
 
-def write_table(path):
+def write_table(folder):
     """Assembly that holds all blobs, and the table of them that the firmware reads."""
     lines = [".section .blobs, \"a\"", ".global blobs, num_blobs", ".balign 4"]  # fmt: skip
-    found = list(blobs())
+    found = list(blobs(folder))
     lines += [f"num_blobs: .word {len(found)}", "blobs:"]
     lines += [f".word name{i}, blob{i}, end{i}" for i in range(len(found))]
     for i, (name, blob) in enumerate(found):
         lines += [f'name{i}: .asciz "{name}"', f'blob{i}: .incbin "{blob}"', f"end{i}:"]
-    path.write_text("\n".join(lines) + "\n")
+    (folder / "blobs.s").write_text("\n".join(lines) + "\n")
 
 
 def run(*command):
@@ -76,7 +88,8 @@ def build(folder):
         f"-DCMAKE_TOOLCHAIN_FILE={HERE}/toolchain.cmake", "-DKERAS_DC_MICROCONTROLLER=ON",
         "-DKERAS_DC_WARNINGS_AS_ERRORS=ON")  # fmt: skip
     run("cmake", "--build", folder / "build")
-    write_table(folder / "blobs.s")
+    write_made_blobs(folder)
+    write_table(folder)
     program = folder / "firmware.elf"
     run(COMPILER, *FLAGS, HERE / "firmware.cc", folder / "blobs.s",
         folder / "build/libkeras_dc_small.a", "-o", program, "-nostartfiles", "-nostdlib",
@@ -110,11 +123,11 @@ def check_sizes(program, stack_bytes):
     assert not forbidden, forbidden
 
 
-def check_results(output):
+def check_results(output, folder):
     """Compares what the firmware printed; returns the numbers of blobs decoded and refused."""
     printed = dict(re.findall(r"^(\S+/\S+) (\d+ \d+)$", output, re.M))
     decoded = refused = 0
-    for name, path in blobs():
+    for name, path in blobs(folder):
         status, checksum = expected(path)
         found = tuple(map(int, printed[name].split()))
         # A blob of the other coder is refused before what is wrong with it is read.
@@ -138,7 +151,7 @@ def main():
         output = run(QEMU, "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial",
                      "none", "-semihosting-config", "enable=on,target=native", "-kernel",
                      program)  # fmt: skip
-        decoded, refused = check_results(output)
+        decoded, refused = check_results(output, pathlib.Path(scratch))
         check_sizes(program, int(re.search(r"^stack (\d+)$", output, re.M).group(1)))
     print(f"{decoded} blobs decoded, {refused} refused: as on this machine")
 

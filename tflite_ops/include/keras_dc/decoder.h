@@ -31,7 +31,8 @@ typedef struct kdc_decoder kdc_decoder;
 // streams. `memory` may lie at any address. Until the last line is decoded
 // `bytes` and `memory` stay as they are; then there is nothing to close. On an
 // error `*decoder` is null. KDC_OUT_OF_MEMORY if `memory_size` is too small,
-// KDC_NOT_SUPPORTED for a blob of the arithmetic coder.
+// KDC_NOT_SUPPORTED for a blob of the arithmetic coder, KDC_TOO_LARGE for a
+// tensor whose bytes are no size_t.
 KDC_EXPORT int32_t kdc_decoder_open(const uint8_t* bytes, size_t size,
                                     void* memory, size_t memory_size,
                                     kdc_decoder** decoder);

@@ -22,6 +22,11 @@ kdc_status SmallDecoder::Open(const uint8_t* bytes, size_t size, Arena arena) {
   reader.ReadBytes(kMagicBytes);
   KDC_RETURN_IF_ERROR(ReadHeader(&reader, &header_));
   if (header_.is_arithmetic()) return KDC_NOT_SUPPORTED;
+  // Where size_t has 32 bits, the bytes of a line are counted in it.
+  if (static_cast<uint64_t>(header_.info.num_weights) >
+      SIZE_MAX / ItemSize(header_.info.dtype)) {
+    return KDC_TOO_LARGE;
+  }
   num_lines_ = static_cast<uint32_t>(header_.num_lines());
   line_length_ = static_cast<uint32_t>(header_.line_length());
   num_kept_left_ = static_cast<uint32_t>(header_.info.num_kept);
