@@ -69,9 +69,16 @@ VGG_16_SIZE = 224
 MIB = 1 << 20
 
 
-def build(size, layers, dense_layers):
-    """The plain `.tflite` of a network whose convolutions are all of one group."""
-    network = Network([1, size, size, 3])
+def build(size, layers, dense_layers, make=Network):
+    """The plain `.tflite` of a network whose convolutions are all of one group.
+
+    Args:
+        size: int, height and width of the image.
+        layers: list, see above.
+        dense_layers: list, see above.
+        make: `Network`, or another that takes the shape of the input, and the same layers.
+    """
+    network = make([1, size, size, 3])
     seed = 0
     for layer in layers:
         if isinstance(layer, int):

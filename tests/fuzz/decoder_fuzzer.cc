@@ -1,6 +1,6 @@
 // Takes any bytes as a blob. The decoder refuses them, or its dense and sparse
-// forms, its lines and its blocks agree, and the tensor survives encoding and
-// decoding.
+// forms, its lines and its blocks agree, and the decoder for small machines
+// with them, and the tensor survives encoding and decoding.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -16,6 +16,7 @@
 #include "decode/streaming/line_blocks.h"
 #include "decode/streaming/line_source.h"
 #include "keras_dc/codec.h"
+#include "keras_dc/decoder.h"
 #include "sealed_blob.h"
 
 namespace {
@@ -115,6 +116,28 @@ void RequireSourceAgrees(const keras_dc::ParsedBlob& blob, size_t num_entries,
   Require(!is_valid || filled == dense);
 }
 
+// Requires that the decoder for small machines gives the values of `dense`,
+// which are less the zero point; or, if `is_valid` is false, that it refuses.
+void RequireSmallAgrees(const std::vector<uint8_t>& bytes, bool is_valid,
+                        int zero_point, const std::vector<uint8_t>& dense) {
+  // Enough for any scales of a tensor so small.
+  std::vector<uint8_t> memory(KDC_DECODER_MEMORY_BYTES +
+                              sizeof(double) * kMaxFuzzedWeights);
+  kdc_decoder* decoder = nullptr;
+  int32_t status = kdc_decoder_open(bytes.data(), bytes.size(), memory.data(),
+                                    memory.size(), &decoder);
+  Require((status == KDC_OK) == (decoder != nullptr));
+  std::vector<uint8_t> values(dense.size());
+  if (status == KDC_OK) {
+    status = kdc_decoder_decode(decoder, values.data(), values.size());
+  }
+  Require((status == KDC_OK) == is_valid);
+  for (uint8_t& value : values) {
+    value = static_cast<uint8_t>(value - zero_point);
+  }
+  Require(!is_valid || values == dense);
+}
+
 // Requires that the streams of the arithmetic coder, each read a line at a
 // time, have the declared lines and entries inside of the tensor, or that one
 // is refused.
@@ -174,6 +197,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       RequireEntriesAreInside(blob, is_valid);
     } else {
       RequireBlocksAgree(blob, bytes.back() % 64 + 1, is_valid, dense);
+      RequireSmallAgrees(bytes, is_valid, info.zero_point, dense);
     }
   }
   if (status != KDC_OK || sparse_status != KDC_OK) return 0;

@@ -1,5 +1,6 @@
 """tutorials/cpp: built against the libraries inside the wheels, and run."""
 
+import ctypes
 import pathlib
 import platform
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from support.tiny_models import mlp
 
 import keras_dc as dc
+from keras_dc import codec
 
 ROOT = pathlib.Path(__file__).parents[2]
 TUTORIAL = ROOT / "tutorials/cpp"
@@ -108,3 +110,29 @@ def test_the_readme_has_the_command_of_the_tests():
     text = (TUTORIAL / "README.md").read_text()
     for part in ("-std=c++17", "libLiteRt.so", "-Wl,-rpath", "tflite_ops/include"):
         assert part in text
+
+
+@pytest.mark.parametrize(("dead_columns", "by_columns"), [(0.0, False), (0.8, True)])
+def test_a_layer_is_computed_while_its_lines_are_decoded(tmp_path, dead_columns, by_columns):
+    rng = np.random.default_rng(2)
+    weights = rng.choice([-0.5, 0.25, 1], (30, 50))
+    weights[:, rng.random(50) < dead_columns] = 0
+    blob = codec.encode(weights.astype(np.float32))
+    units, inputs = weights.shape
+    (tmp_path / "weights.h").write_text(
+        f"enum {{ UNITS = {units}, INPUTS = {inputs} }};\n"
+        f"static const unsigned char weights[] = {{{','.join(map(str, blob))}}};\n"
+    )
+    path = pathlib.Path(dc.op_library_path())
+    (tmp_path / "libkeras_dc.so.0").symlink_to(path)
+    command = ["cc", "-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+               f"-I{ROOT / 'tflite_ops/include'}", f"-I{tmp_path}", TUTORIAL / "decode_rows.c",
+               "-o", tmp_path / "layer.so", path,
+               f"-Wl,-rpath,{path.parent}:{tmp_path}"]  # fmt: skip
+    subprocess.run(command, check=True)
+    x, y = rng.normal(size=inputs).astype(np.float32), np.empty(units, np.float32)
+    layer = ctypes.CDLL(str(tmp_path / "layer.so")).layer
+    pointer = ctypes.c_void_p
+    assert layer(pointer(x.ctypes.data), pointer(y.ctypes.data)) == 0
+    np.testing.assert_allclose(y, weights @ x, rtol=1e-5, atol=1e-5)
+    assert codec.inspect(blob).column_major == by_columns

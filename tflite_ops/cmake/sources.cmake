@@ -4,6 +4,8 @@
 # writes blobs inside a packed file anew.
 set(KERAS_DC_DECODER_SOURCES
   src/api/codec.cc
+  src/api/decoder.cc
+  src/api/status.cc
   src/api/unpack.cc
   src/bytes/byte_history.h
   src/bytes/byte_model.cc
@@ -27,11 +29,14 @@ set(KERAS_DC_DECODER_SOURCES
   src/common/adaptive_model.cc
   src/common/adaptive_model.h
   src/common/bit_stream.h
+  src/common/code_table.cc
+  src/common/code_table.h
   src/common/cpu.cc
   src/common/cpu.h
   src/common/crc32.cc
   src/common/crc32.h
   src/common/entry_coder.h
+  src/common/entry_layout.h
   src/common/format.h
   src/common/gap_model.h
   src/common/half_float.h
@@ -51,6 +56,10 @@ set(KERAS_DC_DECODER_SOURCES
   src/common/thread_pool.cc
   src/common/thread_pool.h
   src/common/value_index.h
+  src/decode/blob_header.cc
+  src/decode/blob_header.h
+  src/decode/blob_parts.cc
+  src/decode/blob_parts.h
   src/decode/blob_reader.cc
   src/decode/blob_reader.h
   src/decode/decoder.cc
@@ -67,6 +76,13 @@ set(KERAS_DC_DECODER_SOURCES
   src/decode/position_decoder.h
   src/decode/recipe.cc
   src/decode/recipe.h
+  src/decode/small/arena.h
+  src/decode/small/number_cursor.cc
+  src/decode/small/number_cursor.h
+  src/decode/small/small_decoder.cc
+  src/decode/small/small_decoder.h
+  src/decode/small/symbol_cursor.cc
+  src/decode/small/symbol_cursor.h
   src/decode/stored_values.cc
   src/decode/stored_values.h
   src/decode/streaming/line_blocks.cc
@@ -203,3 +219,15 @@ set(KERAS_DC_OPS_SOURCES
   src/tflite/pool_2d_op.cc
   src/tflite/register_ops.cc
   src/tflite/weight_op.h)
+
+# Decodes blobs on microcontrollers: include/keras_dc/decoder.h and no more.
+set(KERAS_DC_SMALL_SOURCES
+  src/api/decoder.cc
+  src/api/status.cc
+  src/common/code_table.cc
+  src/common/crc32.cc
+  src/decode/blob_header.cc
+  src/decode/blob_parts.cc
+  src/decode/small/number_cursor.cc
+  src/decode/small/small_decoder.cc
+  src/decode/small/symbol_cursor.cc)

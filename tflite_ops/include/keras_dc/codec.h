@@ -38,8 +38,9 @@ typedef enum kdc_status {
   KDC_BAD_CODE_TABLE = 11,
   KDC_BAD_STREAM = 12,
   KDC_BAD_POSITION = 13,
-  KDC_WRONG_BASE = 14,    // see pack.h
-  KDC_WRITE_FAILED = 15,  // see pack.h
+  KDC_WRONG_BASE = 14,     // see pack.h
+  KDC_WRITE_FAILED = 15,   // see pack.h
+  KDC_NOT_SUPPORTED = 16,  // see decoder.h
 } kdc_status;
 
 // The element type of a tensor. The values stand in blobs (FORMAT.md, 3).

@@ -75,6 +75,12 @@ class BitWriter {
   int pending_count_ = 0;
 };
 
+// A run of bytes inside a blob.
+struct ByteRange {
+  const uint8_t* bytes = nullptr;
+  size_t size = 0;
+};
+
 // Reads bits from a range of bytes. Past the end it reads zeros; overrun() then
 // is true.
 class BitReader {

@@ -8,10 +8,41 @@
 namespace keras_dc {
 namespace {
 
-// A step takes 16 bytes: kTables[k][b] is the CRC of byte b and k zeros behind
-// it.
+#if defined(KERAS_DC_SMALL)
+
+// For machines with little memory: crcs[b] is the CRC of the four bits b.
+struct NibbleTable {
+  uint32_t crcs[16] = {};
+
+  constexpr NibbleTable() {
+    for (uint32_t nibble = 0; nibble < 16; ++nibble) {
+      uint32_t crc = nibble;
+      for (int bit = 0; bit < 4; ++bit) {
+        crc = (crc >> 1) ^ ((crc & 1) ? kCrc32Polynomial : 0);
+      }
+      crcs[nibble] = crc;
+    }
+  }
+};
+
+constexpr NibbleTable kTable;
+
+// The CRC register after `bytes`, from `crc` on.
+uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {
+  for (size_t i = 0; i < size; ++i) {
+    crc ^= bytes[i];
+    crc = (crc >> 4) ^ kTable.crcs[crc & 15];
+    crc = (crc >> 4) ^ kTable.crcs[crc & 15];
+  }
+  return crc;
+}
+
+#else
+
 constexpr int kSlices = 16;
 
+// A step takes 16 bytes: kTables[k][b] is the CRC of byte b and k zeros behind
+// it.
 using Tables = std::array<std::array<uint32_t, 256>, kSlices>;
 
 constexpr Tables MakeTables() {
@@ -58,6 +89,8 @@ uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {
   }
   return crc;
 }
+
+#endif  // KERAS_DC_SMALL
 
 }  // namespace
 

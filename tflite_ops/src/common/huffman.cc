@@ -3,18 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "common/code_table.h"
+
 namespace keras_dc {
 namespace {
 
-// In a table an absent symbol has a length one bit beyond the longest code:
-// rare symbols have long codes and absent ones are the rarest, so the steps
-// between neighbours stay small.
-constexpr int kAbsent = kMaxCodeLength + 1;
-constexpr int kFirstLengthBits = 4;
-constexpr int kMaxRunBits = 8;
-constexpr int kMaxStep = kAbsent;
-
-int ToTable(uint8_t length) { return length == 0 ? kAbsent : length; }
+int ToTable(uint8_t length) { return length == 0 ? kAbsentLength : length; }
 
 void WriteRun(uint32_t run, BitWriter* writer) {
   int extra_bits = 0;
@@ -29,39 +23,9 @@ void WriteStep(int step, BitWriter* writer) {
   writer->Write((uint32_t{1} << rank) - 1, rank + 1);
 }
 
-bool ReadRun(BitReader* reader, size_t* run) {
-  int extra_bits = 0;
-  while (reader->Read(1) == 0) {
-    if (++extra_bits > kMaxRunBits || reader->overrun()) return false;
-  }
-  *run = (size_t{1} << extra_bits) + reader->Read(extra_bits);
-  return true;
-}
-
-bool ReadStep(BitReader* reader, int* step) {
-  int rank = 0;
-  while (reader->Read(1) == 1) {
-    if (++rank >= 2 * kMaxStep) return false;
-  }
-  *step = rank % 2 == 0 ? rank / 2 + 1 : -(rank / 2 + 1);
-  return true;
-}
-
 size_t CountPresent(const CodeLengths& lengths) {
   return lengths.size() -
          static_cast<size_t>(std::count(lengths.begin(), lengths.end(), 0));
-}
-
-// Whether Kraft's sum is 1: then every bit pattern begins with a code. A lone
-// symbol is the exception: its length is 1 by definition.
-bool IsComplete(const CodeLengths& lengths) {
-  uint32_t kraft = 0;
-  for (const uint8_t length : lengths) {
-    if (length != 0) kraft += uint32_t{1} << (kMaxCodeLength - length);
-  }
-  if (kraft == uint32_t{1} << kMaxCodeLength) return true;
-  return CountPresent(lengths) == 1 && kraft == uint32_t{1}
-                                                    << (kMaxCodeLength - 1);
 }
 
 // An item of package-merge: a symbol, or a pair of items of the level before.
@@ -176,36 +140,6 @@ void WriteCodeLengths(const CodeLengths& lengths, std::vector<uint8_t>* bytes) {
     begin = end;
   }
   writer.Flush();
-}
-
-kdc_status ReadCodeLengths(ByteReader* reader, CodeLengths* lengths) {
-  BitReader bits(reader->current(), reader->remaining());
-  int length = static_cast<int>(bits.Read(kFirstLengthBits));
-  for (size_t begin = 0; begin < lengths->size();) {
-    size_t run = 0;
-    if (!ReadRun(&bits, &run)) {
-      return bits.overrun() ? KDC_TRUNCATED : KDC_BAD_CODE_TABLE;
-    }
-    if (length < 1 || length > kAbsent || run > lengths->size() - begin) {
-      return KDC_BAD_CODE_TABLE;
-    }
-    std::fill_n(lengths->begin() + static_cast<std::ptrdiff_t>(begin), run,
-                static_cast<uint8_t>(length == kAbsent ? 0 : length));
-    begin += run;
-    if (begin < lengths->size()) {
-      int step = 0;
-      if (!ReadStep(&bits, &step)) return KDC_BAD_CODE_TABLE;
-      length += step;
-    }
-  }
-  if (bits.overrun()) return KDC_TRUNCATED;
-  const uint8_t* table = reader->ReadBytes(bits.bytes_used());
-  if (table == nullptr) return KDC_TRUNCATED;
-  // The padding must be zero, so that a code has one table only.
-  BitReader whole(table, bits.bytes_used());
-  whole.Seek(bits.position());
-  if (!whole.AtCleanEnd() || !IsComplete(*lengths)) return KDC_BAD_CODE_TABLE;
-  return KDC_OK;
 }
 
 }  // namespace keras_dc

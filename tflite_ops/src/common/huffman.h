@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/bit_stream.h"
+#include "common/code_table.h"
 #include "common/format.h"
 
 namespace keras_dc {
@@ -38,9 +39,10 @@ uint64_t StreamBits(const std::vector<uint64_t>& histogram,
 // Appends the table of `lengths`, padded to a whole byte.
 void WriteCodeLengths(const CodeLengths& lengths, std::vector<uint8_t>* bytes);
 
-// Reads a table of `lengths->size()` symbols and checks that it is a complete
-// code. Returns KDC_OK, KDC_TRUNCATED or KDC_BAD_CODE_TABLE.
-kdc_status ReadCodeLengths(ByteReader* reader, CodeLengths* lengths);
+// Reads a table of `lengths->size()` symbols: see code_table.h.
+inline kdc_status ReadCodeLengths(ByteReader* reader, CodeLengths* lengths) {
+  return ReadCodeLengths(reader, lengths->size(), lengths->data());
+}
 
 }  // namespace keras_dc
 

@@ -5,6 +5,7 @@
 
 #include "common/format.h"
 #include "common/return_if_error.h"
+#include "decode/blob_parts.h"
 
 namespace keras_dc {
 namespace {
@@ -12,21 +13,10 @@ namespace {
 kdc_status ReadPlane(ByteReader* reader, bool is_coded, int num_streams,
                      size_t count, BytePlane* plane) {
   plane->streams.resize(is_coded ? static_cast<size_t>(num_streams) : 1);
-  plane->streams[0].size = count;
-  if (is_coded) {
-    plane->lengths.resize(kPlaneAlphabet);
-    KDC_RETURN_IF_ERROR(ReadCodeLengths(reader, &plane->lengths));
-    for (ByteRange& stream : plane->streams) {
-      stream.size = static_cast<size_t>(reader->ReadVarint());
-    }
-  }
-  if (reader->truncated()) return KDC_TRUNCATED;
-  if (reader->malformed()) return KDC_BAD_HEADER;
-  for (ByteRange& stream : plane->streams) {
-    stream.bytes = reader->ReadBytes(stream.size);
-    if (stream.bytes == nullptr) return KDC_TRUNCATED;
-  }
-  return KDC_OK;
+  if (!is_coded) return ReadRange(reader, count, 1, &plane->streams[0]);
+  plane->lengths.resize(kPlaneAlphabet);
+  KDC_RETURN_IF_ERROR(ReadCodeLengths(reader, &plane->lengths));
+  return ReadPlaneStreams(reader, plane->streams.size(), plane->streams.data());
 }
 
 // Up to 64 bits, the lowest first.
@@ -67,20 +57,12 @@ void Interleave(const std::vector<const uint8_t*>& planes, size_t count,
 kdc_status ReadNumbers(ByteReader* reader, bool has_planes, int num_streams,
                        StoredNumbers* numbers) {
   if (!has_planes) {
-    // A product could overflow.
-    if (numbers->count > reader->remaining() / numbers->item_size) {
-      return KDC_TRUNCATED;
-    }
-    numbers->packed.size = numbers->num_bytes();
-    numbers->packed.bytes = reader->ReadBytes(numbers->packed.size);
-    if (numbers->packed.bytes == nullptr) return KDC_TRUNCATED;
-    return KDC_OK;
+    return ReadRange(reader, numbers->count, numbers->item_size,
+                     &numbers->packed);
   }
-  const unsigned coded = reader->ReadByte();
-  if (reader->truncated()) return KDC_TRUNCATED;
-  if (numbers->count == 0 || coded == 0 || coded >> numbers->item_size != 0) {
-    return KDC_BAD_HEADER;
-  }
+  unsigned coded = 0;
+  KDC_RETURN_IF_ERROR(
+      ReadCodedPlanes(reader, numbers->count, numbers->item_size, &coded));
   numbers->planes.resize(numbers->item_size);
   for (size_t i = 0; i < numbers->item_size; ++i) {
     KDC_RETURN_IF_ERROR(ReadPlane(reader, (coded >> i & 1) != 0, num_streams,

@@ -8,6 +8,7 @@
 #include "common/format.h"
 #include "common/half_float.h"
 #include "common/return_if_error.h"
+#include "decode/blob_parts.h"
 
 namespace keras_dc {
 namespace {
@@ -66,19 +67,7 @@ kdc_status UnpackDoubles(const StoredNumbers& stored,
   KDC_RETURN_IF_ERROR(UnpackNumbers(stored, bytes.data()));
   numbers->resize(stored.count);
   for (size_t i = 0; i < stored.count; ++i) {
-    const uint8_t* item = &bytes[stored.item_size * i];
-    if (stored.item_size == sizeof(double)) {
-      const uint64_t bits = LoadU64(item);
-      std::memcpy(&(*numbers)[i], &bits, sizeof(bits));
-      continue;
-    }
-    const uint32_t bits =
-        stored.item_size == sizeof(float)
-            ? LoadU32(item)
-            : HalfToFloatBits(static_cast<uint16_t>(item[0] | item[1] << 8));
-    float number;
-    std::memcpy(&number, &bits, sizeof(bits));
-    (*numbers)[i] = number;
+    (*numbers)[i] = LoadNumber(&bytes[stored.item_size * i], stored.item_size);
   }
   return KDC_OK;
 }

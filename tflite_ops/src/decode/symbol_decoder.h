@@ -6,17 +6,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/bit_stream.h"
 #include "common/huffman.h"
 #include "decode/symbol_lanes.h"
 #include "decode/symbol_table.h"
 
 namespace keras_dc {
-
-// A run of bytes inside a blob.
-struct ByteRange {
-  const uint8_t* bytes = nullptr;
-  size_t size = 0;
-};
 
 // The decoder of one code.
 class SymbolDecoder {
