@@ -12,7 +12,16 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from lib import crepe, edge_pictures, hed, tones, torch_file
+from lib import (
+    crepe,
+    edge_pictures,
+    efficientnet_lite0,
+    hed,
+    photographs,
+    tones,
+    torch_file,
+)
+from PIL import Image
 
 FILTERS = (8, 4, 4, 4, 4, 8)
 BLOCKS = ((4, 4), (6,))
@@ -79,6 +88,46 @@ def test_tensors_of_a_torch_file_are_read(pth):
     np.testing.assert_array_equal(arrays["turned"], [[2, 5], [3, 6], [4, 7]])
     assert arrays["one"] == 7
     assert arrays["whole"].dtype == np.float32
+
+
+def test_tensors_of_an_older_torch_file_are_read(pth):
+    storages = [Storage(np.arange(8.0), "7"), Storage(np.arange(3.0) - 1, "8")]
+    content = {
+        "turned": Tensor(storages[0], 2, (3, 2), (1, 3)),
+        "other": Tensor(storages[1], 0, (3,), (1,)),
+    }
+    file = io.BytesIO()
+    for head in (119547037146038801333356, 1001, {"little_endian": True}):
+        pickle.dump(head, file, protocol=2)
+    Pickler(file, protocol=2).dump(collections.OrderedDict(content))
+    pickle.dump([storage.key for storage in storages], file, protocol=2)
+    for storage in storages:
+        file.write(np.int64(storage.array.size).tobytes())
+        file.write(storage.array.astype("<f4").tobytes())
+    arrays = torch_file.legacy_arrays(file.getvalue())
+    np.testing.assert_array_equal(arrays["turned"], [[2, 5], [3, 6], [4, 7]])
+    np.testing.assert_array_equal(arrays["other"], [-1, 0, 1])
+
+
+def test_efficientnet_takes_its_weights_by_the_names_of_the_file():
+    stages = ((3, 1, 1, 4, 1), (3, 2, 2, 6, 2))
+    model = efficientnet_lite0.network(32, stages, num_classes=5)
+    assert model.output_shape == (None, 5)
+    names = {efficientnet_lite0._source_name(each.name) for each in model.layers if each.weights}
+    assert names == {
+        "_conv_stem", "_bn0", "_conv_head", "_bn1", "_fc",
+        *(f"_blocks.{n}.{part}" for n in range(3)
+          for part in ("_depthwise_conv", "_bn1", "_project_conv", "_bn2")),
+        *(f"_blocks.{n}.{part}" for n in (1, 2) for part in ("_expand_conv", "_bn0")),
+    }  # fmt: skip
+    assert efficientnet_lite0.normalized(np.uint8([255])) == 1
+
+
+def test_crops_of_photographs_are_squares_of_them_in_turn():
+    images = [Image.new("RGB", (40, 30), (shade, 0, 0)) for shade in (10, 200)]
+    crops = photographs.crops(images, 5, 16, np.random.default_rng(0))
+    assert crops.shape == (5, 16, 16, 3)
+    assert crops[:, 0, 0, 0].tolist() == [10, 200, 10, 200, 10]
 
 
 @pytest.mark.parametrize("layout", [(0, (3, 3), (3, 1)), (7, (2,), (1,)), (0, (2, 2), (-1, 1))])
