@@ -57,7 +57,7 @@ def compress_without_training(
         `Report`, whose rows have the names of Keras layers, too.
 
     Raises:
-        What `convert` and `compress` raise.
+        ValueError, ModelFormatError, ConversionError: see `convert` and `compress`.
     """
     if filepath is not None:
         atomic_files.check_place(filepath)

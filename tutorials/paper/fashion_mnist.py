@@ -27,9 +27,9 @@ from paper.kept_models import kept
 RESULTS = pathlib.Path(__file__).parent / "results" / "fashion_mnist"
 SEEDS = (0, 1, 2)
 DENSITIES = {
-    "vgg": (0.04, 0.025, 0.015),
-    "mobilenet": (0.2, 0.12, 0.08),
-    "inception": (0.1, 0.06, 0.04),
+    "vgg": (0.0585,),
+    "mobilenet": (0.33,),
+    "inception": (0.1,),
 }
 
 

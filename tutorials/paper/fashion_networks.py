@@ -17,21 +17,21 @@ _INCEPTIONS = (
 
 
 def vgg():
-    """Six 3x3 convolutions and two dense layers: 1.18 million weights."""
+    """Six 3x3 convolutions and two dense layers: 2.41 million weights."""
     image = keras.Input(SHAPE, name="image")
     x = image
-    for filters in (32, 64, 128):
+    for filters in (48, 96, 192):
         x = _convolution(_convolution(x, filters, 3), filters, 3)
         x = layers.Dropout(DROPOUT / 3)(layers.MaxPooling2D()(x))
-    x = _normalized(layers.Dense(768, use_bias=False)(layers.Flatten()(x)))
+    x = _normalized(layers.Dense(1024, use_bias=False)(layers.Flatten()(x)))
     return _classifier(image, x, "vgg")
 
 
 def mobilenet():
-    """A convolution and six depthwise-separable blocks: 0.27 million weights."""
+    """A convolution and six depthwise-separable blocks: 0.59 million weights."""
     image = keras.Input(SHAPE, name="image")
-    x = _convolution(image, 32, 3)
-    for filters, strides in [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 1)]:
+    x = _convolution(image, 48, 3)
+    for filters, strides in [(96, 1), (192, 2), (192, 1), (384, 2), (384, 1), (768, 1)]:
         depthwise = layers.DepthwiseConv2D(3, strides, padding="same", use_bias=False)
         x = _convolution(_normalized(depthwise(x)), filters, 1)
     return _classifier(image, layers.GlobalAveragePooling2D()(x), "mobilenet")

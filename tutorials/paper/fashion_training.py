@@ -87,8 +87,18 @@ class Small:
 
 
 SMALL = {
-    "vgg": Small("vgg", 0.0, sharing_rate=3e-4),
-    "mobilenet": Small("mobilenet", 0.0),
+    "vgg": Small(
+        "vgg",
+        0.0,
+        epochs=100,
+        sharing_epochs=18,
+        learning_rate=1.5e-3,
+        weight_decay=0.02,
+        sharing_rate=3e-4,
+    ),
+    "mobilenet": Small(
+        "mobilenet", 0.0, depthwise_density=0.9, epochs=45, learning_rate=1.5e-3, weight_decay=0.02
+    ),
     "inception": Small("inception", 0.0),
 }
 

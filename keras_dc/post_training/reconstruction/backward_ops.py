@@ -199,8 +199,8 @@ def _max_pool_2d(op, gradient):
 
 
 def _mean(op, gradient):
-    values, axes = op.inputs[0], np.atleast_1d(op.inputs[1])
-    axes = tuple(int(axis) % values.ndim for axis in axes)
+    values = op.inputs[0]
+    axes = tuple(int(axis) % values.ndim for axis in np.atleast_1d(op.inputs[1]))
     kept = [1 if axis in axes else size for axis, size in enumerate(values.shape)]
     count = int(np.prod([values.shape[axis] for axis in axes]))
     return [np.broadcast_to(gradient.reshape(kept) / count, values.shape), None]
