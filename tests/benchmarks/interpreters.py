@@ -107,7 +107,11 @@ def added_bytes(who, path, warm_up, count):
         count: int.
     """
     command = [sys.executable, "-c", PROBE, who, path, warm_up, str(count)]
-    run = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
+    # The installed package, not its sources, where this is run from a checkout.
+    folder = pathlib.Path(__file__).parent
+    run = subprocess.run(
+        [*map(str, command)], check=True, capture_output=True, text=True, cwd=folder
+    )
     return json.loads(run.stdout)
 
 

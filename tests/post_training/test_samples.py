@@ -1,16 +1,13 @@
 """`compress` with samples: whole files."""
 
-import concurrent.futures
-import multiprocessing
-
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from support import runtime_process
 from support.dense_nets import mobile_net, pictures
 from support.tiny_models import Graph, int4, lookup, mlp
 
 import keras_dc as dc
-from keras_dc.runtime.interpreter import available_runtimes
 
 SAMPLES = pictures(96)
 UNSEEN = pictures(100, seed=1)
@@ -120,15 +117,8 @@ def test_half_precision_is_rebuilt_too():
     assert len(small) < 0.6 * len(net)
 
 
-def compressed_by(runtime, net):
-    return bytes(dc.compress(net, samples=SAMPLES[:40], num_clusters=32, runtime=runtime))
-
-
-@pytest.mark.parametrize("runtime", available_runtimes())
-def test_each_runtime_serves(net, runtime):
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        small = pool.submit(compressed_by, runtime, net).result()
+def test_each_runtime_serves(net, process):
+    small = process(runtime_process.compress, net, SAMPLES[:40], num_clusters=32)
     assert error(net, small) < 0.5 * error(net, dc.compress(net, num_clusters=32))
 
 

@@ -70,7 +70,7 @@ def test_a_further_interpreter_takes_little(kind, tmp_path):
     for path, graph in zip(paths, (layers(), FILES[kind]()), strict=True):
         dc.compress(graph.serialize(), filepath=path)
     probe = [sys.executable, "-c", PROBE, *paths]
-    run = subprocess.run(probe, check=True, capture_output=True, text=True)
+    run = subprocess.run(probe, check=True, capture_output=True, text=True, cwd=tmp_path)
     added, are_equal = json.loads(run.stdout)
     assert are_equal
     assert max(added[1:]) <= min(MOST_BYTES, added[0] / 2), added

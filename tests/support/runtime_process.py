@@ -248,3 +248,10 @@ def read_after_resize(runtime, library, model, tensor_index, shape):
         values.append(interpreter.get_tensor(tensor_index))
         interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
     return values
+
+
+def compress(runtime, _library, model, samples, **options):
+    """`keras_dc.compress` of a model from samples, which the runtime runs on them."""
+    import keras_dc
+
+    return bytes(keras_dc.compress(model, samples=samples, runtime=runtime, **options))
