@@ -148,7 +148,8 @@ def compress(source, output, sparsity, clusters, samples, report, seed, **option
 
     With --samples, 32 to 512 inputs without labels, and one of --max-error, --max-bytes and
     --ratio layer after layer is made small so that it computes on the samples what it did. A
-    quarter of them is held back to measure the error on.
+    quarter of them is held back to measure the error on. Without one of these the samples
+    only tell how far outputs move.
 
     Examples:
       keras-dc compress model.tflite -o small.tflite

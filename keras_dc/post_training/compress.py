@@ -1,5 +1,7 @@
 """`compress`: any `.tflite` file made smaller, losslessly or pruned and clustered first."""
 
+import numpy as np
+
 from keras_dc.compression import lossless
 from keras_dc.compression.apply import apply
 from keras_dc.compression.report import report_of
@@ -46,8 +48,7 @@ def compress(
     others of its row (Optimal Brain Surgeon), and biases make up for what is left. `max_error`,
     `max_bytes` or `ratio` says how small the file becomes; how many values and zeros each tensor
     gets follows from what its bits are worth. A quarter of the samples is held back to measure the
-    error on. The how-to page "Compress a .tflite file from
-    samples" tells more.
+    error on. The how-to page "Compress a .tflite file from samples" tells more.
 
     Args:
         tflite: bytes of a `.tflite` model, or the path of a file. One that is compressed
@@ -108,6 +109,7 @@ def compress(
     budget = Budget(max_error, max_bytes, ratio)
     if samples is not None:
         _check_aim(budget, sparsity, num_clusters, metric)
+        _check_seed(seed)
         # It takes part of the package that a lossless pass does without.
         from keras_dc.post_training.reconstruction.from_samples import compress_from_samples
 
@@ -124,9 +126,10 @@ def compress(
             num_threads=num_threads,
         )
         return _delivered(compressed, report if return_report else None, filepath)
-    if budget.is_given or metric is not None:
+    if budget.is_given or any(given is not None for given in (metric, runtime, num_threads)):
         raise ValueError(
-            "`max_error`, `max_bytes`, `ratio` and `metric` need `samples`. Received: samples=None"
+            "`max_error`, `max_bytes`, `ratio`, `metric`, `runtime` and `num_threads` need "
+            "`samples`. Received: samples=None"
         )
     source, changes = lossless.Source.of(tflite), {}
     if sparsity is not None or num_clusters is not None:
@@ -151,6 +154,11 @@ def _check_aim(budget, sparsity, num_clusters, metric):
         raise TypeError(f"`metric` must be a function. Received: metric={metric!r}")
     if metric is not None and budget.max_error is None:
         raise ValueError("`metric` needs `max_error`, which bounds it. Received: max_error=None")
+
+
+def _check_seed(seed):
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"`seed` must be an integer of 0 or more. Received: seed={seed!r}")
 
 
 def _delivered(compressed, report, filepath):

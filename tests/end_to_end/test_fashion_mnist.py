@@ -80,6 +80,25 @@ def test_figures_are_those_that_are_told():
         assert dense < 6.5
 
 
+def test_the_page_tells_how_settings_were_chosen():
+    path = fashion_mnist.RESULTS.with_name("fashion_choices.json")
+    runs = list(json.loads(path.read_text())["runs"].values())
+    page = " ".join(fashion_tables.PAGE.read_text().split())
+    tried = [run for run in runs if run["judged_by"] == "validation"]
+    for run in tried:
+        assert f"{run['error_percent']:.2f} %" in page
+    best = min(tried, key=lambda run: run["error_percent"])
+    chosen = fashion_training.SMALL["vgg"]
+    assert (chosen.learning_rate, chosen.weight_decay) == (
+        best["learning_rate"],
+        best["weight_decay"],
+    )
+    first = [run for run in runs if run["judged_by"] == "test"]
+    assert [run["seed"] for run in first] == list(fashion_mnist.SEEDS)
+    loss = statistics.mean(run["error_percent"] - run["dense_error_percent"] for run in first)
+    assert f"lost {loss:.2f} points" in page
+
+
 def test_the_page_has_the_committed_figures():
     page = fashion_tables.PAGE.read_text()
     assert fashion_tables.in_page(page) == page

@@ -145,6 +145,8 @@ BAD = [
         r"at most 300 bytes was found; the smallest has [\d,]+ bytes",
     ),
     ({"ratio": 4, "metric": lambda outputs: 0.0}, "`metric` needs `max_error`"),
+    ({"ratio": 4, "seed": -1}, "Received: seed=-1"),
+    ({"ratio": 4, "seed": "0"}, "Received: seed='0'"),
     ({"ratio": 4, "samples": np.zeros((64, 8, 8, 3), np.float32)}, "all zero"),
     ({"ratio": 4, "samples": pictures(64, shape=(8, 9, 3))}, "must be shaped"),
 ]
@@ -158,9 +160,14 @@ def test_bad_arguments_are_refused(net, arguments, message, tmp_path):
     assert not path.exists()
 
 
-def test_budgets_need_samples(net):
+@pytest.mark.parametrize(
+    "alone",
+    [{"ratio": 4}, {"runtime": "litert"}, {"num_threads": 2}, {"metric": np.sum}],
+    ids=lambda alone: next(iter(alone)),
+)
+def test_what_needs_samples_is_refused_without_them(net, alone):
     with pytest.raises(ValueError, match="need `samples`"):
-        dc.compress(net, ratio=4)
+        dc.compress(net, **alone)
 
 
 def test_models_that_cannot_be_changed_are_refused(net):

@@ -1,8 +1,6 @@
 # Code for one instruction set each, chosen at run time. A compiler or a machine
 # that knows none of them has the portable code alone.
-if(MSVC)
-  set(KERAS_DC_MACHINE "portable")
-elseif(KERAS_DC_PORTABLE)
+if(MSVC OR KERAS_DC_PORTABLE)
   set(KERAS_DC_MACHINE "portable")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(KERAS_DC_MACHINE "x86")

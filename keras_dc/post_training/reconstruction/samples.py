@@ -73,6 +73,11 @@ def runs_of(samples, specs, seed):
         held = set(order[: max(1, len(runs) // _HELD_BACK)].tolist())
     else:
         held = set()
+        warnings.warn(
+            f"no `samples` are held back, so the error is that of those that layers were rebuilt "
+            f"from: give more than one batch. Received: {count} samples in one batch",
+            stacklevel=2,
+        )
     return Runs(
         runs,
         [run for place, run in enumerate(runs) if place not in held],
@@ -92,8 +97,14 @@ def _loaded(path):
 
 
 def _check_values(pieces):
+    are_alike = True
     for name in pieces[0]:
         values = [piece[name] for piece in pieces]
+        first = values[0][:1]
+        are_alike &= all(
+            each.ndim > 0 and each.shape[1:] == first.shape[1:] and bool(np.all(each == first))
+            for each in values
+        )
         if values[0].dtype.kind != "f":
             continue
         if not all(map(all_finite, values)):
@@ -104,6 +115,12 @@ def _check_values(pieces):
             raise ValueError(
                 f"`samples` must not be all zero. Received: zeros for the input {name!r}"
             )
+    if are_alike:
+        warnings.warn(
+            "`samples` should differ: layers learn from one as much as from many that are alike. "
+            "Received: samples that are all equal",
+            stacklevel=3,
+        )
 
 
 def _cut(pieces, specs):

@@ -86,3 +86,16 @@ def test_few_and_many_are_warned_of():
         runs_of(values(20), [spec()], 0)
     with pytest.warns(UserWarning, match="Received: 600 samples"):
         runs_of(values(600), [spec()], 0)
+
+
+def test_what_cannot_be_held_back_is_warned_of():
+    with pytest.warns(UserWarning, match="no `samples` are held back.* Received: 40 samples"):
+        runs = runs_of(values(40), [spec((40, 4))], 0)
+    np.testing.assert_array_equal(rows_of(runs.held_back), rows_of(runs.used))
+
+
+@pytest.mark.parametrize("join", [iter, np.concatenate])
+def test_samples_that_are_all_equal_are_warned_of(join):
+    samples = join([values(1)] * 40)
+    with pytest.warns(UserWarning, match="all equal"):
+        runs_of(samples, [spec()], 0)
