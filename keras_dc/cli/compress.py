@@ -12,8 +12,6 @@ _CONVERTER_SETTINGS = {
     "float16": {"optimizations": ["DEFAULT"], "supported_types": ["float16"]},
     "int8": {"optimizations": ["DEFAULT"]},
 }
-
-
 _BUDGETS = ("max_error", "max_bytes", "ratio")
 
 
@@ -114,7 +112,7 @@ def merged(values, option):
             help="The same, so many times smaller than the .tflite file.",
         ),
         click.option(
-            "--seed", type=int, default=0, show_default=True, help="Which samples are held back."
+            "--seed", type=click.IntRange(0), help="Which samples are held back; 0 by default."
         ),
         click.option(
             "--report",
@@ -185,7 +183,10 @@ def _budget(inputs, seed, **limits):
         raise click.UsageError(f"one of {', '.join(options)} at most must be given")
     if given and inputs is None:
         raise click.UsageError(f"{options[0]} needs --samples, inputs to run the model on")
-    return {**given, "samples": inputs, "seed": seed} if given else {}
+    if seed is not None and not given:
+        needed = ", ".join(f"--{name.replace('_', '-')}" for name in _BUDGETS)
+        raise click.UsageError(f"--seed needs one of {needed}")
+    return {**given, "samples": inputs, "seed": seed or 0} if given else {}
 
 
 def _from_tflite(source, lossy, *, coder, min_saving, keep_names, **keras_options):

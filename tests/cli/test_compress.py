@@ -316,6 +316,8 @@ def test_samples_and_a_budget_reach_the_api(folder):
     [
         (["--ratio", "3"], "--ratio needs --samples"),
         (["--ratio", "3", "--max-error", "0.1", "--samples", "x.npy"], "one of --max-error"),
+        (["--seed", "3", "--samples", "x.npy"], "--seed needs one of --max-error"),
+        (["--seed", "-1"], "--seed"),
     ],
 )
 def test_a_budget_that_is_none_is_told(folder, arguments, message):
