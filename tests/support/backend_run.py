@@ -55,8 +55,10 @@ class BackendRun:
 
     def __init__(self, backend, folder):
         self._output = folder / "output.txt"
-        # On JAX each test compiles afresh what others have compiled before it; files keep it.
-        cache = {
+        # On JAX each test compiles afresh what others have compiled before it; files keep it. What
+        # runs once need not be fast.
+        compiler = {
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
             "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -66,7 +68,7 @@ class BackendRun:
             # One worker, whatever runs the tests here: its neighbours have the other cores.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *files],
-                env={**os.environ, **cache, "KERAS_BACKEND": backend},
+                env={**os.environ, **compiler, "KERAS_BACKEND": backend},
                 # Where the sources do not hide the installed package.
                 cwd=TESTS_FOLDER,
                 stdout=output,

@@ -29,11 +29,13 @@ DENSITIES = {
     ("lenet_300_100", "R0"): (0.045, 0.0172),
     ("lenet_300_100", "R1"): (0.0275, 0.0195, 0.0132, 0.0076, 0.0058),
     ("lenet_5", "R0"): (0.016,),
-    ("lenet_5", "R1"): (0.0054, 0.005),
+    ("lenet_5", "R1"): (0.0187, 0.0054, 0.005),
+    ("lenet_5", "R2"): (0.0178,),
 }
 # Of the kernels of the whole networks.
 WEIGHTS = {"lenet_300_100": 266_200, "lenet_5": 430_500}
 SEEDS = (0, 1, 2, 3, 4)
+RECIPES = sorted({name for _, name in mnist_training.RECIPES})
 
 
 def float_bytes(network):
@@ -56,7 +58,7 @@ def judged(name, recipe, images, seed, plain, training, *, on_validation=False):
     """Convert a trained network and judge the file.
 
     Args:
-        name: str, "R0" or "R1".
+        name: str, of the recipe.
         recipe: `mnist_training.Recipe`.
         images: `mnist_images.Images`.
         seed: int.
@@ -112,7 +114,7 @@ def write(folder, name, figures, tflite):
 def main():
     parser = run_arguments.parser(__doc__, seeds=SEEDS, output=RESULTS)
     parser.add_argument("--networks", nargs="*", choices=WEIGHTS, default=list(WEIGHTS))
-    parser.add_argument("--recipes", nargs="*", choices=["R0", "R1"], default=["R0", "R1"])
+    parser.add_argument("--recipes", nargs="*", choices=RECIPES, default=RECIPES)
     parser.add_argument("--train-only", action="store_true")
     parser.add_argument("--densities", nargs="*", type=float, help="in place of the tables'")
     arguments = run_arguments.parse(parser)
@@ -120,6 +122,8 @@ def main():
     count = len(data.x_train) - mnist_images.VALIDATION if arguments.validate else None
     images = mnist_images.Images(data, mnist_images.folder(), count)
     for network, name in itertools.product(arguments.networks, arguments.recipes):
+        if (network, name) not in mnist_training.RECIPES:
+            continue
         recipe = run_arguments.changed(mnist_training.RECIPES[network, name], arguments)
         densities = arguments.densities or DENSITIES[network, name]
         for density, seed in itertools.product(densities, arguments.seeds):

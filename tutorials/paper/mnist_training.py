@@ -63,6 +63,7 @@ RECIPES = {
         _FC, num_clusters=4, rate_weight=0.02, rate_aware=True, by_place=True, teacher="wide"
     ),
     ("lenet_5", "R0"): dataclasses.replace(_CONV, level=2),
+    ("lenet_5", "R2"): dataclasses.replace(_CONV, level=2, rate_aware=True),
     ("lenet_5", "R1"): dataclasses.replace(_CONV, rate_aware=True, teacher="wide"),
 }
 

@@ -243,7 +243,7 @@ class Bench:
 
     def trained(self, name):
         """The network of a variant, and how it was trained, see `kept_models.kept`."""
-        path = self._folder / f"variant_{list(VARIANTS).index(name)}.keras"
+        path = self._folder / f"variant_{re.sub(r'[^a-z0-9.]+', '_', name.lower())}.keras"
         return kept_models.kept(path, lambda: self._trained_variant(VARIANTS[name]))
 
     def _trained_variant(self, variant):

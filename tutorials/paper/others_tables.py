@@ -1,4 +1,4 @@
-"""Tables of docs/networks_of_others.md, from results of `hed`, `network_speeds`, `post_training`.
+"""Tables of docs/networks_of_others.md, from results of `hed`, `crepe` and others.
 
 cd tutorials && python -m paper.others_tables
 """
@@ -29,6 +29,15 @@ _HED_HEADS = [
     "photographs",
     "mean difference: drawn",
     "photographs",
+]
+_CREPE_HEADS = [
+    "file",
+    "size",
+    "ratio",
+    "right within 50 cents",
+    "25 cents",
+    "as the original: tones",
+    "recordings",
 ]
 _SAMPLE_HEADS = [
     "file",
@@ -82,6 +91,22 @@ def hed_table(runs):
 
 def _ratio(runs, run):
     return f"{runs['original']['bytes'] / size_of(run):.1f}x"
+
+
+def crepe_table(runs):
+    """What pitches each file hears: list of lines."""
+    rows = []
+    for name, run in runs.items():
+        rows.append(
+            [
+                name,
+                readable(size_of(run)),
+                _ratio(runs, run),
+                *(f"{run['right_percent'][cents]:.1f} %" for cents in ("50", "25")),
+                *(f"{one['50']:.1f} %" for one in run["as_original_percent"].values()),
+            ]
+        )
+    return paper_tables.table(_CREPE_HEADS, rows)
 
 
 def size_table(runs):
@@ -158,10 +183,14 @@ def in_page(text):
     """The page with its tables made anew: str."""
     hed = load("hed")
     hed = {name: hed[name] for name in hed_runs.names()}
+    crepe = load("crepe")
     tables = {
         "hed edges": hed_table(hed),
         "hed sizes": size_table(hed),
         "hed speeds": speed_table(load("network_speeds"), "hed"),
+        "crepe pitches": crepe_table(crepe),
+        "crepe sizes": size_table(crepe),
+        "crepe speeds": speed_table(load("network_speeds"), "crepe"),
         "from samples": sample_table(load("post_training")),
     }
     for name, lines in tables.items():
