@@ -3,8 +3,8 @@
     cd tests && python -m js.build FOLDER
 
 Makes FOLDER/package, what is published; FOLDER/keras-dc-VERSION.tgz; and FOLDER/site, the page with
-its packages from the tgz and the npm registry. Sizes are printed. Needs emscripten, CMake, node and
-npm, and the registry; says NOT RUN where something is missing.
+its packages from the tgz and the npm registry. Sizes are printed. Needs emscripten, CMake, ninja, node
+and npm, and the registry; says NOT RUN where something is missing.
 """
 
 import argparse
@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 PACKAGE = ROOT / "tflite_ops/js"
 PAGE = ROOT / "tutorials/web"
-TOOLS = ("emcmake", "cmake", "node", "npm")
+TOOLS = ("emcmake", "cmake", "ninja", "node", "npm")
 # Of keras_dc.wasm, what a server sends.
 MAX_GZIP_BYTES = 44 * 1024
 TYPESCRIPT = "typescript@5.9.3"
@@ -50,8 +50,8 @@ def build_package(folder):
     package.mkdir(parents=True)
     for name in published_files():
         shutil.copy(PACKAGE / name, package / name)
-    run("emcmake", "cmake", "-S", ROOT / "tflite_ops", "-B", build, "-DCMAKE_BUILD_TYPE=Release",
-        "-DKERAS_DC_WEB=ON", "-DKERAS_DC_WARNINGS_AS_ERRORS=ON")  # fmt: skip
+    run("emcmake", "cmake", "-S", ROOT / "tflite_ops", "-B", build, "-G", "Ninja",
+        "-DCMAKE_BUILD_TYPE=Release", "-DKERAS_DC_WEB=ON", "-DKERAS_DC_WARNINGS_AS_ERRORS=ON")  # fmt: skip
     run("cmake", "--build", build, "--parallel", 2)
     run("cmake", "--install", build, "--prefix", package)
     [name] = run("npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", folder,
@@ -61,7 +61,8 @@ def build_package(folder):
 
 def install(folder, *packages):
     done = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--silent", *map(str, packages)],
+        ["npm", "install", "--no-audit", "--no-fund", "--no-save", "--silent",
+         "--fetch-retries=1", "--fetch-timeout=60000", *map(str, packages)],
         cwd=folder, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode != 0:
@@ -112,6 +113,7 @@ def main():
         return
     tgz = build_package(folder)
     print_sizes(folder, tgz)
+    shutil.rmtree(folder / "build")
     try:
         check_types(tgz, folder)
         build_site(tgz, folder)

@@ -21,6 +21,7 @@ ROOT = HERE.parents[1]
 PACKAGE = ROOT / "tflite_ops/js"
 GOLDEN = ROOT / "tests/golden_packs"
 PATCH_FLAG = 1
+SIZES = (300, 100, 10)
 TOO_LARGE = 10
 MAX_BYTES = 10_000_000
 
@@ -71,7 +72,7 @@ def mutants_file(base):
 def cases(tmp_path_factory):
     """A folder of models, packed files and mutants."""
     folder = tmp_path_factory.mktemp("cases")
-    plain, new = mlp().serialize(), mlp(density=0.11).serialize()
+    plain, new = (mlp(sizes=SIZES, density=density).serialize() for density in (0.1, 0.11))
     compressed = dc.compress(plain)
     made = {
         "plain.tflite": plain,

@@ -1,8 +1,12 @@
-"""The npm package and the page as `tests/js/build.py` built them."""
+"""The npm package and the page as `tests/js/build.py` built them, and a server for them."""
 
+import contextlib
+import functools
+import http.server
 import os
 import pathlib
 import shutil
+import threading
 
 import pytest
 
@@ -27,3 +31,18 @@ def site():
     if not path.exists():
         pytest.skip("not built: npm could not get @litertjs/core")
     return path
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def served(folder):
+    """Serves a folder on this machine; gives the address, without a slash at its end."""
+    handler = functools.partial(_Handler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
