@@ -121,6 +121,15 @@ test("a download ends where its caller ends it", async () => {
   await assert.rejects(unpackFrom(`${address}/model.kdc`, { signal }), { name: "AbortError" });
 });
 
+test("bytes are no source", async () => {
+  for (const source of [packed, new Uint8Array(packed), undefined, null]) {
+    await assert.rejects(unpackFrom(source), {
+      name: "TypeError",
+      message: /bytes go to `unpack`\. Received: (Buffer|Uint8Array|undefined|null)$/,
+    });
+  }
+});
+
 test("a network that fails says what fetch says", async () => {
   await assert.rejects(unpackFrom("http://127.0.0.1:1/model.kdc"), { name: "TypeError" });
 });

@@ -1,9 +1,10 @@
 // What a file is told to be, and how it is refused.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { readCase } from "./cases.mjs";
-import { fileKind, loadDecoder, needsUnpacking, unpack } from "./package.mjs";
+import { fileKind, folder, loadDecoder, needsUnpacking, unpack } from "./package.mjs";
 
 const plain = readCase("plain.tflite");
 const compressed = readCase("compressed.tflite");
@@ -85,8 +86,7 @@ test("a compressed model is refused, inside a packed file, too", async () => {
 test("what is no packed file is told by its first bytes", async () => {
   await assert.rejects(unpack(plain), {
     code: "not-packed",
-    message:
-      /begins with "KDP"\. This is a \.tflite file.*needsUnpacking.*Received: .*TFL3/,
+    message: /begins with "KDP"\. This is a \.tflite file.*needsUnpacking.*Received: .*TFL3/,
   });
   await assert.rejects(unpack(Buffer.from("<!DOCTYPE html>")), {
     code: "not-packed",
@@ -133,6 +133,16 @@ test("a file may declare as much as the caller allows", async () => {
     code: "memory",
     message: /Received: ./,
   });
+});
+
+test("more memory than WebAssembly has is told, and the next file unpacks", async () => {
+  await assert.rejects(unpack(readCase("huge_tensor.kdc"), { maxBytes: 2 ** 31 }), (error) => {
+    assert.equal(error.code, "memory");
+    assert.equal(error.status, 2);
+    assert.ok(error.cause instanceof WebAssembly.RuntimeError);
+    return true;
+  });
+  assert.ok(plain.equals(await unpack(packed)));
 });
 
 test("a patch needs its base, and no other file has one", async () => {
@@ -206,8 +216,26 @@ test("arguments of a wrong type are told", async () => {
   await assert.rejects(unpack(packed, { base: "old" }), { message: /`base`.*Received: String/ });
 });
 
+test("the decoder is taken in any form", async () => {
+  const bytes = readFileSync(new URL("keras_dc.wasm", folder));
+  const headers = { "content-type": "application/wasm" };
+  const forms = [
+    bytes,
+    new Response(bytes),
+    new Response(bytes, { headers }),
+    Promise.resolve(new Response(bytes, { headers })),
+    await WebAssembly.compile(bytes),
+  ];
+  for (const form of forms) {
+    await loadDecoder(form);
+    assert.ok(plain.equals(await unpack(packed)));
+  }
+});
+
 test("a decoder that is not there is told, and asked for again the next time", async () => {
   const missing = new Response("", { status: 404 });
   await assert.rejects(loadDecoder(missing), { code: "http", message: /Received: HTTP 404/ });
+  const page = new Response("<html>", { headers: { "content-type": "text/html" } });
+  await assert.rejects(loadDecoder(page), { code: "http", message: /HTTP 200, text\/html/ });
   assert.ok(plain.equals(await unpack(packed)));
 });

@@ -6,9 +6,11 @@ import pathlib
 import re
 import subprocess
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
+from golden_packs import make_golden_packs
 from support import web
 from support.tiny_models import mlp
 
@@ -68,6 +70,13 @@ def mutants_file(base):
     }  # fmt: skip
 
 
+def huge_tensor():
+    """A packed file of some 40 bytes: 2^29 float32 zeros, as much as WebAssembly has in all."""
+    body = bytes([*b"KDC", 1, 0x10, 0, 1, 0x80, 0x80, 0x80, 0x80, 2, 0, 0])
+    blob = body + zlib.crc32(body).to_bytes(4, "little")
+    return make_golden_packs.tensor(blob).finish(b"", size=2**31)
+
+
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
     """A folder of models, packed files and mutants."""
@@ -81,6 +90,7 @@ def cases(tmp_path_factory):
         "compressed.kdc": dc.pack(compressed),
         "new.tflite": new,
         "patch.kdc": dc.pack(new, base=plain),
+        "huge_tensor.kdc": huge_tensor(),
         "mutants.json": json.dumps(mutants_file((GOLDEN / "base.bin").read_bytes())).encode(),
     }
     for name, content in made.items():

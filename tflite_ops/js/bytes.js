@@ -7,8 +7,12 @@ export function asBytes(given, name) {
     return new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   }
   if (given instanceof ArrayBuffer) return new Uint8Array(given);
-  const type = given === null ? "null" : (given?.constructor?.name ?? typeof given);
   throw new TypeError(
-    `\`${name}\` must be an ArrayBuffer or a view of one, such as a Uint8Array. Received: ${type}`,
+    `\`${name}\` must be an ArrayBuffer or a view of one, such as a Uint8Array. Received: ${typeName(given)}`,
   );
+}
+
+/** What a value is, for a message. */
+export function typeName(value) {
+  return value === null ? "null" : (value?.constructor?.name ?? typeof value);
 }

@@ -1,5 +1,5 @@
 // From a packed file to the file, at once or as it comes.
-import { asBytes } from "./bytes.js";
+import { asBytes, typeName } from "./bytes.js";
 import { Decoder } from "./decoder.js";
 import {
   compressedModel,
@@ -28,6 +28,7 @@ export async function unpack(bytes, options) {
 
 /** See index.d.ts. */
 export async function unpackFrom(source, options) {
+  checkSource(source);
   const settings = readOptions(options);
   const { signal } = settings;
   // Both are fetched at once.
@@ -46,6 +47,15 @@ export async function unpackFrom(source, options) {
     checkBegin(decoder, begin, settings),
   );
   return unpackChunks(decoder, chunks, settings);
+}
+
+function checkSource(source) {
+  if (typeof source === "string") return;
+  if ([URL, Request, Response].some((type) => source instanceof type)) return;
+  throw new TypeError(
+    "`source` must be an address, a URL, a Request or a Response; bytes go to `unpack`. " +
+      `Received: ${typeName(source)}`,
+  );
 }
 
 function readOptions(options = {}) {

@@ -34,14 +34,15 @@ async function compiled(given) {
   if (source instanceof WebAssembly.Module) return source;
   if (typeof source === "string" || source instanceof URL) source = await fetch(source);
   if (!(source instanceof Response)) return WebAssembly.compile(source);
-  if (!source.ok) {
+  const type = source.headers.get("content-type") ?? "";
+  // Some servers send their start page for whatever they do not have.
+  if (!source.ok || type.startsWith("text/html")) {
     throw new UnpackError(
       "http",
       "keras_dc.wasm must be served beside the package's JavaScript, or be given to " +
-        `loadDecoder. Received: HTTP ${source.status} of ${source.url}`,
+        `loadDecoder. Received: HTTP ${source.status}, ${type || "of no type"}, of ${source.url}`,
     );
   }
-  const type = source.headers.get("content-type") ?? "";
   if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(source);
   return WebAssembly.compile(await source.arrayBuffer());
 }
