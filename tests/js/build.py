@@ -3,8 +3,8 @@
     cd tests && python -m js.build FOLDER
 
 Makes FOLDER/package, what is published; FOLDER/keras-dc-VERSION.tgz; and FOLDER/site, the page with
-its packages from the tgz and the npm registry. Sizes are printed. Needs emscripten, CMake, ninja, node
-and npm, and the registry; says NOT RUN where something is missing.
+its packages from the tgz and the npm registry. Sizes are printed. Needs emscripten, CMake, ninja,
+node and npm, and the registry; says NOT RUN where something is missing.
 """
 
 import argparse
@@ -51,7 +51,8 @@ def build_package(folder):
     for name in published_files():
         shutil.copy(PACKAGE / name, package / name)
     run("emcmake", "cmake", "-S", ROOT / "tflite_ops", "-B", build, "-G", "Ninja",
-        "-DCMAKE_BUILD_TYPE=Release", "-DKERAS_DC_WEB=ON", "-DKERAS_DC_WARNINGS_AS_ERRORS=ON")  # fmt: skip
+        "-DCMAKE_BUILD_TYPE=Release", "-DKERAS_DC_WEB=ON",
+        "-DKERAS_DC_WARNINGS_AS_ERRORS=ON")  # fmt: skip
     run("cmake", "--build", build, "--parallel", 2)
     run("cmake", "--install", build, "--prefix", package)
     [name] = run("npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", folder,
