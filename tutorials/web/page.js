@@ -55,6 +55,8 @@ try {
     const picture = pictureOf(canvas);
     if (picture !== null) digit.value = await recognize(model, picture);
   });
+  // Of what was drawn meanwhile.
+  canvas.dispatchEvent(new Event("drawn"));
 } catch (error) {
   status.textContent = error.message;
   throw error;
