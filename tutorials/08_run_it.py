@@ -150,6 +150,8 @@ print(slow_but_small)
 # ## Elsewhere
 #
 # C++ programs register the ops by `keras_dc::RegisterOps(&resolver)`, see
-# `tflite_ops/include/keras_dc/register_ops.h`. Tutorials for C++, for a Raspberry Pi and for the
-# browser come later. Where our ops cannot go, `dc.expand` or `dc.unpack` at installation give an
-# ordinary file that runs anywhere: see [tutorial 7](07_over_the_air.py).
+# `tflite_ops/include/keras_dc/register_ops.h`, and the programs in `tutorials/cpp`. The page in
+# `tutorials/web` unpacks a `.kdc` file and runs it in the browser: LiteRT.js does not know our ops,
+# and computes garbage from a compressed file without an error. Where our ops cannot go, `dc.expand`
+# or `dc.unpack` at installation give an ordinary file that runs anywhere: see
+# [tutorial 7](07_over_the_air.py).

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/constexpr_table.h"
+
 namespace keras_dc {
 
 // Probabilities are those of a 1 bit, in units of 1/65536.
@@ -63,7 +65,7 @@ struct CountTables {
   std::array<int32_t, kSize> rate{};
   std::array<int32_t, kSize> trust{};
 };
-constexpr CountTables MakeCountTables() {
+KERAS_DC_CONSTEXPR inline CountTables MakeCountTables() {
   CountTables tables;
   for (size_t n = 0; n < CountTables::kSize; ++n) {
     tables.rate[n] = static_cast<int32_t>(655360 / (10 * n + 16));
@@ -72,7 +74,7 @@ constexpr CountTables MakeCountTables() {
   }
   return tables;
 }
-inline constexpr CountTables kCountTables = MakeCountTables();
+inline KERAS_DC_CONSTEXPR const CountTables kCountTables = MakeCountTables();
 
 // A probability that follows the bits that it has seen, fast at first. The
 // probability has 22 bits, the count of bits seen has 10.

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "common/bit_stream.h"
+#include "common/constexpr_table.h"
 #include "common/cpu.h"
 
 namespace keras_dc {
@@ -45,7 +46,7 @@ constexpr int kSlices = 16;
 // it.
 using Tables = std::array<std::array<uint32_t, 256>, kSlices>;
 
-constexpr Tables MakeTables() {
+KERAS_DC_CONSTEXPR Tables MakeTables() {
   Tables tables{};
   for (uint32_t byte = 0; byte < 256; ++byte) {
     uint32_t crc = byte;
@@ -63,7 +64,7 @@ constexpr Tables MakeTables() {
   return tables;
 }
 
-constexpr Tables kTables = MakeTables();
+KERAS_DC_CONSTEXPR const Tables kTables = MakeTables();
 
 // The CRC register after `bytes`, from `crc` on.
 uint32_t Update(uint32_t crc, const uint8_t* bytes, size_t size) {

@@ -1,6 +1,7 @@
 #include "common/scratch_vector.h"
 
-#if defined(__unix__) || defined(__APPLE__)
+// WebAssembly only grows: its mmap is a heap that clears what it gives.
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #include <sys/mman.h>
 #define KERAS_DC_HAS_MMAP
 #endif

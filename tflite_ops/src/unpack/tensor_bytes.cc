@@ -87,7 +87,7 @@ uint64_t StoredBytes(int32_t dtype, uint64_t num_weights) {
 
 void PackInt4(DenseTensor* tensor) {
   if (tensor->dtype != KDC_INT4) return;
-  std::vector<uint8_t>& items = tensor->items;
+  ScratchVector<uint8_t>& items = tensor->items;
   const size_t count = items.size();
   for (size_t i = 0; i < count; i += 2) {
     const uint8_t high = i + 1 < count ? items[i + 1] : 0;

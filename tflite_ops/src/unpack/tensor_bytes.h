@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/scratch_vector.h"
 #include "keras_dc/codec.h"
 
 namespace keras_dc {
@@ -15,7 +16,7 @@ struct DenseTensor {
   int32_t dtype = KDC_FLOAT32;
   int32_t rank = 0;
   int64_t shape[KDC_MAX_RANK] = {};
-  std::vector<uint8_t> items;
+  ScratchVector<uint8_t> items;
 };
 
 // A blob as it is stored in a packed file: without magic and checksum.
