@@ -7,9 +7,13 @@ from keras_dc.cli import answers, files
 
 @answers.command(
     "expand",
-    options=[click.argument("source", type=files.INPUT, metavar="IN"), files.OUTPUT_OPTION],
+    options=[
+        click.argument("source", type=files.INPUT, metavar="IN"),
+        files.OUTPUT_OPTION,
+        files.MAX_BYTES_OPTION,
+    ],
 )
-def expand(source, output):
+def expand(source, output, max_bytes):
     """Undo `compress`: an ordinary .tflite file that every runtime runs.
 
     The graph and the weights are those of the file that was compressed, bit for bit; names of
@@ -23,7 +27,8 @@ def expand(source, output):
         raise files.FileError(f"{source} is an ordinary .tflite file: there is nothing to expand")
     import keras_dc
 
-    content = keras_dc.expand(source, filepath=output)
+    limit = {} if max_bytes is None else {"max_bytes": max_bytes}
+    content = keras_dc.expand(source, filepath=output, **limit)
     before = source.stat().st_size
     values = {
         "input": str(source),

@@ -12,6 +12,12 @@ OUTPUT = click.Path(path_type=pathlib.Path)
 OUTPUT_OPTION = click.option(
     "-o", "--output", type=OUTPUT, required=True, metavar="OUT", help="Where to write the result."
 )
+MAX_BYTES_OPTION = click.option(
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How large the result may be: a small file may declare any size. 2 GiB if left out.",
+)
 SAMPLES_OPTION = click.option(
     "--samples",
     type=INPUT,

@@ -41,9 +41,14 @@ def pack(source, output, base):
 
 @answers.command(
     "unpack",
-    options=[_SOURCE, files.OUTPUT_OPTION, _base("The file that a patch was made for.")],
+    options=[
+        _SOURCE,
+        files.OUTPUT_OPTION,
+        _base("The file that a patch was made for."),
+        files.MAX_BYTES_OPTION,
+    ],
 )
-def unpack(source, output, base):
+def unpack(source, output, base, max_bytes):
     """Undo `pack`: the same bytes again.
 
     Examples:
@@ -56,7 +61,8 @@ def unpack(source, output, base):
     import keras_dc
     from keras_dc.support import atomic_files
 
-    content = keras_dc.unpack(source, base=base)
+    limit = {} if max_bytes is None else {"max_bytes": max_bytes}
+    content = keras_dc.unpack(source, base=base, **limit)
     atomic_files.write_atomically(output, content)
     return _answer(source, output, content, base)
 

@@ -9,6 +9,9 @@ from keras_dc.packing import parts, patches
 from keras_dc.support import progress
 from keras_dc.support.file_bytes import FileBytes
 
+# The largest file that is unpacked without being asked for: as large as a `.tflite` file gets.
+MAX_UNPACKED_BYTES = 2**31
+
 
 def pack(tflite, base=None):
     """Pack a `.tflite` file, or a ZIP archive of such, smaller than a zip does.
@@ -45,25 +48,32 @@ def pack(tflite, base=None):
     return FileBytes(packed, "packed file" if old is None else "patch")
 
 
-def unpack(packed, base=None):
+def unpack(packed, base=None, *, max_bytes=MAX_UNPACKED_BYTES):
     """Unpack what `pack` packed.
 
     Args:
         packed: bytes, or the path of a packed file.
         base: bytes or a path: the file that a patch was made for; None if it is no patch.
+        max_bytes: int, how large the original may be: a small file may declare any size.
 
     Returns:
         bytes of the original file.
 
     Raises:
         CodecError: if `packed` is no packed file, is damaged or cut short; if it is a patch and
-            `base` is missing or another file; if it is none and there is a `base`.
+            `base` is missing or another file; if it is none and there is a `base`; if it declares
+            more than `max_bytes`.
         FileNotFoundError, IsADirectoryError: if there is no file at a path.
         TypeError: if an argument is neither bytes nor a path.
     """
     content = _read(packed, "packed")
     old = None if base is None else _read(base, "base")
     info = packs.info(content)
+    if info.original_size > max_bytes:
+        raise CodecError(
+            f"the original must have at most `max_bytes`. Received: {info.original_size:,} bytes "
+            f"declared, max_bytes={max_bytes:,}"
+        )
     if info.base_size is None and old is not None:
         raise CodecError(
             "a packed file that is no patch is unpacked without a base. "

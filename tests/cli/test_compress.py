@@ -256,6 +256,15 @@ def test_expand_gives_the_graph_back(folder):
     assert "is an ordinary .tflite file: there is nothing to expand" in folder.err
 
 
+@pytest.mark.parametrize("arguments", [["unpack", "packed.kdc"], ["expand", "small.tflite"]])
+def test_no_more_is_decoded_than_is_allowed(folder, arguments):
+    command = [*arguments, "-o", "out.tflite", "--max-bytes"]
+    assert folder.run(*command, "10") == 1
+    assert "max_bytes=10" in folder.err
+    assert not (folder.path / "out.tflite").exists()
+    assert folder.run(*command, str(2**20)) == 0
+
+
 def test_pack_and_unpack(folder):
     values = folder.json("pack", "model.tflite", "-o", "o.kdc")
     assert (folder.path / "o.kdc").read_bytes() == dc.pack(folder.content)

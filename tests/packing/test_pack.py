@@ -125,3 +125,10 @@ def test_damaged_files_are_refused():
         # A mutant of sizes that only decide about memory may still be right.
         with contextlib.suppress(dc.errors.CodecError):
             assert dc.unpack(bytes(mutant)) == content
+
+
+def test_a_packed_file_may_not_declare_more_than_is_allowed():
+    packed = dc.pack(b"model" * 100)
+    assert len(dc.unpack(packed, max_bytes=500)) == 500
+    with pytest.raises(dc.errors.CodecError, match=r"Received: 500 bytes declared, max_bytes=499"):
+        dc.unpack(packed, max_bytes=499)
