@@ -5,7 +5,16 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support import runtime_process
 from support.dense_nets import mobile_net, pictures
-from support.recurrent_nets import grouped_net, recurrent_net, sequences, shared_net, tied_net
+from support.recurrent_nets import (
+    INPUTS,
+    STEPS,
+    fused_net,
+    grouped_net,
+    recurrent_net,
+    sequences,
+    shared_net,
+    tied_net,
+)
 from support.tiny_models import int4, lookup, mlp
 
 import keras_dc as dc
@@ -227,6 +236,16 @@ def test_weights_in_a_loop_are_rebuilt(is_stateful):
     net = recurrent_net(is_stateful=is_stateful).serialize()
     methods, ours, alone = smaller(net, iter(sequences(60)), 2.2, sequences(20, seed=1))
     assert methods == dict.fromkeys(["kernel", "recurrent", "classes"], "second order")
+    assert ours < 0.7 * alone
+
+
+def test_fused_lstms_are_rebuilt_as_loops():
+    net = fused_net().serialize()
+    drawn = [sequences(count, seed=seed).reshape(-1, STEPS, INPUTS) for count, seed in
+             ((60, 0), (20, 1))]  # fmt: skip
+    methods, ours, alone = smaller(net, drawn[0], 3, [each[None] for each in drawn[1]])
+    assert set(methods.values()) == {"second order"}
+    assert len(methods) == 9
     assert ours < 0.7 * alone
 
 

@@ -152,3 +152,38 @@ def grouped_net(*, groups=4, channels=32):
     last = graph.constant(weights((10, 2 * channels), 2 * channels, 4), "last")
     graph.output(graph.fully_connected(x, last, None, name="logits"))
     return graph
+
+
+def fused_net(*, is_time_major=False, batch=1, clip=0.0, has_peepholes=False):
+    """UNIDIRECTIONAL_SEQUENCE_LSTM over `STEPS` steps, its last step, and a layer of it."""
+    graph = Graph()
+    order = (STEPS, batch) if is_time_major else (batch, STEPS)
+    x = graph.input((*order, INPUTS))
+
+    def constants(shape, names, seed, scale=1.0):
+        return [
+            graph.constant(scale * weights(shape, shape[-1], seed + n), name)
+            for n, name in enumerate(names)
+        ]
+
+    places = [x, *constants((UNITS, INPUTS), ("xi", "xf", "xc", "xo"), 0)]
+    places += constants((UNITS, UNITS), ("hi", "hf", "hc", "ho"), 4)
+    peepholes = constants((UNITS,), ("pi", "pf", "po"), 8) if has_peepholes else [-1] * 3
+    places += [*peepholes, *constants((UNITS,), ("bi", "bf", "bc", "bo"), 11), -1, -1]
+    for name in ("h", "c"):
+        places.append(graph.tensor((batch, UNITS), name))
+        graph.subgraph.tensors[-1].isVariable = True
+    options = schema.UnidirectionalSequenceLSTMOptionsT(4, clip, 0.0, is_time_major)
+    places += [-1] * 4
+    y = graph.builtin("UNIDIRECTIONAL_SEQUENCE_LSTM", places, (*order, UNITS), options=options)
+    turns = [graph.constant(np.array(each, np.int32), "at") for each in
+             (((STEPS - 1, 0, 0), (1, batch, UNITS)) if is_time_major
+              else ((0, STEPS - 1, 0), (batch, 1, UNITS)))]  # fmt: skip
+    shape = (1, batch, UNITS) if is_time_major else (batch, 1, UNITS)
+    last = graph.builtin("SLICE", [y, *turns], shape, options=schema.SliceOptionsT())
+    flat = graph.constant(np.array([batch, UNITS], np.int32), "shape")
+    last = graph.builtin("RESHAPE", [last, flat], (batch, UNITS), options=schema.ReshapeOptionsT())
+    kernel = graph.constant(weights((CLASSES, UNITS), UNITS, 20), "classes")
+    graph.output(graph.fully_connected(last, kernel, None, name="logits"))
+    graph.subgraph.tensors[-1].shapeSignature = None
+    return graph

@@ -14,6 +14,7 @@ from keras_dc.post_training.reconstruction import importance as importances
 from keras_dc.post_training.reconstruction import layers as layers_of
 from keras_dc.post_training.reconstruction import moments as moments_of
 from keras_dc.post_training.reconstruction import samples as samples_of
+from keras_dc.post_training.reconstruction import unfused
 from keras_dc.post_training.reconstruction.budget import Attempt, search
 from keras_dc.post_training.reconstruction.feed import Feed
 from keras_dc.post_training.reconstruction.judge import Judge
@@ -75,7 +76,7 @@ class _Work:
         self._content, self._settings, self._seed = content, settings, seed
         options["num_threads"] = options.get("num_threads") or os.cpu_count()
         self._options = options
-        source = lossless.Source.of(content)
+        source = unfused.source_of(lossless.Source.of(content))
         self._layers, self._others = layers_of.find_layers(source)
         names, sparsities, counts = prune_and_cluster.settings_of(
             source, sparsity, num_clusters, also={layer.weights.buffer for layer in self._layers}

@@ -267,9 +267,10 @@ class _Sums:
         for number, group in enumerate(self._groups):
             x = means[..., group.inputs]
             own[number] += _common(x, x, coherence, is_centred)
-            if cross[number] is not None:
-                cross[number] += _common(differences[..., group.inputs], x, coherence, is_centred)
-                cross[number] *= np.float32(known[number])
+            crossed = cross[number]
+            if crossed is not None:
+                crossed += _common(differences[..., group.inputs], x, coherence, is_centred)
+                crossed *= np.float32(known[number])
         mean = means.mean(axis=0) + self._shift
         original_mean = mean + differences.mean(axis=0)
         positions, rows = self._positions / runs, self._rows

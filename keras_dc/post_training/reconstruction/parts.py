@@ -8,7 +8,7 @@ import numpy as np
 from keras_dc.post_training.reconstruction import values as values_of
 from keras_dc.runtime.interpreter import Interpreter
 from keras_dc.tflite import compact_writer
-from keras_dc.tflite.graph import OpRef, TensorRef
+from keras_dc.tflite.graph import OpRef
 from keras_dc.tflite.model_file import schema
 
 
@@ -75,7 +75,7 @@ class Part:
         self._given, self._wanted = list(given), list(dict.fromkeys(wanted))
         # What is given or constant need not be computed.
         constants = {
-            tensor: values_of.constant(graph, TensorRef(0, tensor), replaced)
+            tensor: values_of.known(graph, tensor, replaced)
             for tensor in self._wanted
             if tensor not in self._given
         }

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_dc.tflite.graph import OpRef, TensorRef
 from keras_dc.tflite.model_file import schema
 
 _STORAGE = {
@@ -27,6 +28,30 @@ def constant(graph, ref, replaced=None):
     if data is None or dtype is None or tensor.sparsity is not None:
         return None
     return np.asarray(data).view(dtype).reshape(() if tensor.shape is None else tensor.shape)
+
+
+def known(graph, tensor, replaced=None):
+    """The numbers of a tensor of the main subgraph that no input changes.
+
+    Args:
+        graph: `tflite.graph.Graph`.
+        tensor: int.
+        replaced: see `constant`.
+
+    Returns:
+        array: a constant, or one in half precision behind a DEQUANTIZE; None of others.
+    """
+    ref = TensorRef(0, tensor)
+    found = constant(graph, ref, replaced)
+    if found is not None:
+        return dequantized(graph, ref, found)
+    for number, operator in enumerate(graph.model.subgraphs[0].operators):
+        is_half = graph.builtin(OpRef(0, number)) == schema.BuiltinOperator.DEQUANTIZE
+        if is_half and tensor in operator.outputs:
+            half = constant(graph, TensorRef(0, int(operator.inputs[0])), replaced)
+            is_half = half is not None and half.dtype == np.float16
+            return half.astype(np.float32) if is_half else None
+    return None
 
 
 def dequantized(graph, ref, values):

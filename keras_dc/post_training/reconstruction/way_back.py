@@ -5,9 +5,8 @@ import numpy as np
 from keras_dc.post_training.reconstruction import backward_ops
 from keras_dc.post_training.reconstruction.loops import Loop, ends_of
 from keras_dc.post_training.reconstruction.parts import ops_between, tensors_before
-from keras_dc.post_training.reconstruction.values import constant, dequantized
+from keras_dc.post_training.reconstruction.values import dequantized, known
 from keras_dc.tflite.graph import OpRef, TensorRef
-from keras_dc.tflite.model_file import schema
 
 # What is kept of all steps of a loop; of one that is longer there are no gradients.
 _MOST_TRACED_BYTES = 2**28
@@ -66,8 +65,7 @@ class Walk:
                 if not _is_float(values.get(tensor)):
                     continue
                 if back is not None:
-                    known = gradient.get(tensor)
-                    gradient[tensor] = back if known is None else known + back
+                    _add(gradient, tensor, back)
                 elif not is_loop:  # of which all is known, and this is zero
                     self._block([tensor])
 
@@ -96,21 +94,12 @@ class Walk:
         if tensor in values:
             return values[tensor]
         if tensor not in self._constants:
-            self._constants[tensor] = self._constant(tensor)
+            self._constants[tensor] = known(self._graph, tensor)
         return self._constants[tensor]
 
-    def _constant(self, tensor):
-        ref = TensorRef(0, tensor)
-        found = constant(self._graph, ref)
-        if found is not None:
-            return dequantized(self._graph, ref, found)
-        for number, operator in enumerate(self._graph.model.subgraphs[0].operators):
-            is_half = self._graph.builtin(OpRef(0, number)) == schema.BuiltinOperator.DEQUANTIZE
-            if is_half and tensor in operator.outputs:
-                half = self._constant(int(operator.inputs[0]))
-                is_half = half is not None and half.dtype == np.float16
-                return half.astype(np.float32) if is_half else None
-        return None
+
+def _add(gradient, tensor, back):
+    gradient[tensor] = gradient[tensor] + back if tensor in gradient else back
 
 
 def _is_float(values):
@@ -188,8 +177,7 @@ class Trace:
             gradient: dict = {}
             for tensor, back in zip(self._outputs, backs):
                 if back is not None:
-                    known = gradient.get(tensor)
-                    gradient[tensor] = back if known is None else known + back
+                    _add(gradient, tensor, back)
             for (_, number), inner in self._walk.gradients(values, gradient):
                 found.setdefault((self._number, number), []).append(inner)
             backs = [gradient.get(tensor) for tensor in self._inputs]
