@@ -159,6 +159,7 @@ BAD = [
     ({"ratio": 4, "seed": "0"}, "Received: seed='0'"),
     ({"ratio": 4, "samples": np.zeros((64, 8, 8, 3), np.float32)}, "all zero"),
     ({"ratio": 4, "samples": pictures(64, shape=(8, 9, 3))}, "must be shaped"),
+    ({"ratio": 4, "samples": 1e30 * SAMPLES}, r"Received: numbers up to \d"),
 ]
 
 

@@ -154,17 +154,22 @@ def grouped_net(*, groups=4, channels=32):
     return graph
 
 
-def fused_net(*, is_time_major=False, batch=1, clip=0.0, has_peepholes=False):
+def fused_net(*, is_time_major=False, batch=1, clip=0.0, has_peepholes=False, dtype=np.float32):
     """UNIDIRECTIONAL_SEQUENCE_LSTM over `STEPS` steps, its last step, and a layer of it."""
     graph = Graph()
     order = (STEPS, batch) if is_time_major else (batch, STEPS)
     x = graph.input((*order, INPUTS))
 
-    def constants(shape, names, seed, scale=1.0):
+    def constants(shape, names, seed):
         return [
-            graph.constant(scale * weights(shape, shape[-1], seed + n), name)
+            half(graph.constant(weights(shape, shape[-1], seed + n).astype(dtype), name))
             for n, name in enumerate(names)
         ]
+
+    def half(tensor):
+        if dtype == np.float32:
+            return tensor
+        return graph.builtin("DEQUANTIZE", [tensor], graph.subgraph.tensors[tensor].shape)
 
     places = [x, *constants((UNITS, INPUTS), ("xi", "xf", "xc", "xo"), 0)]
     places += constants((UNITS, UNITS), ("hi", "hf", "hc", "ho"), 4)

@@ -101,6 +101,9 @@ def measure(layers, runs, coherences, seed):
 
     Returns:
         list of Moments, or Counts of a lookup; None if no run had anything.
+
+    Raises:
+        ValueError: if squares of what a layer is given are not finite.
     """
     rngs = [np.random.default_rng([seed, *_numbers(layer)]) for layer in layers]
     num_inputs = min(layers[0].shape[1], _MOST_INPUTS)
@@ -112,29 +115,38 @@ def measure(layers, runs, coherences, seed):
         _Counts(layer) if layer.is_lookup else _Sums(layer, is_centred=layer.bias is not None)
         for layer in layers
     ]
-    num_found = 0
-    for get in runs:
-        given = get()
-        if given is None:
-            continue
-        num_found += 1
-        for layer, found, rng, total in zip(layers, given, rngs, totals):
-            if layer.is_lookup:
-                total.add(found.new, found.repeats)
+    num_found, largest = 0, 0.0
+    # What becomes too large is told of below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for get in runs:
+            given = get()
+            if given is None:
                 continue
-            count = int(np.prod(found.output_shape[:-1]))
-            num_taken = min(count, wanted_of_run)
-            places = np.arange(count)
-            if num_taken < count:
-                places = np.sort(rng.choice(count, num_taken, replace=False))
-            inputs = patches(layer, found.new, found.output_shape, places)
-            originals = inputs
-            if found.original is not found.new:
-                originals = patches(layer, found.original, found.output_shape, places)
-            total.add(inputs, originals, count * found.repeats)
-    if not num_found:
-        return None
-    return [total.result(coherence) for total, coherence in zip(totals, coherences)]
+            num_found += 1
+            for layer, found, rng, total in zip(layers, given, rngs, totals):
+                if layer.is_lookup:
+                    total.add(found.new, found.repeats)
+                    continue
+                largest = max(largest, float(np.max(np.abs(found.new), initial=0.0)))
+                count = int(np.prod(found.output_shape[:-1]))
+                num_taken = min(count, wanted_of_run)
+                places = np.arange(count)
+                if num_taken < count:
+                    places = np.sort(rng.choice(count, num_taken, replace=False))
+                inputs = patches(layer, found.new, found.output_shape, places)
+                originals = inputs
+                if found.original is not found.new:
+                    originals = patches(layer, found.original, found.output_shape, places)
+                total.add(inputs, originals, count * found.repeats)
+        if not num_found:
+            return None
+        results = [total.result(coherence) for total, coherence in zip(totals, coherences)]
+    if not all(np.isfinite(own).all() for each in results for own in getattr(each, "own", ())):
+        raise ValueError(
+            "on `samples` layers must be given numbers whose squares float32 holds. Received: "
+            f"numbers up to {largest:.3g}"
+        )
+    return results
 
 
 def _numbers(layer):

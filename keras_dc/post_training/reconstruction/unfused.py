@@ -16,9 +16,8 @@ from keras_dc.tflite.graph import Graph, OpRef, TensorRef, code_index
 from keras_dc.tflite.model_file import schema
 
 _CODE = schema.BuiltinOperator
-_FLOAT32, _INT32, _BOOL = (
-    getattr(schema.TensorType, name) for name in ("FLOAT32", "INT32", "BOOL")
-)
+_TYPE = schema.TensorType
+_FLOAT32, _FLOAT16, _INT32, _BOOL = _TYPE.FLOAT32, _TYPE.FLOAT16, _TYPE.INT32, _TYPE.BOOL
 _GATES = 4
 # Where a fused op has its input, the matrices and biases of gates, and what is not known here:
 # peepholes, projections and normalization.
@@ -35,10 +34,11 @@ def source_of(source):
     Returns:
         Source, whose buffers have the same indices; `source` itself if there is nothing to do.
     """
+    halves = _halves(source.graph)
     numbers = [
         number
         for number, operator in enumerate(source.graph.model.subgraphs[0].operators)
-        if _is_known(source.graph, number, operator)
+        if _is_known(source.graph, number, operator, halves)
     ]
     if not numbers:
         return source
@@ -50,14 +50,10 @@ def source_of(source):
     old, main.operators = main.operators, []
     for number, operator in enumerate(old):
         if number in numbers:
-            _add_loop(model, operator)
+            _add_loop(model, operator, halves)
         else:
             main.operators.append(operator)
-    read = {int(t) for operator in main.operators for t in operator.inputs}
-    for number in numbers:
-        for tensor in map(int, old[number].inputs):
-            if tensor >= 0 and tensor not in read and tensor not in main.inputs:
-                main.tensors[tensor].buffer = 0  # the loop has it
+    _drop_unread(main, {int(t) for number in numbers for t in old[number].inputs}, halves)
     graph = Graph(model)
     constants, left = find_constants(graph)
     weights = find_float_weights(graph, constants)
@@ -66,7 +62,29 @@ def source_of(source):
     )
 
 
-def _is_known(graph, number, operator):
+def _halves(graph):
+    """By what a DEQUANTIZE makes of a constant in half precision, that constant: dict of int."""
+    found = {}
+    for number, operator in enumerate(graph.model.subgraphs[0].operators):
+        if graph.builtin(OpRef(0, number)) == _CODE.DEQUANTIZE:
+            ref = TensorRef(0, int(operator.inputs[0]))
+            if graph.tensor(ref).type == _FLOAT16 and graph.data(ref) is not None:
+                found[int(operator.outputs[0])] = ref.tensor
+    return found
+
+
+def _drop_unread(main, given, halves):
+    """Drop from the main subgraph what loops have now, of the tensors that fused ops were given."""
+    read = {int(t) for operator in main.operators for t in operator.inputs}
+    read.update(map(int, (*main.inputs, *main.outputs)))
+    gone = {tensor for tensor in given & set(halves) if tensor not in read}
+    main.operators = [o for o in main.operators if not gone.intersection(map(int, o.outputs))]
+    read = {int(t) for operator in main.operators for t in operator.inputs} | set(main.inputs)
+    for tensor in {*given, *(halves[tensor] for tensor in gone)} - read - {-1}:
+        main.tensors[tensor].buffer = 0
+
+
+def _is_known(graph, number, operator, halves):
     """Whether an op is a fused LSTM of the plainest kind, with constant matrices."""
     if graph.builtin(OpRef(0, number)) != _CODE.UNIDIRECTIONAL_SEQUENCE_LSTM:
         return False
@@ -78,7 +96,8 @@ def _is_known(graph, number, operator):
     return (
         all(place >= len(inputs) or inputs[place] < 0 for place in _UNKNOWN)
         and all(
-            inputs[place] >= 0 and graph.data(TensorRef(0, inputs[place])) is not None
+            inputs[place] in halves
+            or (inputs[place] >= 0 and graph.data(TensorRef(0, inputs[place])) is not None)
             for place in (*matrices, *biases)
         )
         and options.fusedActivationFunction == schema.ActivationFunctionType.TANH
@@ -104,9 +123,10 @@ class _Builder:
         return self.tensor(values.shape, dtype, len(self._model.buffers) - 1)
 
     def copied(self, tensor):
-        """The same constant as in another subgraph."""
+        """The same constant as in another subgraph, as float32 if it is in half precision."""
         self.subgraph.tensors.append(copy.copy(tensor))
-        return len(self.subgraph.tensors) - 1
+        index = len(self.subgraph.tensors) - 1
+        return index if tensor.type != _FLOAT16 else self.op("DEQUANTIZE", [index], tensor.shape)
 
     def op(self, name, inputs, shape, *, dtype=_FLOAT32, output=None, **options):
         """Adds an op by its name in the schema: the index of its output, a tensor of the shape."""
@@ -144,7 +164,7 @@ _OPTIONS = {
 }
 
 
-def _add_loop(model, operator):
+def _add_loop(model, operator, halves):
     """Add to the main subgraph what computes the same as a fused op."""
     main, is_time_major = model.subgraphs[0], operator.builtinOptions.timeMajor
     build, turn = _Builder(model, main), [1, 0, 2]
@@ -176,7 +196,7 @@ def _add_loop(model, operator):
         build.op("TRANSPOSE", [ends[1], turned], main.tensors[output].shape, output=output)
     shapes = [((), _INT32), *((each, _FLOAT32) for each in (whole, state, state, shape))]
     _add_condition(model, shapes, shape[0])
-    given = [main.tensors[tensor] if tensor >= 0 else None for tensor in inputs]
+    given = [main.tensors[halves.get(t, t)] if t >= 0 else None for t in inputs]
     _add_body(model, shapes, given, operator.builtinOptions.cellClip)
 
 

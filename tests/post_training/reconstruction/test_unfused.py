@@ -10,9 +10,11 @@ from keras_dc.post_training.reconstruction.parts import Part
 
 
 @pytest.mark.parametrize("is_time_major", [False, True])
-@pytest.mark.parametrize(("batch", "clip"), [(1, 0.0), (2, 0.2)])
-def test_a_loop_computes_what_the_fused_op_does(is_time_major, batch, clip):
-    net = fused_net(is_time_major=is_time_major, batch=batch, clip=clip).serialize()
+@pytest.mark.parametrize(
+    ("batch", "clip", "dtype"), [(1, 0.0, np.float32), (2, 0.2, np.float32), (1, 0.2, np.float16)]
+)
+def test_a_loop_computes_what_the_fused_op_does(is_time_major, batch, clip, dtype):
+    net = fused_net(is_time_major=is_time_major, batch=batch, clip=clip, dtype=dtype).serialize()
     source = lossless.Source.of(net)
     loop = unfused.source_of(source)
     outputs = [int(tensor) for tensor in source.graph.model.subgraphs[0].outputs]
@@ -23,8 +25,9 @@ def test_a_loop_computes_what_the_fused_op_does(is_time_major, batch, clip):
     assert np.ptp(want) > 0.1
 
 
-def test_buffers_keep_their_numbers_and_the_source_is_as_it_was():
-    source = lossless.Source.of(fused_net().serialize())
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_buffers_keep_their_numbers_and_the_source_is_as_it_was(dtype):
+    source = lossless.Source.of(fused_net(dtype=dtype).serialize())
     before = [len(subgraph.operators) for subgraph in source.graph.model.subgraphs]
     loop = unfused.source_of(source)
     layers, others = layers_of.find_layers(loop)
