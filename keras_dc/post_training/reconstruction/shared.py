@@ -96,9 +96,10 @@ def joined(moments, importances, *, is_centred):
             moved = (each.original_mean - each.mean - shift)[..., group.inputs]
             between = share * importance.coherence if is_centred else 0.0
             total += share * each.own[number] + between * _outer(other, other)
+            crossed += between * _outer(moved, other)
             if each.cross[number] is not None:
                 has_cross = True
-                crossed += share * each.cross[number] + between * _outer(moved, other)
+                crossed += share * each.cross[number]
         own.append(total.astype(np.float32))
         cross.append(crossed.astype(np.float32) if has_cross else None)
     num_positions = sum(each.num_positions for each in moments)
