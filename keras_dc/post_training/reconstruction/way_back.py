@@ -146,13 +146,16 @@ class Trace:
         """
         self._steps, self.size_bytes, self.num_ops = [], 0, 0
         squares: dict = {}
+        before: set = set()
         for step in self._loop.steps(values):
             for use in self._uses:
                 output = dequantized(self._body, TensorRef(0, use.output), step[use.output])
                 square = float(np.sum(np.square(output, dtype=np.float64)))
                 squares[use.key] = squares.get(use.key, 0.0) + square
             self.num_ops += len(self._numbers)
-            self.size_bytes += sum(each.nbytes for each in step.values())
+            # What a loop only passes on is there once.
+            self.size_bytes += sum(v.nbytes for v in step.values() if id(v) not in before)
+            before = set(map(id, step.values()))
             if self.size_bytes > _MOST_TRACED_BYTES:
                 self._steps = None
             elif self._steps is not None:
