@@ -30,7 +30,7 @@ def loops_of(graph, subgraph):
         options = graph.operator(ref).builtinOptions
         is_body = graph.builtin(ref) == _CODE.WHILE and options.bodySubgraphIndex == subgraph
         if ref.subgraph or not is_body:
-            return "it is in a subgraph that is called, not by a loop of the main one"
+            return "it is in a subgraph that is called otherwise than by a loop of the main one"
         for index in _called(graph, ref):
             inner = [OpRef(index, n) for n in range(len(graph.model.subgraphs[index].operators))]
             if any(_called(graph, each) for each in inner):
@@ -43,9 +43,10 @@ def loops_of(graph, subgraph):
 
 def _called(graph, ref):
     """The subgraphs that an op calls: set of int."""
-    options = vars(graph.operator(ref).builtinOptions or object)
-    names = [name for name in options if name.lower().endswith(("subgraphindex", "subgraph"))]
-    return {options[name] for name in names if isinstance(options[name], int)}
+    options = graph.operator(ref).builtinOptions
+    values = {} if options is None else vars(options)
+    names = [name for name in values if name.lower().endswith(("subgraphindex", "subgraph"))]
+    return {values[name] for name in names}
 
 
 def alone(graph, subgraph):
