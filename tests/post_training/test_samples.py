@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support import runtime_process
-from support.dense_nets import mobile_net, pictures
+from support.dense_nets import mobile_net, pictures, weights
 from support.recurrent_nets import (
     INPUTS,
     STEPS,
@@ -15,9 +15,10 @@ from support.recurrent_nets import (
     shared_net,
     tied_net,
 )
-from support.tiny_models import int4, lookup, mlp
+from support.tiny_models import Graph, int4, lookup, mlp
 
 import keras_dc as dc
+from keras_dc.runtime.program import Program
 
 SAMPLES = pictures(96)
 UNSEEN = pictures(100, seed=1)
@@ -232,12 +233,31 @@ def smaller(net, samples, ratio, unseen):
     )
 
 
-@pytest.mark.parametrize("is_stateful", [False, True])
-def test_weights_in_a_loop_are_rebuilt(is_stateful):
-    net = recurrent_net(is_stateful=is_stateful).serialize()
+@pytest.mark.parametrize("kind", [{}, {"is_stateful": True}, {"adds_bias": True}])
+def test_weights_in_a_loop_are_rebuilt(kind):
+    net = recurrent_net(**kind).serialize()
     methods, ours, alone = smaller(net, iter(sequences(60)), 2.2, sequences(20, seed=1))
     assert methods == dict.fromkeys(["kernel", "recurrent", "classes"], "second order")
     assert ours < 0.7 * alone
+
+
+def test_a_bias_behind_an_add_makes_up_for_the_mean():
+    graph = Graph()
+    x = graph.input((1, 40))
+    kernel = graph.constant(weights((20, 40), 40, 0), "kernel")
+    bias = graph.constant(weights((1, 20), 4, 1), "bias")
+    inputs = [graph.fully_connected(x, kernel, None), bias]
+    graph.subgraph.tensors[inputs[0]].shapeSignature = None
+    graph.output(graph.builtin("ADD", inputs, (1, 20), options=schema.AddOptionsT()))
+    net = graph.serialize()
+    samples = (5 + np.random.default_rng(0).normal(size=(200, 40))).astype(np.float32)
+    small = dc.compress(net, samples=samples, num_clusters=3)
+    outputs = [
+        np.stack([Program.main(file).numbers({"x": each[None]})["y1"] for each in samples[:60]])
+        for file in (net, small)
+    ]
+    difference = (outputs[1] - outputs[0]).reshape(60, 20)
+    assert np.abs(difference.mean(axis=0)).max() < 0.5 * difference.std(axis=0).mean()
 
 
 def test_fused_lstms_are_rebuilt_as_loops():

@@ -23,13 +23,14 @@ def add(graph, first, second, shape, dtype=np.float32):
     return graph.builtin("ADD", [first, second], shape, options=options, dtype=dtype)
 
 
-def recurrent_net(*, steps=STEPS, batch=1, nested=False, is_stateful=False):
+def recurrent_net(*, steps=STEPS, batch=1, nested=False, is_stateful=False, adds_bias=False):
     """A loop of h = tanh(W x[t] + U h + b) over x of `(steps, batch, INPUTS)`, and a layer of h.
 
     Args:
         steps: int.
         batch: int.
         nested: whether the body calls a further subgraph.
+        adds_bias: whether an ADD adds b.
         is_stateful: whether h begins with what a variable holds, which is 0.1 at first.
     """
     graph = Graph()
@@ -67,8 +68,10 @@ def recurrent_net(*, steps=STEPS, batch=1, nested=False, is_stateful=False):
         recurrent = graph.constant(weights((UNITS, UNITS), UNITS, 1), "recurrent")
         bias = graph.constant(weights((UNITS,), 4, 2), "bias")
         now = graph.builtin("GATHER", [x, t], (batch, INPUTS), options=schema.GatherOptionsT(0))
-        total = add(graph, graph.fully_connected(now, kernel, bias),
-                    graph.fully_connected(h, recurrent, None), (batch, UNITS))  # fmt: skip
+        first = graph.fully_connected(now, kernel, None if adds_bias else bias)
+        total = add(graph, first, graph.fully_connected(h, recurrent, None), (batch, UNITS))
+        if adds_bias:
+            total = add(graph, total, bias, (batch, UNITS))
         new = graph.builtin("TANH", [total], (batch, UNITS))
         if nested:
             again = graph.tensor((batch, UNITS), "again")

@@ -151,7 +151,7 @@ class _Work:
         self._attempts += 1
         what = f"rebuilding layers, attempt {self._attempts}"
         feed = Feed(self._graph, self._runs, **self._options)
-        constants, replaced, changes = {}, {}, {}
+        constants, replaced, changes, biases = {}, {}, {}, {}
         sizes = [layer.weights.values.size for layer in self._layers]
         pairs = zip(self._layers, self._importances)
         for layer, of_uses in progress.tracked(pairs, what, sizes):
@@ -167,7 +167,7 @@ class _Work:
             if found is None:
                 continue  # its loop no longer runs
             found, weights = _with_lookups(layer, found, of_uses)
-            made = rebuild(layer, found, weights, setting)
+            made = rebuild(layer, found, weights, setting, biases)
             values = layer.shaped(made.rows)
             change = prune_and_cluster.change_between(layer.weights.values, values)
             changes[layer.weights.buffer] = dataclasses.replace(
@@ -176,6 +176,7 @@ class _Work:
             factorings = () if made.factors is None else ((layer.axis, made.factors),)
             constants[layer.weights.buffer] = {"values": values, "factorings": factorings}
             replaced[layer.weights.buffer] = pack(values, layer.weights.dtype)
+            biases.update(made.biases)
             for buffer, bias in made.biases.items():
                 constants[buffer] = {"values": bias}
                 replaced[buffer] = pack(bias, "float32")

@@ -7,11 +7,13 @@ import numpy as np
 
 from keras_dc.compression.constants import Constant
 from keras_dc.post_training.reconstruction.loops import loops_of
-from keras_dc.tflite.graph import OpRef, Read, TensorRef
+from keras_dc.tflite.graph import OpRef, Read, TensorRef, shape_of
 from keras_dc.tflite.model_file import schema
 
 _CODE = schema.BuiltinOperator
 _MOST_STEPS = 127
+# Between a layer and what adds its bias, as of both matrices of an LSTM.
+_MOST_ADDS = 4
 # The places of input, weights and bias among the inputs of an op.
 _PLACES = {
     _CODE.FULLY_CONNECTED: (0, 1, 2),
@@ -31,7 +33,8 @@ class Layer:
         op: OpRef.
         builtin: int, the schema's number of the op.
         weights: Constant.
-        bias: Constant, or None if there is none that these ops alone read.
+        bias: Constant that is added to what they compute, by themselves or by ADD ops behind
+            them; None if there is none, or others read it, too.
         input: int, the tensor that the weights are multiplied with; of a GATHER the indices.
         output: int, the tensor that is computed.
         options: the schema's options of the op.
@@ -41,6 +44,7 @@ class Layer:
         zero: tuple `(scale, zero point)` of an int8 input; None for floats.
         num_groups: int, of a convolution by groups; 1 for others.
         loop: int, the WHILE op of the main subgraph whose body has the op; None: that has it.
+        adds: OpRef, the op that adds the bias; None without one.
         others: tuple of Layer, further ops that read the weights.
     """
 
@@ -56,6 +60,7 @@ class Layer:
     zero: tuple | None = None
     num_groups: int = 1
     loop: int | None = None
+    adds: OpRef | None = None
     others: tuple = ()
 
     @property
@@ -169,10 +174,10 @@ def _layer_of(graph, constants, constant):
         return "GATHER has no second-order support"
     if len({(use.axis, use.num_groups, use.is_depthwise) for use in uses}) > 1:
         return "ops read it in several ways"
-    ops = {use.op for use in uses}
+    adding = {use.adds for use in uses}
     uses = [
         use
-        if use.bias is None or {read.op for read in use.bias.consumers} <= ops
+        if use.bias is None or {read.op for read in use.bias.consumers} <= adding
         else dataclasses.replace(use, bias=None)
         for use in sorted(uses, key=_place)
     ]
@@ -203,14 +208,40 @@ def _use_of(graph, constants, constant, read):
         if shape is None:
             return "a TRANSPOSE_CONV whose shape is computed has no second-order support"
         size = tuple(map(int, shape.view(np.int32)[1:3]))
-    bias = None
-    if len(operator.inputs) > places[2] and operator.inputs[places[2]] >= 0:
-        bias = constants.get(graph.tensor(tensor(places[2])).buffer)
-        bias = bias if bias is not None and bias.dtype == "float32" else None
     given, output = tensor(places[0]).tensor, int(operator.outputs[0])
-    return Layer(
-        read.op, builtin, constant, bias, given, output, options, size, num_groups=num_groups
+    layer = Layer(
+        read.op, builtin, constant, None, given, output, options, size, num_groups=num_groups
     )
+    if len(operator.inputs) > places[2] and operator.inputs[places[2]] >= 0:
+        bias, adds = constants.get(graph.tensor(tensor(places[2])).buffer), read.op
+    else:
+        bias, adds = _added(graph, constants, read.op, layer.shape[0])
+    if bias is None or bias.dtype != "float32":
+        return layer
+    return dataclasses.replace(layer, bias=bias, adds=adds)
+
+
+def _added(graph, constants, op, size):
+    """A constant of a size that is added to the output of an op alone, and the ADD; or two None."""
+    for _ in range(_MOST_ADDS):
+        output, options = graph.output(op), graph.operator(op).builtinOptions
+        reads = graph.readers(output)
+        if getattr(options, "fusedActivationFunction", 0) or len(reads) != 1:
+            break
+        [read] = reads
+        if graph.is_output(output) or graph.tensor(output).type != schema.TensorType.FLOAT32:
+            break
+        op, builtin = read.op, graph.builtin(read.op)
+        if builtin == _CODE.RESHAPE and shape_of(graph.tensor(graph.output(op)))[-1:] == (size,):
+            continue
+        if builtin != _CODE.ADD:
+            break
+        [other] = [ref for place, ref in enumerate(graph.inputs(op)) if place != read.position]
+        found = constants.get(graph.tensor(other).buffer)
+        if found is not None:
+            is_bias = found.values.size == size and found.shape[-1:] == (size,)
+            return (found, op) if is_bias else (None, None)
+    return None, None
 
 
 def _integer_layer_of(graph, constants, constant):

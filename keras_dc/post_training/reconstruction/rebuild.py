@@ -58,7 +58,7 @@ class Rebuilt:
     square: float
 
 
-def rebuild(layer, moments, importances, setting):
+def rebuild(layer, moments, importances, setting, biases=None):
     """New weights of a layer.
 
     Args:
@@ -66,6 +66,8 @@ def rebuild(layer, moments, importances, setting):
         moments: list of `moments.Moments` of the inputs of each of its uses, in their order.
         importances: list of `importance.Importance` of their outputs.
         setting: Setting.
+        biases: dict from the index of a buffer to an array, what biases are that layers before
+            this one changed.
 
     Returns:
         Rebuilt.
@@ -101,7 +103,14 @@ def rebuild(layer, moments, importances, setting):
         best.rows,
         best.factors,
         {
-            bias.buffer: _bias(bias, original, best.rows, found, weight, setting)
+            bias.buffer: _bias(
+                (biases or {}).get(bias.buffer, bias.values),
+                original,
+                best.rows,
+                found,
+                weight,
+                setting,
+            )
             for bias, found, weight in uses
             if bias is not None
         },
@@ -276,7 +285,7 @@ def _run(layer, rows, factors, groups, centroids, costs, kept, row_weights):
 
 def _bias(bias, original, changed, moments, importance, setting):
     """A bias with what the mean of the output would be off: float32 array."""
-    values = bias.values.ravel().astype(np.float64)
+    values = bias.ravel().astype(np.float64)
     for group in moments.groups:
         place = group.rows, group.columns
         for rows, mean, sign in (
@@ -288,7 +297,7 @@ def _bias(bias, original, changed, moments, importance, setting):
     # All places of a sample share the error of a bias.
     weights = moments.num_positions * max(importance.coherence, 1.0) * importance.weights
     found = _with_fewer_bits(values.astype(np.float32), weights, setting.square_per_bit)
-    return found.reshape(bias.values.shape)
+    return found.reshape(bias.shape)
 
 
 def _with_fewer_bits(values, weights, square_per_bit):

@@ -44,6 +44,16 @@ def test_layers_of_a_loop_stand_before_what_follows_it(source):
     assert others == {}
 
 
+def test_a_bias_that_is_added_to_both_matrices_belongs_to_both():
+    source = lossless.Source.of(recurrent_net(adds_bias=True).serialize())
+    layers, _ = layers_of.find_layers(source)
+    biases = [layer.bias and source.graph.name(layer.bias.tensors[0]) for layer in layers]
+    assert biases == ["bias", "bias", None]
+    assert {source.graph.op_name(layer.adds) for layer in layers[:2]} == {"ADD"}
+    fused, _ = layers_of.find_layers(lossless.Source.of(recurrent_net().serialize()))
+    assert [layer.bias is not None for layer in fused] == [True, False, False]
+
+
 def test_steps_are_those_of_the_loop(source):
     recurrent, x = layer_named(source, "recurrent"), sequences(1)[0]
     loop = loops.Loop(source.graph, WHILE, [recurrent.input])
