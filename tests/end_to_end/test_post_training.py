@@ -41,6 +41,13 @@ def test_results_have_what_was_promised():
     assert runs["EfficientNet-Lite0, 8x"]["as_original_percent"] >= 93
     lost = runs["LeNet-5, 20x"]["error_percent"] - runs["LeNet-5, original"]["error_percent"]
     assert lost <= 0.1
+    assert runs["EfficientNet-Lite0, 6x"]["seconds"] <= 180
+    assert runs["EfficientNet-Lite0, 6x"]["peak_megabytes"] <= 4096
+    for network in ("Spoken digits by LSTM", "Spoken digits by GRU"):
+        assert runs[f"{network}, 12x"]["methods"] == ["second order"]
+        errors = [runs[f"{network}, {name}"]["error_percent"] for name in ("original", "12x")]
+        assert errors[1] <= errors[0] + 1.0
+        assert runs[f"{network}, 12x by weights alone"]["error_percent"] > errors[1] + 30
     for name, run in runs.items():
         if "seed" in run:
             network, ratio = name.split(", ")

@@ -4,10 +4,21 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support import runtime_process
-from support.dense_nets import mobile_net, pictures
+from support.dense_nets import mobile_net, pictures, weights
+from support.recurrent_nets import (
+    INPUTS,
+    STEPS,
+    fused_net,
+    grouped_net,
+    recurrent_net,
+    sequences,
+    shared_net,
+    tied_net,
+)
 from support.tiny_models import Graph, int4, lookup, mlp
 
 import keras_dc as dc
+from keras_dc.runtime.program import Program
 
 SAMPLES = pictures(96)
 UNSEEN = pictures(100, seed=1)
@@ -124,10 +135,10 @@ def test_each_runtime_serves(net, process):
 
 def test_what_has_no_second_order_support_is_told():
     graph = mobile_net(end=None)
-    table = graph.constant(np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32), "t")
+    table = graph.constant(np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32), "t")
     last = graph.subgraph.outputs.pop()
-    options = schema.BatchMatMulOptionsT()
-    graph.output(graph.builtin("BATCH_MATMUL", [last, table], (1, 40), options=options))
+    options = schema.BatchMatMulOptionsT(adjY=True)
+    graph.output(graph.builtin("BATCH_MATMUL", [table, last], (40, 1), options=options))
     net = graph.serialize()
     small, report = dc.compress(net, samples=SAMPLES, max_error=0.05, return_report=True)
     [row] = [row for row in report if row.method and row.method != "second order"]
@@ -149,6 +160,7 @@ BAD = [
     ({"ratio": 4, "seed": "0"}, "Received: seed='0'"),
     ({"ratio": 4, "samples": np.zeros((64, 8, 8, 3), np.float32)}, "all zero"),
     ({"ratio": 4, "samples": pictures(64, shape=(8, 9, 3))}, "must be shaped"),
+    ({"ratio": 4, "samples": 1e30 * SAMPLES}, r"Received: numbers up to \d"),
 ]
 
 
@@ -207,36 +219,101 @@ def test_weights_of_few_values_may_stay():
     assert len(dc.compress(net, samples=samples, max_bytes=0.8 * len(lossless))) < len(lossless)
 
 
-def test_weights_in_a_loop_are_changed_alone():
-    """WHILE i < 3: x = 0.1 x W."""
+def smaller(net, samples, ratio, unseen):
+    """(methods by name, error from samples, error by weights alone) at the same size."""
+    small, report = dc.compress(net, samples=samples, ratio=ratio, return_report=True)
+    alone = next(
+        file
+        for file in (dc.compress(net, num_clusters=n) for n in range(40, 1, -1))
+        if len(file) <= len(small)
+    )
+    methods = {row.name: row.method for row in report if row.method}
+    return methods, *(
+        float(np.mean([error(net, file, each) for each in unseen])) for file in (small, alone)
+    )
+
+
+@pytest.mark.parametrize("kind", [{}, {"is_stateful": True}, {"adds_bias": True}])
+def test_weights_in_a_loop_are_rebuilt(kind):
+    net = recurrent_net(**kind).serialize()
+    methods, ours, alone = smaller(net, iter(sequences(60)), 2.2, sequences(20, seed=1))
+    assert methods == dict.fromkeys(["kernel", "recurrent", "classes"], "second order")
+    assert ours < 0.7 * alone
+
+
+def test_a_bias_behind_an_add_makes_up_for_the_mean():
     graph = Graph()
-    table = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32)
-    i, x = graph.tensor((), "i", dtype=np.int32), graph.tensor((1, 64), "x")
-    graph.subgraph.inputs += [x]
-    zero = graph.constant(np.array(0, np.int32), "zero")
-    i_end, x_end = graph.tensor((), "i_end", dtype=np.int32), graph.tensor((1, 64), "x_end")
-    options = schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=2)
-    graph.operator(schema.BuiltinOperator.WHILE, [zero, x], [i_end, x_end],
-                   schema.BuiltinOptions.WhileOptions, options)  # fmt: skip
-    graph.output(x_end)
-    assert i == 0
-    for name in (b"condition", b"body"):
-        graph.model.subgraphs.append(schema.SubGraphT([], [], [], [], name))
-        i, x = graph.input((), "i", dtype=np.int32), graph.input((1, 64), "x")
-        if name == b"condition":
-            limit = graph.constant(np.array(3, np.int32), "limit")
-            y = graph.builtin("LESS", [i, limit], (), options=schema.LessOptionsT(), dtype=np.bool_)
-            graph.output(y)
-            continue
-        one = graph.constant(np.array(1, np.int32), "one")
-        graph.output(
-            graph.builtin("ADD", [i, one], (), options=schema.AddOptionsT(), dtype=np.int32)
-        )
-        graph.output(graph.fully_connected(x, graph.constant(table, "table"), None))
+    x = graph.input((1, 40))
+    kernel = graph.constant(weights((20, 40), 40, 0), "kernel")
+    bias = graph.constant(weights((1, 20), 4, 1), "bias")
+    inputs = [graph.fully_connected(x, kernel, None), bias]
+    graph.subgraph.tensors[inputs[0]].shapeSignature = None
+    graph.output(graph.builtin("ADD", inputs, (1, 20), options=schema.AddOptionsT()))
     net = graph.serialize()
-    samples = np.random.default_rng(1).normal(size=(40, 64)).astype(np.float32)
-    small, report = dc.compress(net, samples=samples, max_error=0.05, return_report=True)
-    methods = [row.method for row in report if row.method]
-    assert methods == ["weights alone: it is in a subgraph that is called"]
-    assert report.outputs[0].relative_error <= 0.05
-    assert len(small) < 0.4 * len(net)
+    samples = (5 + np.random.default_rng(0).normal(size=(200, 40))).astype(np.float32)
+    small = dc.compress(net, samples=samples, num_clusters=3)
+    outputs = [
+        np.stack([Program.main(file).numbers({"x": each[None]})["y1"] for each in samples[:60]])
+        for file in (net, small)
+    ]
+    difference = (outputs[1] - outputs[0]).reshape(60, 20)
+    assert np.abs(difference.mean(axis=0)).max() < 0.5 * difference.std(axis=0).mean()
+
+
+def test_fused_lstms_are_rebuilt_as_loops():
+    net = fused_net().serialize()
+    drawn = [sequences(count, seed=seed).reshape(-1, STEPS, INPUTS) for count, seed in
+             ((60, 0), (20, 1))]  # fmt: skip
+    methods, ours, alone = smaller(net, drawn[0], 3, [each[None] for each in drawn[1]])
+    assert set(methods.values()) == {"second order"}
+    assert len(methods) == 9
+    assert ours < 0.7 * alone
+
+
+def test_loops_that_call_others_are_told_and_changed_alone():
+    net = recurrent_net(nested=True).serialize()
+    methods, ours, _ = smaller(net, iter(sequences(60)), 2, sequences(20, seed=1))
+    why = "weights alone: its loop calls other subgraphs"
+    assert methods == {"kernel": why, "recurrent": why, "classes": "second order"}
+    assert ours < 0.5
+
+
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_weights_that_several_ops_read_are_rebuilt_for_all_of_them(has_bias):
+    net = shared_net(has_bias=has_bias).serialize()
+    mix = np.random.default_rng(9).normal(size=(5, 40))
+
+    def drawn(count, seed):
+        rng = np.random.default_rng(seed)
+        return (rng.normal(size=(count, 5)) @ mix + 1).astype(np.float32)
+
+    methods, ours, alone = smaller(net, drawn(200, 0), 3, [drawn(100, 1)])
+    assert methods == dict.fromkeys(["shared", "last"], "second order")
+    assert ours < 0.7 * alone
+
+
+def test_shared_half_precision_is_rebuilt():
+    net = shared_net(dtype=np.float16).serialize()
+    samples = np.random.default_rng(0).normal(size=(64, 40)).astype(np.float32)
+    _, report = dc.compress(net, samples=samples, max_error=0.2, return_report=True)
+    assert [row.method for row in report if row.method] == ["second order"] * 2
+
+
+def test_tied_tables_are_rebuilt_where_rows_are_read():
+    net = tied_net().serialize()
+
+    def drawn(count, seed):
+        return np.random.default_rng(seed).integers(0, 30, (4 * count,)).astype(np.int32)
+
+    small, report = dc.compress(net, samples=drawn(60, 0), ratio=3, return_report=True)
+    assert {row.method for row in report if row.method} == {"second order"}
+    assert report.outputs[0].relative_error < 0.2
+    assert len(small) <= len(net) / 3
+
+
+@pytest.mark.parametrize("groups", [4, 16])
+def test_convolutions_by_groups_are_rebuilt(groups):
+    net = grouped_net(groups=groups).serialize()
+    methods, ours, alone = smaller(net, SAMPLES, 4, [UNSEEN])
+    assert methods == dict.fromkeys(["stem", "grouped", "last"], "second order")
+    assert ours < 0.6 * alone

@@ -1,7 +1,10 @@
 """What `post_training` compresses: trained networks, samples without labels, and a judge."""
 
+import functools
+
 import keras
 import numpy as np
+from keras import layers
 from lib import (
     crepe,
     edge_pictures,
@@ -10,6 +13,7 @@ from lib import (
     lenet_5,
     mnist,
     photographs,
+    spoken_digits,
     tones,
 )
 from lib.baselines import float_tflite, int8_tflite
@@ -20,6 +24,7 @@ NUM_SAMPLES, NUM_TONES, NUM_PICTURES = 256, 512, 64
 NUM_TESTED = 1000
 TEST_SEED, SAMPLE_SEED = 1, 0
 EPOCHS = 5
+RECURRENT_UNITS, RECURRENT_EPOCHS, RECURRENT_BATCH, RECURRENT_RATE = 96, 24, 64, 4e-3
 HED_SIZE = 256
 
 
@@ -91,6 +96,51 @@ def lenet(arguments):
     return {**files, "samples": data.x_train[:NUM_TONES], "told": told, "judge": judge}
 
 
+def recurrent(arguments, layer_class):
+    """A recurrent layer and a Dense one, on spoken digits: accuracy on the test part."""
+    del arguments  # its data is in the repository
+    data = spoken_digits.load()
+    train, test = data.where(data.index >= 5), data.where(data.index < 5)
+
+    def built(batch_size):
+        shape = (spoken_digits.FRAMES, spoken_digits.BANDS)
+        x = keras.Input(shape, batch_size=batch_size)
+        return keras.Sequential([x, layer_class(RECURRENT_UNITS), layers.Dense(10)])
+
+    def trained():
+        keras.utils.set_random_seed(SAMPLE_SEED)
+        made = built(None)
+        num_steps = RECURRENT_EPOCHS * len(train.y) // RECURRENT_BATCH
+        rate = keras.optimizers.schedules.CosineDecay(RECURRENT_RATE, num_steps)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        made.compile(keras.optimizers.Adam(rate), loss)
+        made.fit(
+            train.x,
+            train.y.astype("int32"),
+            batch_size=RECURRENT_BATCH,
+            epochs=RECURRENT_EPOCHS,
+            verbose=2,
+        )
+        return made, {"epochs": RECURRENT_EPOCHS}
+
+    name = f"spoken-{layer_class.__name__.lower()}"
+    model, _ = kept(kept_files.path_of("post_training", name, ".keras"), trained)
+    one = built(1)
+    one.set_weights(model.get_weights())
+    files = files_of(one)
+
+    def judge(tflite):
+        found = whole_files.outputs(tflite, test.x).argmax(axis=-1)
+        return {"error_percent": round(100 - percent(found == test.y), 2)}
+
+    order = rng(SAMPLE_SEED).permutation(len(train.y))[:NUM_SAMPLES]
+    told = {
+        "samples": f"{NUM_SAMPLES} recordings of the training part",
+        "tested": f"{len(test.y)} recordings of the test part",
+    }
+    return {**files, "samples": train.x[order], "told": told, "judge": judge}
+
+
 def pitches(arguments):
     """CREPE, on tones made by rule: how many pitches are within 50 cents of the true one."""
     model = crepe.load(arguments.crepe, batch_size=1)
@@ -153,6 +203,8 @@ def percent(hits):
 MAKERS = {
     "EfficientNet-Lite0": efficientnet,
     "LeNet-5": lenet,
+    "Spoken digits by LSTM": functools.partial(recurrent, layer_class=layers.LSTM),
+    "Spoken digits by GRU": functools.partial(recurrent, layer_class=layers.GRU),
     "CREPE": pitches,
     "HED": edges,
 }

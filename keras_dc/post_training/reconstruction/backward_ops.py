@@ -1,7 +1,8 @@
 """How a change of an op's output comes of one of its inputs: gradients, op by op, in NumPy.
 
 Each function takes an `Op` and the gradient of its output, and gives that of each input that is
-computed: a list of arrays or None. What has no function here ends the way back.
+computed: a list of arrays or None. What has no function here, in `backward_moves` or in
+`backward_numbers` ends the way back.
 """
 
 import dataclasses
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_dc.post_training.reconstruction import backward_moves, backward_numbers
+from keras_dc.post_training.reconstruction.backward_moves import summed_to
 from keras_dc.tflite.model_file import schema
 
 _CODE = schema.BuiltinOperator
@@ -23,24 +26,29 @@ class Op:
         options: the schema's options.
         inputs: list of arrays, the values of its inputs; None for one that is absent.
         output: array.
+        more_outputs: tuple of arrays, where it has several.
     """
 
     options: Any
     inputs: list
     output: np.ndarray
+    more_outputs: tuple = ()
 
 
-def gradients(builtin, op, gradient):
+def gradients(builtin, op, gradient, *more):
     """The gradient of each input of an op: list of arrays or None; None for an unknown op.
 
     Args:
         builtin: int, the schema's number of the op.
         op: Op.
         gradient: array shaped like its output.
+        *more: those of its further outputs. Of several outputs some may have None.
     """
     function = _FUNCTIONS.get(builtin)
     if function is None:
         return None
+    if more:
+        return function(op, gradient, *more)
     activation = getattr(op.options, "fusedActivationFunction", 0)
     mask = _passes(activation, op.output)
     if mask is None:
@@ -69,30 +77,15 @@ def _passes(activation, output):
     return None
 
 
-def _summed_to(gradient, shape):
-    """The gradient of what was broadcast."""
-    while gradient.ndim > len(shape):
-        gradient = gradient.sum(axis=0)
-    for axis, size in enumerate(shape):
-        if size == 1 and gradient.shape[axis] != 1:
-            gradient = gradient.sum(axis=axis, keepdims=True)
-    return gradient
-
-
-def _add(op, gradient):
-    return [_summed_to(gradient, value.shape) for value in op.inputs]
-
-
-def _sub(op, gradient):
-    first, second = op.inputs
-    return [_summed_to(gradient, first.shape), -_summed_to(gradient, second.shape)]
-
-
-def _mul(op, gradient):
-    first, second = op.inputs
+def _batch_matmul(op, gradient):
+    first, second = (
+        np.swapaxes(value, -1, -2) if is_turned else value
+        for value, is_turned in zip(op.inputs, (op.options.adjX, op.options.adjY))
+    )
+    backs = gradient @ np.swapaxes(second, -1, -2), np.swapaxes(first, -1, -2) @ gradient
     return [
-        _summed_to(gradient * second, first.shape),
-        _summed_to(gradient * first, second.shape),
+        summed_to(np.swapaxes(back, -1, -2) if is_turned else back, value.shape)
+        for back, is_turned, value in zip(backs, (op.options.adjX, op.options.adjY), op.inputs)
     ]
 
 
@@ -129,13 +122,16 @@ def _windows(op, kernel):
 
 def _conv_2d(op, gradient):
     weights = op.inputs[1]
-    if weights.shape[-1] != op.inputs[0].shape[-1]:
-        return [None] * 3
     shape, crop, slices = _windows(op, weights.shape[1:3])
     back = np.zeros(shape, np.float32)
-    taps = weights.reshape(weights.shape[0], -1, weights.shape[-1])
+    channels = weights.shape[-1]
+    groups = shape[-1] // channels
+    taps = weights.reshape(groups, weights.shape[0] // groups, -1, channels)
+    parts = np.split(gradient, groups, axis=-1)
     for tap, place in enumerate(slices):
-        back[place] += gradient @ taps[:, tap]
+        for group, part in enumerate(parts):
+            own = slice(group * channels, (group + 1) * channels)
+            back[(*place, own)] += part @ taps[group, :, tap]
     return [back[crop], None, None]
 
 
@@ -211,47 +207,10 @@ def _sum(op, gradient):
     return [_mean(op, gradient)[0] * count, None]
 
 
-def _reshape(op, gradient):
-    return [gradient.reshape(op.inputs[0].shape)] + [None] * (len(op.inputs) - 1)
-
-
-def _transpose(op, gradient):
-    return [np.transpose(gradient, np.argsort(op.inputs[1])), None]
-
-
-def _pad(op, gradient):
-    shape = op.inputs[0].shape
-    crop = tuple(slice(int(b), int(b) + s) for (b, _), s in zip(op.inputs[1], shape))
-    return [gradient[crop]] + [None] * (len(op.inputs) - 1)
-
-
-def _concatenation(op, gradient):
-    axis = op.options.axis
-    edges = np.cumsum([value.shape[axis] for value in op.inputs])[:-1]
-    return np.split(gradient, edges, axis=axis)
-
-
-def _by_output(slope):
-    """An op that works on each number, whose slope follows from its output."""
-    return lambda op, gradient: [gradient * slope(op.output)] + [None] * (len(op.inputs) - 1)
-
-
-def _by_input(slope):
-    return lambda op, gradient: [gradient * slope(op.inputs[0])] + [None] * (len(op.inputs) - 1)
-
-
 def _softmax(op, gradient):
     shares = op.output
     inner = np.sum(gradient * shares, axis=-1, keepdims=True)
     return [op.options.beta * shares * (gradient - inner)]
-
-
-def _leaky_relu(op, gradient):
-    return [np.where(op.inputs[0] > 0, gradient, op.options.alpha * gradient)]
-
-
-def _prelu(op, gradient):
-    return [np.where(op.inputs[0] > 0, gradient, op.inputs[1] * gradient), None]
 
 
 def _resize(op, gradient):
@@ -281,14 +240,10 @@ def _interpolation(size, out, options):
     return matrix
 
 
-def _hard_swish_slope(x):
-    return np.where(x <= -3, 0, np.where(x >= 3, 1, x / 3 + 0.5)).astype(np.float32)
-
-
 _FUNCTIONS = {
-    _CODE.ADD: _add,
-    _CODE.SUB: _sub,
-    _CODE.MUL: _mul,
+    **backward_moves.FUNCTIONS,
+    **backward_numbers.FUNCTIONS,
+    _CODE.BATCH_MATMUL: _batch_matmul,
     _CODE.FULLY_CONNECTED: _fully_connected,
     _CODE.CONV_2D: _conv_2d,
     _CODE.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
@@ -297,20 +252,6 @@ _FUNCTIONS = {
     _CODE.MAX_POOL_2D: _max_pool_2d,
     _CODE.MEAN: _mean,
     _CODE.SUM: _sum,
-    _CODE.RESHAPE: _reshape,
-    _CODE.SQUEEZE: _reshape,
-    _CODE.EXPAND_DIMS: _reshape,
-    _CODE.TRANSPOSE: _transpose,
-    _CODE.PAD: _pad,
-    _CODE.PADV2: _pad,
-    _CODE.CONCATENATION: _concatenation,
-    _CODE.RELU: _by_output(lambda y: y > 0),
-    _CODE.RELU6: _by_output(lambda y: (y > 0) & (y < 6)),
-    _CODE.LOGISTIC: _by_output(lambda y: y * (1 - y)),
-    _CODE.TANH: _by_output(lambda y: 1 - np.square(y)),
-    _CODE.HARD_SWISH: _by_input(_hard_swish_slope),
-    _CODE.LEAKY_RELU: _leaky_relu,
-    _CODE.PRELU: _prelu,
     _CODE.SOFTMAX: _softmax,
     _CODE.RESIZE_BILINEAR: _resize,
 }

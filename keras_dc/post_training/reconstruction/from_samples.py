@@ -14,7 +14,9 @@ from keras_dc.post_training.reconstruction import importance as importances
 from keras_dc.post_training.reconstruction import layers as layers_of
 from keras_dc.post_training.reconstruction import moments as moments_of
 from keras_dc.post_training.reconstruction import samples as samples_of
+from keras_dc.post_training.reconstruction import unfused
 from keras_dc.post_training.reconstruction.budget import Attempt, search
+from keras_dc.post_training.reconstruction.feed import Feed
 from keras_dc.post_training.reconstruction.judge import Judge
 from keras_dc.post_training.reconstruction.parts import Part
 from keras_dc.post_training.reconstruction.rebuild import (
@@ -22,7 +24,7 @@ from keras_dc.post_training.reconstruction.rebuild import (
     rebuild,
     rebuild_alone,
 )
-from keras_dc.post_training.reconstruction.replay import Replay
+from keras_dc.post_training.reconstruction.shared import of_lookup
 from keras_dc.runtime.program import Program
 from keras_dc.support import progress
 from keras_dc.tflite import model_file
@@ -74,7 +76,7 @@ class _Work:
         self._content, self._settings, self._seed = content, settings, seed
         options["num_threads"] = options.get("num_threads") or os.cpu_count()
         self._options = options
-        source = lossless.Source.of(content)
+        source = unfused.source_of(lossless.Source.of(content))
         self._layers, self._others = layers_of.find_layers(source)
         names, sparsities, counts = prune_and_cluster.settings_of(
             source, sparsity, num_clusters, also={layer.weights.buffer for layer in self._layers}
@@ -94,14 +96,30 @@ class _Work:
         self._runs = [{places[name]: run[name] for name in places} for run in runs.used]
         progress.tell("measuring what each layer matters")
         self._graph = source.graph
-        self._importances = importances.measure(
-            source.graph, self._layers, self._runs, seed, **options
-        )
+        self._importances = self._measured(source.graph)
         self._alone = [constant for constant in source.constants if constant.buffer in self._others]
         self._sensitivities = [self._sensitivity(constant) for constant in self._alone]
         changed = [*(layer.weights for layer in self._layers), *self._alone]
         self.num_weights = sum(constant.values.size for constant in changed)
         self._attempts = 0
+
+    def _measured(self, graph):
+        """Importances of the uses of each layer: list of lists.
+
+        Layers in loops that do not run on the samples are left to their weights alone.
+        """
+        uses = [use for layer in self._layers for use in layer.uses]
+        found = importances.measure(graph, uses, self._runs, self._seed, **self._options)
+        left, by_layer = iter(found), []
+        for layer in list(self._layers):
+            of_uses = [next(left) for _ in layer.uses]
+            if None in of_uses:
+                self._layers.remove(layer)
+                if layer.steps is None:
+                    self._others[layer.weights.buffer] = "its loop does not run on the samples"
+            else:
+                by_layer.append(of_uses)
+        return by_layer
 
     def _sensitivity(self, constant):
         """How outputs change when a constant is clustered, see `rebuild_alone`: float."""
@@ -132,21 +150,24 @@ class _Work:
         """The Attempt with a price of a bit; 0.0: only what the user asked for."""
         self._attempts += 1
         what = f"rebuilding layers, attempt {self._attempts}"
-        new = Replay(self._graph, self._runs, **self._options)
-        old = Replay(self._graph, self._runs, **self._options)
-        constants, replaced, changes = {}, {}, {}
+        feed = Feed(self._graph, self._runs, **self._options)
+        constants, replaced, changes, biases = {}, {}, {}, {}
         sizes = [layer.weights.values.size for layer in self._layers]
         pairs = zip(self._layers, self._importances)
-        for layer, importance in progress.tracked(pairs, what, sizes):
+        for layer, of_uses in progress.tracked(pairs, what, sizes):
             setting = dataclasses.replace(self._set[layer.weights.buffer], square_per_bit=price)
             if price == 0 and setting == Setting():
                 continue
-            inputs = new.inputs(layer.op.operator, layer.input, replaced)
-            originals = old.inputs(layer.op.operator, layer.input, {}) if replaced else inputs
-            moments = moments_of.measure(
-                layer, _pairs(layer, inputs, originals), importance.coherence, self._seed
+            found = moments_of.measure(
+                list(layer.uses),
+                feed.inputs(layer, replaced),
+                [each.coherence for each in of_uses],
+                self._seed,
             )
-            made = rebuild(layer, moments, importance, setting)
+            if found is None:
+                continue  # its loop no longer runs
+            found, weights = _with_lookups(layer, found, of_uses)
+            made = rebuild(layer, found, weights, setting, biases)
             values = layer.shaped(made.rows)
             change = prune_and_cluster.change_between(layer.weights.values, values)
             changes[layer.weights.buffer] = dataclasses.replace(
@@ -155,9 +176,10 @@ class _Work:
             factorings = () if made.factors is None else ((layer.axis, made.factors),)
             constants[layer.weights.buffer] = {"values": values, "factorings": factorings}
             replaced[layer.weights.buffer] = pack(values, layer.weights.dtype)
-            if made.bias is not None:
-                constants[layer.bias.buffer] = {"values": made.bias}
-                replaced[layer.bias.buffer] = pack(made.bias, layer.bias.dtype)
+            biases.update(made.biases)
+            for buffer, bias in made.biases.items():
+                constants[buffer] = {"values": bias}
+                replaced[buffer] = pack(bias, "float32")
         self._change_alone(price, constants, changes)
         return self._made(price, constants, changes)
 
@@ -202,18 +224,14 @@ class _Work:
         return Attempt(price, compressed, self._judge.error(compressed, report.outputs), report)
 
 
-def _pairs(layer, inputs, originals):
-    """What `moments.measure` takes, of the functions that give the inputs of each run."""
-
-    def get(new, original):
-        values = layer.real(new())
-        other = values if original is new else layer.real(original())
-        return values, other, layers_of.output_shape(layer, values.shape)
-
-    return [
-        lambda new=new, original=original: get(new, original)
-        for new, original in zip(inputs, originals)
+def _with_lookups(layer, found, importances_of_uses):
+    """What `rebuild` takes: a list of Moments and one of Importance."""
+    both = [
+        of_lookup(use, each, importance) if use.is_lookup else (each, importance)
+        for use, each, importance in zip(layer.uses, found, importances_of_uses)
     ]
+    found, weights = zip(*both)
+    return found, weights
 
 
 def _input_tensors(graph, program):

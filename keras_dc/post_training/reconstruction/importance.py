@@ -10,54 +10,68 @@ import dataclasses
 
 import numpy as np
 
-from keras_dc.post_training.reconstruction import backward_ops
+from keras_dc.post_training.reconstruction import way_back
+from keras_dc.post_training.reconstruction.chance import drawn_together
 from keras_dc.post_training.reconstruction.parts import Part, ops_between, tensors_before
+from keras_dc.post_training.reconstruction.values import dequantized
 from keras_dc.tflite.graph import OpRef, TensorRef
 from keras_dc.tflite.model_file import schema
 
-_MOST_RUNS = 32
+# Gradients that are taken: more where they are cheap, which costs of an op's start tell, too.
+_LEAST_PASSES, _MOST_PASSES = 32, 256
+_MOST_BYTES, _OP_BYTES = 1.5e9, 2**14
 _LEAST_SHARE = 0.01
 
 
-def measure(graph, layers, runs, seed, **options):
-    """The weight of each channel of each layer.
+def measure(graph, uses, runs, seed, **options):
+    """The weight of each channel of each op that has weights.
 
     Args:
         graph: `tflite.graph.Graph` of the model.
-        layers: list of `layers.Layer`.
+        uses: list of `layers.Layer`.
         runs: list of dicts from the inputs of the main subgraph to arrays.
         seed: int.
         **options: of `keras_dc.Interpreter`.
 
     Returns:
-        list of Importance, one for each layer. The sum over places and channels of weight times
-        squared change is what the outputs of the model change for a sample, in the square, over
-        what they are in the square.
+        list of Importance, one for each; None of one in a loop that does not run. The sum over
+        places and channels of weight times squared change is what the outputs of the model change
+        for a sample, in the square, over what they are in the square.
     """
     main = graph.model.subgraphs[0]
     outputs = _ends(graph)
     numbers = ops_between(graph, set(map(int, main.inputs)), outputs)
     inner = tensors_before(graph, len(main.operators)) - set(map(int, main.inputs))
-    wanted = sorted(inner & {t for n in numbers for t in _tensors(graph, n)} | set(outputs))
+    traces = {
+        number: way_back.Trace(graph, number, [use for use in uses if use.loop == number], options)
+        for number in sorted({use.loop for use in uses} - {None})
+    }
+    starts = {tensor for trace in traces.values() for tensor in trace.given}
+    read = {tensor for number in numbers for tensor in _tensors(graph, number)}
+    wanted = sorted({*(inner & read), *outputs, *(starts - set(map(int, main.inputs)))})
     part = Part(graph, list(map(int, main.inputs)), wanted, **options)
-    rng = np.random.default_rng([seed, 1])
-    chosen = runs[:: -(-len(runs) // _MOST_RUNS)]
-    blocked: set = set()
-    sums = _Sums()
-    energies = _energies(part, outputs, chosen)
+    num_passes = _num_passes(part, runs[0], traces, len(numbers))
+    chosen = runs[:: -(-len(runs) // num_passes)]
+    energies = _energies(Part(graph, list(map(int, main.inputs)), outputs, **options), chosen)
+    rng, sums = np.random.default_rng([seed, 1]), _Sums()
+    walk = way_back.Walk(graph, numbers, traces)
     for run in chosen:
         values = {**run, **part(run)}
-        gradient = {
-            tensor: rng.standard_normal(values[tensor].shape, np.float32) / np.float32(scale)
-            for tensor, scale in energies.items()
-            if values[tensor].dtype == np.float32
-        }
-        for number, back in _way_back(graph, numbers, values, gradient, blocked):
-            sums.add(number, back)
-        for layer in layers:
-            output = _dequantized(graph, layer.output, values[layer.output])
-            sums.add_output(layer.op.operator, output)
-    return [sums.importance(layer, layer.op.operator in blocked) for layer in layers]
+        for trace in traces.values():
+            trace.run(values, sums)
+        for use in uses:
+            if use.loop is None:
+                ref = TensorRef(0, use.output)
+                sums.add_output(use.key, dequantized(graph, ref, values[use.output]))
+        for _ in range(num_passes // len(chosen)):
+            gradient = {
+                tensor: rng.standard_normal(values[tensor].shape, np.float32) / np.float32(scale)
+                for tensor, scale in energies.items()
+                if values[tensor].dtype == np.float32
+            }
+            for key, back in walk.gradients(values, gradient):
+                sums.add(key, back)
+    return [sums.importance(use, use.number in walk.blocked) for use in uses]
 
 
 def _ends(graph):
@@ -74,15 +88,25 @@ def _ends(graph):
     return list(dict.fromkeys(ends))
 
 
-def _energies(part, outputs, runs):
+def _num_passes(part, run, traces, num_ops):
+    """How many gradients to take: int."""
+    values = {**run, **part(run)}
+    size = sum(each.nbytes for each in values.values()) + _OP_BYTES * num_ops
+    for trace in traces.values():
+        trace.run(values, _Sums())
+        size += trace.size_bytes + _OP_BYTES * trace.num_ops
+    return int(np.clip(_MOST_BYTES // size, _LEAST_PASSES, _MOST_PASSES))
+
+
+def _energies(part, runs):
     """By output, what to divide it by so that all outputs together have the square 1."""
-    squares = dict.fromkeys(outputs, 0.0)
+    squares: dict = {}
     for run in runs:
-        values = {**run, **part(run)}
-        for tensor in outputs:
-            squares[tensor] += float(np.sum(np.square(values[tensor], dtype=np.float64)))
+        for tensor, values in part(run).items():
+            square = float(np.sum(np.square(values, dtype=np.float64)))
+            squares[tensor] = squares.get(tensor, 0.0) + square
     return {
-        tensor: np.sqrt(max(square / len(runs), 1e-30) * len(outputs))
+        tensor: np.sqrt(max(square / len(runs), 1e-30) * len(squares))
         for tensor, square in squares.items()
     }
 
@@ -104,35 +128,39 @@ class Importance:
 
 
 class _Sums:
-    """Squares of gradients and outputs by the number of the op, over all runs."""
+    """Squares of gradients and outputs by the key of the op, over all runs."""
 
     def __init__(self):
-        self._squares, self._coherent, self._outputs = {}, {}, {}
+        self._squares, self._fourth, self._coherent, self._outputs = {}, {}, {}, {}
         self._counts = {}
 
-    def add(self, number, back):
+    def add(self, key, back):
         axes = tuple(range(back.ndim - 1))
         square = np.mean(np.square(back, dtype=np.float64), axis=axes)
         places = back.size // back.shape[-1] if back.ndim else 1
         common = np.square(np.sum(back, axis=axes, dtype=np.float64)) / places
-        self._squares[number] = self._squares.get(number, 0.0) + square
-        self._coherent[number] = self._coherent.get(number, 0.0) + float(np.sum(common))
-        self._counts[number] = self._counts.get(number, 0) + 1
+        self._squares[key] = self._squares.get(key, 0.0) + square
+        self._fourth[key] = self._fourth.get(key, 0.0) + np.square(square)
+        self._coherent[key] = self._coherent.get(key, 0.0) + float(np.sum(common))
+        self._counts[key] = self._counts.get(key, 0) + 1
 
-    def add_output(self, number, output):
+    def add_output(self, key, output):
+        """Add what an op computed in a run, or in a loop of it."""
         square = float(np.sum(np.square(output, dtype=np.float64)))
-        total, runs = self._outputs.get(number, (0.0, 0))
-        self._outputs[number] = total + square, runs + 1
+        total, runs = self._outputs.get(key, (0.0, 0))
+        self._outputs[key] = total + square, runs + 1
 
-    def importance(self, layer, is_blocked):
-        number = layer.op.operator
-        squares = self._squares.get(number)
+    def importance(self, use, is_blocked):
+        squares = self._squares.get(use.key)
+        if use.key not in self._outputs:
+            return None
         if is_blocked or squares is None or not np.any(squares > 0):
-            total, runs = self._outputs[number]
-            channels = layer.rows().shape[0]
+            total, runs = self._outputs[use.key]
+            channels = use.shape[1] if use.is_lookup else use.shape[0]
             return Importance(np.full(channels, runs / max(total, 1e-30)), 1.0, False)
-        weights = squares / self._counts[number]
-        coherence = self._coherent[number] / float(np.sum(squares))
+        count = self._counts[use.key]
+        weights = drawn_together(squares / count, self._fourth[use.key] / count, count)
+        coherence = self._coherent[use.key] / float(np.sum(squares))
         return Importance(np.maximum(weights, _LEAST_SHARE * weights.mean()), coherence, True)
 
 
@@ -140,82 +168,3 @@ def _tensors(graph, number):
     """The tensors of an op."""
     operator = graph.operator(OpRef(0, number))
     return [*(int(t) for t in operator.inputs if t >= 0), *map(int, operator.outputs)]
-
-
-def _way_back(graph, numbers, values, gradient, blocked):
-    """Yield the number of each op and the gradient of its output before its activation."""
-    for number in reversed(numbers):
-        ref = OpRef(0, number)
-        operator, builtin = graph.operator(ref), graph.builtin(ref)
-        output = int(operator.outputs[0])
-        back = gradient.pop(output, None)
-        if len(operator.outputs) > 1 or back is None:
-            _block(graph, numbers, number, blocked)
-            continue
-        inner = backward_ops.before_activation(operator.builtinOptions, values[output], back)
-        if inner is not None:
-            yield number, inner
-        inputs = [None if t < 0 else _value(graph, int(t), values) for t in operator.inputs]
-        if any(t >= 0 and value is None for t, value in zip(operator.inputs, inputs)):
-            _block(graph, numbers, number, blocked)
-            continue
-        op = backward_ops.Op(operator.builtinOptions, inputs, values[output])
-        backs = backward_ops.gradients(builtin, op, back)
-        if backs is None:
-            _block(graph, numbers, number, blocked)
-            continue
-        for tensor, each in zip(operator.inputs, backs):
-            if each is not None and int(tensor) in values:
-                known = gradient.get(int(tensor))
-                gradient[int(tensor)] = each if known is None else known + each
-
-
-def _block(graph, numbers, number, blocked):
-    """Mark all ops that an op without gradient depends on."""
-    if number in blocked:
-        return
-    operator = graph.operator(OpRef(0, number))
-    blocked.update(ops_between(graph, set(), [int(t) for t in operator.inputs if t >= 0]))
-    blocked.add(number)
-
-
-_STORAGE = {
-    schema.TensorType.FLOAT32: np.float32,
-    schema.TensorType.INT32: np.int32,
-    schema.TensorType.INT64: np.int64,
-    schema.TensorType.FLOAT16: np.float16,
-    schema.TensorType.INT8: np.int8,
-}
-
-
-def _value(graph, tensor, values):
-    """The values of a tensor, in a run or constant; None if they are not known."""
-    if tensor in values:
-        return values[tensor]
-    ref = TensorRef(0, tensor)
-    data, dtype = graph.data(ref), _STORAGE.get(graph.tensor(ref).type)
-    if data is None:
-        for number, operator in enumerate(graph.model.subgraphs[0].operators):
-            is_half = graph.builtin(OpRef(0, number)) == schema.BuiltinOperator.DEQUANTIZE
-            if is_half and tensor in operator.outputs:
-                half = _value(graph, int(operator.inputs[0]), values)
-                is_half = half is not None and half.dtype == np.float16
-                return half.astype(np.float32) if is_half else None
-        return None
-    if dtype is None or graph.tensor(ref).sparsity is not None:
-        return None
-    shape = graph.tensor(ref).shape
-    return _dequantized(graph, tensor, data.view(dtype).reshape(() if shape is None else shape))
-
-
-def _dequantized(graph, tensor, values):
-    """The numbers that int8 values of a tensor stand for; others as they are."""
-    quantization = graph.tensor(TensorRef(0, tensor)).quantization
-    if values.dtype != np.int8 or quantization is None or quantization.scale is None:
-        return values
-    sizes = [1] * values.ndim
-    if len(quantization.scale) > 1:
-        sizes[quantization.quantizedDimension] = -1
-    points = 0 if quantization.zeroPoint is None else quantization.zeroPoint[0]
-    scales = np.reshape(quantization.scale, sizes).astype(np.float32)
-    return scales * (values.astype(np.float32) - np.float32(points))

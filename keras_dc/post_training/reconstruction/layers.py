@@ -1,4 +1,4 @@
-"""The layers of a model that can be rebuilt from samples: weights as rows, inputs as patches."""
+"""The layers of a model that can be rebuilt from samples, with their weights as rows."""
 
 import dataclasses
 from typing import Any
@@ -6,37 +6,46 @@ from typing import Any
 import numpy as np
 
 from keras_dc.compression.constants import Constant
-from keras_dc.tflite.graph import OpRef, Read, TensorRef
+from keras_dc.post_training.reconstruction.loops import loops_of
+from keras_dc.tflite.graph import OpRef, Read, TensorRef, shape_of
 from keras_dc.tflite.model_file import schema
 
 _CODE = schema.BuiltinOperator
-_SAME = schema.Padding.SAME
 _MOST_STEPS = 127
+# Between a layer and what adds its bias, as of both matrices of an LSTM.
+_MOST_ADDS = 4
 # The places of input, weights and bias among the inputs of an op.
 _PLACES = {
     _CODE.FULLY_CONNECTED: (0, 1, 2),
+    _CODE.BATCH_MATMUL: (0, 1, 2),
     _CODE.CONV_2D: (0, 1, 2),
     _CODE.DEPTHWISE_CONV_2D: (0, 1, 2),
     _CODE.TRANSPOSE_CONV: (2, 1, 3),
+    _CODE.GATHER: (1, 0, 2),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """An op of the main subgraph whose constant weights it alone reads.
+    """An op whose constant weights no others read but ops of its kind.
 
     Attributes:
         op: OpRef.
         builtin: int, the schema's number of the op.
         weights: Constant.
-        bias: Constant, or None if there is none that the op alone reads.
-        input: int, the tensor that the weights are multiplied with.
+        bias: Constant that is added to what they compute, by themselves or by ADD ops behind
+            them; None if there is none, or others read it, too.
+        input: int, the tensor that the weights are multiplied with; of a GATHER the indices.
         output: int, the tensor that is computed.
         options: the schema's options of the op.
         size: tuple of int, height and width of the output of a TRANSPOSE_CONV; else None.
         steps: float64 array `(outputs,)`, what an integer stands for in each row of int8 weights;
             None for floats.
         zero: tuple `(scale, zero point)` of an int8 input; None for floats.
+        num_groups: int, of a convolution by groups; 1 for others.
+        loop: int, the WHILE op of the main subgraph whose body has the op; None: that has it.
+        adds: OpRef, the op that adds the bias; None without one.
+        others: tuple of Layer, further ops that read the weights.
     """
 
     op: OpRef
@@ -49,6 +58,25 @@ class Layer:
     size: tuple | None = None
     steps: np.ndarray | None = None
     zero: tuple | None = None
+    num_groups: int = 1
+    loop: int | None = None
+    adds: OpRef | None = None
+    others: tuple = ()
+
+    @property
+    def uses(self):
+        """All ops that read the weights, the first of the graph first: tuple of Layer."""
+        return (self, *self.others)
+
+    @property
+    def number(self):
+        """The op of the main subgraph that runs the layer."""
+        return self.op.operator if self.loop is None else self.loop
+
+    @property
+    def key(self):
+        """What tells it from other uses of any weights: tuple of the loop, or -1, and the op."""
+        return (-1 if self.loop is None else self.loop), self.op.operator
 
     @property
     def is_depthwise(self):
@@ -56,14 +84,30 @@ class Layer:
         return self.builtin == _CODE.DEPTHWISE_CONV_2D
 
     @property
+    def is_product(self):
+        """Whether rows are multiplied with the last axis of the input."""
+        return self.builtin in (_CODE.FULLY_CONNECTED, _CODE.BATCH_MATMUL)
+
+    @property
+    def is_lookup(self):
+        """Whether rows are looked up."""
+        return self.builtin == _CODE.GATHER
+
+    @property
     def axis(self):
         """The dimension of the weights that counts output channels, 0 or -1."""
-        return -1 if self.is_depthwise else 0
+        is_turned = self.builtin == _CODE.BATCH_MATMUL and not self.options.adjY
+        return -1 if self.is_depthwise or is_turned else 0
+
+    @property
+    def shape(self):
+        """That of the rows: tuple of int, `(outputs, inputs)`."""
+        values = self.weights.values
+        return values.shape[self.axis], values.size // values.shape[self.axis]
 
     def rows(self):
         """The weights as a matrix `(outputs, inputs)`, as the numbers that int8 stands for."""
-        values = self.weights.values
-        rows = np.moveaxis(values, self.axis, 0).reshape(values.shape[self.axis], -1)
+        rows = np.moveaxis(self.weights.values, self.axis, 0).reshape(self.shape)
         return rows if self.steps is None else rows * self.steps[:, None]
 
     def shaped(self, rows):
@@ -105,46 +149,99 @@ def find_layers(source):
             layers.append(found)
         elif found is not None:
             others[buffer] = found
-    return sorted(layers, key=lambda layer: layer.op), others
+    return sorted(layers, key=_place), others
+
+
+def _place(layer):
+    return layer.number, layer.op.operator
 
 
 def _layer_of(graph, constants, constant):
     """The Layer of a constant, or a str why there is none."""
     if constant.sparse_form is not None:
         return "it is stored sparsely"
-    reads = _final_reads(graph, constant)
-    ops = {read.op for read in reads}
-    if len(ops) != 1 or len(reads) != 1:
-        return "several ops read it"
-    [read] = reads
+    uses: list[Layer] = []
+    for read in _final_reads(graph, constant):
+        loops = [None] if not read.op.subgraph else loops_of(graph, read.op.subgraph)
+        if isinstance(loops, str):
+            return loops
+        use = _use_of(graph, constants, constant, read)
+        if isinstance(use, str):
+            return use
+        uses += [dataclasses.replace(use, loop=loop) for loop in loops]
+    # Rows that are looked up alone have nothing to make up for each other.
+    if all(use.is_lookup for use in uses):
+        return "GATHER has no second-order support"
+    if len({(use.axis, use.num_groups, use.is_depthwise) for use in uses}) > 1:
+        return "ops read it in several ways"
+    adding = {use.adds for use in uses}
+    uses = [
+        use
+        if use.bias is None or {read.op for read in use.bias.consumers} <= adding
+        else dataclasses.replace(use, bias=None)
+        for use in sorted(uses, key=_place)
+    ]
+    return dataclasses.replace(uses[0], others=tuple(uses[1:]))
+
+
+def _use_of(graph, constants, constant, read):
+    """The Layer of one op that reads a constant, or a str why there is none."""
     builtin, operator = graph.builtin(read.op), graph.operator(read.op)
-    places = _PLACES.get(builtin)
+    options, places = operator.builtinOptions, _PLACES.get(builtin)
     if places is None or read.position != places[1]:
         return f"{graph.op_name(read.op)} has no second-order support"
-    if read.op.subgraph:
-        return "it is in a subgraph that is called"
-    given = int(operator.inputs[places[0]])
+
+    def tensor(place):
+        return TensorRef(read.op.subgraph, int(operator.inputs[place]))
+
+    num_groups, size = 1, None
     if builtin == _CODE.CONV_2D:
-        channels = graph.tensor(TensorRef(0, given)).shape[-1]
-        if channels != constant.shape[-1]:
-            return "a convolution by groups has no second-order support"
-    if builtin == _CODE.FULLY_CONNECTED and operator.builtinOptions.weightsFormat:
+        num_groups = int(graph.tensor(tensor(0)).shape[-1]) // constant.shape[-1]
+    if builtin == _CODE.FULLY_CONNECTED and options.weightsFormat:
         return "its weights are shuffled"
-    size = None
+    if builtin == _CODE.BATCH_MATMUL and (constant.values.ndim != 2 or options.adjX):
+        return "a BATCH_MATMUL of many matrices has no second-order support"
+    if builtin == _CODE.GATHER and (options.axis or options.batchDims):
+        return "GATHER has no second-order support"
     if builtin == _CODE.TRANSPOSE_CONV:
-        shape = graph.data(TensorRef(0, int(operator.inputs[0])))
+        shape = graph.data(tensor(0))
         if shape is None:
             return "a TRANSPOSE_CONV whose shape is computed has no second-order support"
         size = tuple(map(int, shape.view(np.int32)[1:3]))
-    bias = None
+    given, output = tensor(places[0]).tensor, int(operator.outputs[0])
+    layer = Layer(
+        read.op, builtin, constant, None, given, output, options, size, num_groups=num_groups
+    )
     if len(operator.inputs) > places[2] and operator.inputs[places[2]] >= 0:
-        buffer = graph.tensor(TensorRef(0, int(operator.inputs[places[2]]))).buffer
-        bias = constants.get(buffer)
-        if bias is not None and (len(bias.consumers) != 1 or bias.dtype != "float32"):
-            bias = None
-    output = int(operator.outputs[0])
-    options = operator.builtinOptions
-    return Layer(read.op, builtin, constant, bias, given, output, options, size)
+        bias, adds = constants.get(graph.tensor(tensor(places[2])).buffer), read.op
+    else:
+        bias, adds = _added(graph, constants, read.op, layer.shape[0])
+    if bias is None or bias.dtype != "float32":
+        return layer
+    return dataclasses.replace(layer, bias=bias, adds=adds)
+
+
+def _added(graph, constants, op, size):
+    """A constant of a size that is added to the output of an op alone, and the ADD; or two None."""
+    for _ in range(_MOST_ADDS):
+        output, options = graph.output(op), graph.operator(op).builtinOptions
+        reads = graph.readers(output)
+        if getattr(options, "fusedActivationFunction", 0) or len(reads) != 1:
+            break
+        [read] = reads
+        if graph.is_output(output) or graph.tensor(output).type != schema.TensorType.FLOAT32:
+            break
+        op, builtin = read.op, graph.builtin(read.op)
+        if builtin == _CODE.RESHAPE and shape_of(graph.tensor(graph.output(op)))[-1:] == (size,):
+            continue
+        if builtin != _CODE.ADD:
+            break
+        [other] = [ref for place, ref in enumerate(graph.inputs(op)) if place != read.position]
+        found = constants.get(graph.tensor(other).buffer)
+        if found is not None:
+            is_bias = found.values.size == size and found.shape[-1:] == (size,)
+            return (found, op) if is_bias else (None, None)
+    return None, None
 
 
 def _integer_layer_of(graph, constants, constant):
@@ -160,16 +257,18 @@ def _integer_layer_of(graph, constants, constant):
         known[0].size != num_rows or axis != layer.axis % len(constant.shape)
     ):
         return None
-    given, zero = graph.tensor(TensorRef(0, layer.input)), None
-    if given.type == schema.TensorType.INT8:
-        zero = _quantization(given)
-        if zero is None or zero[0].size != 1:
+    steps, uses = np.broadcast_to(known[0], num_rows), []
+    for use in layer.uses:
+        given, zero = graph.tensor(TensorRef(use.op.subgraph, use.input)), None
+        if given.type == schema.TensorType.INT8:
+            zero = _quantization(given)
+            if zero is None or zero[0].size != 1:
+                return None
+            zero = float(zero[0][0]), int(zero[1][0])
+        elif given.type != schema.TensorType.FLOAT32 and not use.is_lookup:
             return None
-        zero = float(zero[0][0]), int(zero[1][0])
-    elif given.type != schema.TensorType.FLOAT32:
-        return None
-    steps = np.broadcast_to(known[0], num_rows)
-    return dataclasses.replace(layer, steps=steps, zero=zero)
+        uses.append(dataclasses.replace(use, steps=steps, zero=zero, others=()))
+    return dataclasses.replace(uses[0], others=tuple(uses[1:]))
 
 
 def _quantization(tensor):
@@ -191,91 +290,3 @@ def _final_reads(graph, constant):
         else:
             reads.append(read)
     return reads
-
-
-def output_shape(layer, shape):
-    """The shape of the output of a layer: tuple of int, from that of its input."""
-    channels = layer.rows().shape[0]
-    if layer.builtin == _CODE.FULLY_CONNECTED:
-        return int(np.prod(shape)) // layer.weights.shape[-1], channels
-    if layer.size is not None:
-        return shape[0], *layer.size, channels
-    options = layer.options
-    sizes = []
-    for size, length, stride, dilation in zip(
-        shape[1:3],
-        layer.weights.shape[1:3],
-        (options.strideH, options.strideW),
-        (options.dilationHFactor or 1, options.dilationWFactor or 1),
-    ):
-        reach = 1 if options.padding == _SAME else (length - 1) * dilation + 1
-        sizes.append((size - reach) // stride + 1)
-    return shape[0], *sizes, channels
-
-
-def patches(layer, values, output_shape, places):
-    """What a layer multiplies its weights with, at some places of its output.
-
-    Args:
-        layer: Layer.
-        values: float32 array, its input.
-        output_shape: tuple of int, of its output.
-        places: int array `(n,)`, places of the output without its last axis, in C order.
-
-    Returns:
-        float32 array `(n, inputs)`, or `(n, channels, taps)` of a depthwise convolution.
-    """
-    if layer.builtin == _CODE.FULLY_CONNECTED:
-        return values.reshape(-1, layer.weights.shape[-1])[places]
-    number, row, column = np.unravel_index(places, output_shape[:3])
-    kernel, met = layer.weights.shape[1:3], []
-    for axis, at in enumerate((row, column)):
-        size, out = values.shape[axis + 1], output_shape[axis + 1]
-        met.append([_met(layer, axis, at, tap, size, out) for tap in range(kernel[axis])])
-    found = []
-    for rows, has_row in met[0]:
-        for columns, has_column in met[1]:
-            inside = has_row & has_column
-            taken = values[number, rows, columns]
-            found.append(np.where(inside[:, None], taken, np.float32(0)))
-    if layer.is_depthwise:
-        taps = np.stack(found).transpose(1, 2, 0)
-        times = layer.weights.shape[-1] // taps.shape[1]
-        return taps if times == 1 else np.repeat(taps, times, axis=1)
-    return np.concatenate(found, axis=1)
-
-
-def _met(layer, axis, at, tap, size, out):
-    """Which rows, or columns, of an input a tap of the kernel meets.
-
-    Args:
-        layer: `layers.Layer`.
-        axis: 0 for rows, 1 for columns.
-        at: int array, places of the output along the axis.
-        tap: int.
-        size: int, of the input along the axis.
-        out: int, of the output.
-
-    Returns:
-        tuple of an int array, 0 where there is none, and a bool array, whether there is one.
-    """
-    options, length = layer.options, layer.weights.shape[axis + 1]
-    stride = (options.strideH, options.strideW)[axis]
-    if layer.size is not None:
-        before = max((size - 1) * stride + length - out, 0) // 2
-        place, rest = np.divmod(at + before - tap, stride)
-        inside = (rest == 0) & (place >= 0) & (place < size)
-    else:
-        dilation = (options.dilationHFactor, options.dilationWFactor)[axis] or 1
-        missing = max((out - 1) * stride + (length - 1) * dilation + 1 - size, 0)
-        before = missing // 2 if options.padding == _SAME else 0
-        place = at * stride + tap * dilation - before
-        inside = (place >= 0) & (place < size)
-    return np.where(inside, place, 0), inside
-
-
-def multiplied(layer, inputs, rows):
-    """What a layer computes of `patches` without bias and activation: `(n, outputs)`."""
-    if layer.is_depthwise:
-        return np.einsum("nct,ct->nc", inputs, rows)
-    return inputs @ rows.T

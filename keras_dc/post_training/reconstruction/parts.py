@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from keras_dc.post_training.reconstruction import values as values_of
 from keras_dc.runtime.interpreter import Interpreter
 from keras_dc.tflite import compact_writer
 from keras_dc.tflite.graph import OpRef
@@ -72,11 +73,21 @@ class Part:
 
     def __init__(self, graph, given, wanted, replaced=None, **options):
         self._given, self._wanted = list(given), list(dict.fromkeys(wanted))
-        # What is given need not be computed.
-        self._computed = [tensor for tensor in self._wanted if tensor not in self._given]
+        # What is given or constant need not be computed.
+        constants = {
+            tensor: values_of.known(graph, tensor, replaced)
+            for tensor in self._wanted
+            if tensor not in self._given
+        }
+        self._constants = {key: each for key, each in constants.items() if each is not None}
+        self._computed = [
+            tensor
+            for tensor in self._wanted
+            if tensor not in self._given and tensor not in self._constants
+        ]
         self._interpreter = None
         if self._computed:
-            numbers = ops_between(graph, set(self._given), self._computed)
+            numbers = _with_variables(graph, ops_between(graph, set(self._given), self._computed))
             read = {ref.tensor for number in numbers for ref in graph.inputs(OpRef(0, number))}
             self._given = [tensor for tensor in self._given if tensor in read]
             content = _content(graph, numbers, self._given, self._computed, replaced or {})
@@ -99,6 +110,7 @@ class Part:
             dict from each tensor that is wanted to an array.
         """
         found = {tensor: values[tensor] for tensor in self._wanted if tensor in values}
+        found.update(self._constants)
         if self._interpreter is None:
             return found
         shapes = [values[tensor].shape for tensor in self._given]
@@ -111,8 +123,32 @@ class Part:
             self._interpreter.set_tensor(index, values[tensor])
         self._interpreter.invoke()
         for index, tensor in zip(self._outputs, self._computed):
-            found[tensor] = self._interpreter.get_tensor(index)
+            found[tensor] = _output(self._interpreter, index)
         return found
+
+
+def _output(interpreter, index):
+    try:
+        return np.asarray(interpreter.get_tensor(index))
+    except ValueError:
+        # Of a tensor without values, such as what a loop has gathered before its first step.
+        [detail] = (each for each in interpreter.get_output_details() if each["index"] == index)
+        if np.all(detail["shape"]):
+            raise
+        return np.zeros(detail["shape"], detail["dtype"])
+
+
+def _with_variables(graph, numbers):
+    """Operators of a part, with those that give variables their first values if it reads them.
+
+    None of a part writes them, so that each run is the first one.
+    """
+    main = graph.model.subgraphs[0]
+    kinds = {number: graph.builtin(OpRef(0, number)) for number in range(len(main.operators))}
+    if all(kinds[number] != schema.BuiltinOperator.READ_VARIABLE for number in numbers):
+        return numbers
+    first = [n for n, kind in kinds.items() if kind == schema.BuiltinOperator.CALL_ONCE]
+    return sorted({*first, *numbers})
 
 
 def _content(graph, numbers, given, wanted, replaced):

@@ -7,8 +7,9 @@ import numpy as np
 from keras_dc.compression.factoring.channel_scales import Factors
 from keras_dc.numerics import error_feedback, kmeans
 from keras_dc.numerics.masks import magnitude_mask
+from keras_dc.post_training.reconstruction.chance import shrunk
 from keras_dc.post_training.reconstruction.grid import Grid, bits_of
-from keras_dc.post_training.reconstruction.moments import shrunk
+from keras_dc.post_training.reconstruction.shared import by_bias, joined
 
 # Of the mean of the diagonal: always, for each input over each place that it was seen at, and the
 # most of the latter.
@@ -43,7 +44,7 @@ class Rebuilt:
     Attributes:
         rows: float32 array `(outputs, inputs)`.
         factors: Factors, or None where all channels have one scale.
-        bias: float32 array `(outputs,)`, or None.
+        biases: dict from the index of a buffer to a float32 array `(outputs,)`.
         output_error: float, root mean square error over root mean square of the outputs before
             bias and activation.
         square: float, the squared change of the model's outputs that is expected of it, over
@@ -52,32 +53,39 @@ class Rebuilt:
 
     rows: np.ndarray
     factors: Factors | None
-    bias: np.ndarray | None
+    biases: dict
     output_error: float
     square: float
 
 
-def rebuild(layer, moments, importance, setting):
+def rebuild(layer, moments, importances, setting, biases=None):
     """New weights of a layer.
 
     Args:
         layer: `layers.Layer`.
-        moments: `moments.Moments` of its inputs.
-        importance: `importance.Importance` of its outputs.
+        moments: list of `moments.Moments` of the inputs of each of its uses, in their order.
+        importances: list of `importance.Importance` of their outputs.
         setting: Setting.
+        biases: dict from the index of a buffer to an array, what biases are that layers before
+            this one changed.
 
     Returns:
         Rebuilt.
     """
     original = layer.rows().astype(np.float64)
-    damping = _DAMPING + min(_CHANCE_DAMPING * original.shape[1] / moments.num_rows, _MOST_DAMPING)
+    uses = by_bias(layer, moments, importances)
+    joint, importance = joined(
+        [each for _, each, _ in uses], [each for _, _, each in uses], is_centred=False
+    )
+    damping = _DAMPING + min(_CHANCE_DAMPING * original.shape[1] / joint.num_rows, _MOST_DAMPING)
     target, factors = original.copy(), []
-    for number, group in enumerate(moments.groups):
-        own = shrunk(moments.own[number], moments.shrinkage[number])
+    for number, group in enumerate(joint.groups):
+        own = shrunk(joint.own[number], joint.shrinkage[number])
         hessian, factor = error_feedback.safe_factor(own, damping)
-        _take_over(layer, target[:, group], original[:, group], moments.cross[number], hessian)
+        place = group.rows, group.columns
+        _take_over(layer, target[place], original[place], joint.cross[number], hessian)
         factors.append(factor.astype(np.float32))
-    weights, problem = importance.weights, _Problem(layer, moments, importance, factors, setting)
+    weights, problem = importance.weights, _Problem(layer, joint, importance, factors, setting)
     can_scale = layer.weights.dtype == "float32"
     if layer.steps is not None:
         best = problem.solved(target, layer.steps)
@@ -94,8 +102,19 @@ def rebuild(layer, moments, importance, setting):
     return Rebuilt(
         best.rows,
         best.factors,
-        _bias(layer, original, best.rows, moments, importance, setting),
-        *_errors(layer, original, best.rows, moments, importance),
+        {
+            bias.buffer: _bias(
+                (biases or {}).get(bias.buffer, bias.values),
+                original,
+                best.rows,
+                found,
+                weight,
+                setting,
+            )
+            for bias, found, weight in uses
+            if bias is not None
+        },
+        *_errors(layer, original, best.rows, joint, importance),
     )
 
 
@@ -221,13 +240,10 @@ def _power_scales(logs):
 
 def _assigned(layer, rows, factors, unit, groups, setting, row_weights):
     """(new rows, codebook with its zero or None, bits, whether steps are coarser than wanted)."""
-    diagonals = [
-        unit * np.einsum("...ii->...i", factor).astype(np.float64) ** -2.0 for factor in factors
-    ]
-    if layer.is_depthwise:
-        precision = diagonals[0]
-    else:
-        precision = np.broadcast_to(np.concatenate(diagonals), rows.shape)
+    precision = np.empty(rows.shape)
+    for group, factor in zip(groups, factors):
+        diagonal = np.einsum("...ii->...i", factor).astype(np.float64)
+        precision[group.rows, group.columns] = unit * diagonal**-2.0
     if row_weights is not None:
         precision = precision * row_weights[:, None]
     kept = None
@@ -253,36 +269,35 @@ def _run(layer, rows, factors, groups, centroids, costs, kept, row_weights):
         return error_feedback.assign_each(
             rows, factors[0], centroids, costs, kept=kept, row_weights=row_weights
         )
-    parts = [
-        error_feedback.assign(
-            rows[:, group],
+    indices, moved = np.empty(rows.shape, np.int32), np.empty(rows.shape, np.float32)
+    for group, factor in zip(groups, factors):
+        place = group.rows, group.columns
+        indices[place], moved[place] = error_feedback.assign(
+            rows[place],
             factor,
             centroids,
             costs,
-            kept=None if kept is None else kept[:, group],
-            row_weights=row_weights,
+            kept=None if kept is None else kept[place],
+            row_weights=None if row_weights is None else row_weights[group.rows],
         )
-        for group, factor in zip(groups, factors)
-    ]
-    return error_feedback.Assigned(
-        np.concatenate([part.indices for part in parts], axis=1),
-        np.concatenate([part.moved for part in parts], axis=1),
-    )
+    return error_feedback.Assigned(indices, moved)
 
 
-def _bias(layer, original, changed, moments, importance, setting):
-    """The bias with what the mean of the output would be off: float32 array, or None."""
-    if layer.bias is None:
-        return None
-    if layer.is_depthwise:
-        shift = np.einsum("ct,ct->c", original, moments.original_mean)
-        shift -= np.einsum("ct,ct->c", changed, moments.mean)
-    else:
-        shift = original @ moments.original_mean - changed @ moments.mean
-    bias = (layer.bias.values.ravel() + shift).astype(np.float32)
+def _bias(bias, original, changed, moments, importance, setting):
+    """A bias with what the mean of the output would be off: float32 array."""
+    values = bias.ravel().astype(np.float64)
+    for group in moments.groups:
+        place = group.rows, group.columns
+        for rows, mean, sign in (
+            (original, moments.original_mean, 1),
+            (changed, moments.mean, -1),
+        ):
+            means = np.broadcast_to(mean[..., group.inputs], rows[place].shape)
+            values[group.rows] += sign * np.einsum("ri,ri->r", rows[place], means)
     # All places of a sample share the error of a bias.
     weights = moments.num_positions * max(importance.coherence, 1.0) * importance.weights
-    return _with_fewer_bits(bias, weights, setting.square_per_bit).reshape(layer.bias.values.shape)
+    found = _with_fewer_bits(values.astype(np.float32), weights, setting.square_per_bit)
+    return found.reshape(bias.shape)
 
 
 def _with_fewer_bits(values, weights, square_per_bit):
@@ -303,14 +318,13 @@ def _errors(layer, original, changed, moments, importance):
     """`output_error` and `square` of Rebuilt."""
     error, energy = np.zeros(len(original)), np.zeros(len(original))
     difference = changed - original
-    form = "ci,cij,cj->c" if layer.is_depthwise else "ri,ij,rj->r"
     for group, own in zip(moments.groups, moments.own):
         for rows, sums in ((difference, error), (original, energy)):
-            part = rows[:, group]
+            part = rows[group.rows, group.columns]
             if layer.is_depthwise:
-                sums += np.einsum(form, part, own, part, optimize=True)
+                sums += np.einsum("ci,cij,cj->c", part, own, part, optimize=True)
             else:
-                sums += np.sum((part @ own) * part, axis=1)
+                sums[group.rows] += np.sum((part @ own) * part, axis=1)
     error = np.maximum(error, 0)
     square = moments.num_positions * float(np.sum(importance.weights * error))
     return float(np.sqrt(error.sum() / max(energy.sum(), 1e-30))), square

@@ -38,26 +38,27 @@ class Replay:
         self._known = list(runs)
         self._given = sorted(runs[0])
 
-    def inputs(self, number, tensor, replaced):
-        """The values of a tensor before an op.
+    def values(self, number, tensors, replaced):
+        """The values of some tensors, of which an op is the first to read one.
 
         Args:
             number: int, the op; those asked for must not descend.
-            tensor: int, which it reads.
+            tensors: list of int.
             replaced: dict from the index of a buffer to bytes, of ops before this one.
 
         Returns:
-            list of functions without arguments, one for each run, that give the array.
+            list of functions without arguments, one for each run, that give a dict from each
+            tensor to an array.
         """
         live = live_tensors(self._graph, number)
-        part = Part(self._graph, self._given, [*live, tensor], replaced, **self._options)
+        part = Part(self._graph, self._given, [*live, *tensors], replaced, **self._options)
         first = part(self._known[0])
-        size = sum(first[each].nbytes for each in live)
+        size = sum(each.nbytes for each in first.values())
         if size * len(self._known) > MOST_KEPT_BYTES:
-            narrow = Part(self._graph, self._given, [tensor], replaced, **self._options)
-            return [lambda run=run: narrow(run)[tensor] for run in self._known]
+            narrow = Part(self._graph, self._given, tensors, replaced, **self._options)
+            return [lambda run=run: narrow(run) for run in self._known]
         self._known[0] = first
         for place in range(1, len(self._known)):
             self._known[place] = part(self._known[place])
         self._given = live
-        return [lambda run=run: run[tensor] for run in self._known]
+        return [lambda run=run: run for run in self._known]

@@ -33,6 +33,16 @@ OPS = {
                 schema.Conv2DOptionsT(0, 1, 2, 3)),
     "CONV_2D, VALID": ((2, 7, 6, 4), [CONV, np.zeros(6, np.float32)], (2, 3, 2, 6),
                        schema.Conv2DOptionsT(1, 1, 1, 0, 2, 2)),
+    "CONV_2D, groups": ((2, 7, 6, 8), [CONV, np.zeros(6, np.float32)], (2, 4, 6, 6),
+                        schema.Conv2DOptionsT(0, 1, 2)),
+    "BATCH_MATMUL": ((2, 3, 4), [weights((4, 5), 4, 0)], (2, 3, 5), schema.BatchMatMulOptionsT()),
+    "BATCH_MATMUL, turned": ((2, 4, 3), [weights((2, 5, 4), 4, 0)], (2, 3, 5),
+                             schema.BatchMatMulOptionsT(True, True)),
+    "DIV": ((2, 5, 4), [1 + np.abs(weights((4,), 1, 1))], (2, 5, 4), schema.DivOptionsT()),
+    "SQUARED_DIFFERENCE": ((2, 5, 4), [weights((1, 5, 4), 1, 1)], (2, 5, 4),
+                           schema.SquaredDifferenceOptionsT()),
+    "MAXIMUM": ((2, 9), [weights((2, 9), 1, 1)], (2, 9), schema.MaximumMinimumOptionsT()),
+    "MINIMUM": ((2, 9), [weights((2, 9), 1, 1)], (2, 9), schema.MaximumMinimumOptionsT()),
     "DEPTHWISE_CONV_2D": ((2, 7, 6, 4), [DEPTHWISE, np.zeros(8, np.float32)], (2, 4, 3, 8),
                           schema.DepthwiseConv2DOptionsT(0, 2, 2, 2, 1)),
     "AVERAGE_POOL_2D": ((2, 7, 6, 4), [], (2, 4, 3, 4), schema.Pool2DOptionsT(**POOL)),
@@ -43,6 +53,19 @@ OPS = {
     "TRANSPOSE": ((2, 3, 4), [constant([2, 0, 1])], (4, 2, 3), schema.TransposeOptionsT()),
     "PAD": ((2, 3), [constant([[1, 0], [0, 2]])], (3, 5), schema.PadOptionsT()),
     "CONCATENATION": ((2, 3), [weights((2, 4), 1, 0)], (2, 7), schema.ConcatenationOptionsT(1)),
+    "PACK": ((2, 3), [weights((2, 3), 1, 0)], (2, 2, 3), schema.PackOptionsT(2, 1)),
+    "GATHER": ((5, 3, 4), [constant([[2, 0], [2, 1]])], (5, 2, 2, 4), schema.GatherOptionsT(1)),
+    "SLICE": ((4, 5), [constant([1, 2]), constant([2, -1])], (2, 3), schema.SliceOptionsT()),
+    "STRIDED_SLICE": ((4, 7, 3), [constant([2, 1, 0]), constant([3, 6, 9]), constant([1, 2, 1])],
+                      (3, 3), schema.StridedSliceOptionsT(4, 4, 0, 0, 1)),
+    "DYNAMIC_UPDATE_SLICE": ((4, 5), [weights((2, 1), 1, 0), constant([3, 1])], (4, 5),
+                             schema.DynamicUpdateSliceOptionsT()),
+    "REVERSE_V2": ((4, 5), [constant([1])], (4, 5), schema.ReverseV2OptionsT()),
+    "EXP": ((2, 9), [], (2, 9), schema.ExpOptionsT()),
+    "ELU": ((2, 9), [], (2, 9), None),
+    "GELU": ((2, 9), [], (2, 9), schema.GeluOptionsT(False)),
+    "NEG": ((2, 9), [], (2, 9), schema.NegOptionsT()),
+    "SQUARE": ((2, 9), [], (2, 9), schema.SquareOptionsT()),
     "RELU": ((2, 9), [], (2, 9), None),
     "RELU6": ((2, 9), [], (2, 9), None),
     "LOGISTIC": ((2, 9), [], (2, 9), None),
@@ -115,6 +138,84 @@ def test_an_unknown_op_or_activation_has_no_gradient():
     odd = schema.AddOptionsT(schema.ActivationFunctionType.SIGN_BIT)
     op = backward_ops.Op(odd, [ones, ones], ones)
     assert backward_ops.gradients(schema.BuiltinOperator.ADD, op, ones) is None
+
+
+def several_outputs(name, inputs, output_shapes, options):
+    """An op with several outputs: its Op in a run, a function that runs it, and its number."""
+    model = Graph()
+    places, given = [], []
+    for values in inputs:
+        is_given = values.dtype == np.float32
+        place = model.input(values.shape) if is_given else model.constant(values, "c")
+        places.append(place)
+        given += [place] if is_given else []
+    outputs = [model.tensor(shape, f"y{n}") for n, shape in enumerate(output_shapes)]
+    code = getattr(schema.BuiltinOperator, name)
+    kind = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+    model.operator(code, places, outputs, kind, options)
+    model.subgraph.outputs += outputs
+    graph = lossless.Source.of(model.serialize()).graph
+    part = Part(graph, given, outputs)
+
+    def run(values):
+        found = part({given[0]: values})
+        return [found[tensor] for tensor in outputs]
+
+    return graph.operator(OpRef(0, 0)).builtinOptions, run, code
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "shapes", "options", "place"),
+    [
+        ("SPLIT", [np.array(1, np.int32), weights((2, 6), 1, 0)], [(2, 2)] * 3,
+         schema.SplitOptionsT(3), 1),
+        ("SPLIT_V", [weights((2, 6), 1, 0), constant([1, 5]), np.array(1, np.int32)],
+         [(2, 1), (2, 5)], schema.SplitVOptionsT(2), 0),
+        ("UNPACK", [weights((2, 3, 4), 1, 0)], [(2, 4)] * 3, schema.UnpackOptionsT(3, 1), 0),
+    ],
+)  # fmt: skip
+def test_gradients_of_ops_with_several_outputs(name, inputs, shapes, options, place):
+    options, run, code = several_outputs(name, inputs, shapes, options)
+    rng, values = np.random.default_rng(0), inputs[place]
+    first, *more = run(values)
+    backs = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    backs[-1] = None  # of an output that nobody reads
+    op = backward_ops.Op(options, inputs, first, tuple(more))
+    got = backward_ops.gradients(code, op, *backs)
+    assert [each is None for each in got] == [n != place for n in range(len(inputs))]
+    moved = rng.normal(size=values.shape).astype(np.float32)
+    change = [b - a for a, b in zip(run(values), run(values + moved))]
+    want = sum(float(np.sum(c * b)) for c, b in zip(change, backs) if b is not None)
+    assert float(np.sum(got[place] * moved)) == pytest.approx(want, rel=1e-4)
+
+
+def test_gradients_of_a_choice_go_where_it_was_taken():
+    condition = np.array([True, False, True])
+    first, second = np.ones((2, 3), np.float32), np.ones((1, 3), np.float32)
+    op = backward_ops.Op(None, [condition, first, second], first)
+    got = backward_ops.gradients(schema.BuiltinOperator.SELECT_V2, op, 2 * first)
+    assert got[0] is None
+    np.testing.assert_array_equal(got[1], [[2, 0, 2], [2, 0, 2]])
+    np.testing.assert_array_equal(got[2], [[0, 4, 0]])
+
+
+def test_gradients_of_what_was_repeated_are_added():
+    gradient = np.arange(6, dtype=np.float32).reshape(2, 3)
+    shape, one = np.array([2, 3], np.int32), np.ones((1, 3), np.float32)
+    op = backward_ops.Op(None, [one, shape], gradient)
+    [got, _] = backward_ops.gradients(schema.BuiltinOperator.BROADCAST_TO, op, gradient)
+    np.testing.assert_array_equal(got, [[3, 5, 7]])
+    op = backward_ops.Op(None, [shape, np.float32(1)], gradient)
+    assert backward_ops.gradients(schema.BuiltinOperator.FILL, op, gradient)[1] == 15
+
+
+@pytest.mark.parametrize(("name", "slope"), [("SQRT", 0.25), ("RSQRT", -1 / 16)])
+def test_gradients_of_roots(name, slope):
+    four = np.full(1, 4, np.float32)
+    output = np.sqrt(four) if name == "SQRT" else 1 / np.sqrt(four)
+    op = backward_ops.Op(None, [four], output)
+    [got] = backward_ops.gradients(getattr(schema.BuiltinOperator, name), op, np.ones(1))
+    assert got[0] == pytest.approx(slope)
 
 
 def measured(graph_of_model, seed=0):

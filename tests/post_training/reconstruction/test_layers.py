@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from support.dense_nets import mobile_net, pictures, weights
-from support.tiny_models import Graph, conv_net, lookup, shared_weights, two_subgraphs
+from support.recurrent_nets import shared_net, tied_net
+from support.tiny_models import Graph, lookup, mixed_readers, two_subgraphs
 
 from keras_dc.compression import lossless
 from keras_dc.post_training.reconstruction import layers as layers_of
+from keras_dc.post_training.reconstruction import patches as patches_of
 from keras_dc.post_training.reconstruction.parts import Part
 
 
@@ -23,9 +25,9 @@ def one_op(name, kernel, options, shape):
     return source_of(graph)
 
 
-def convolution(padding, stride, dilation, kernel=(6, 3, 5, 4)):
+def convolution(padding, stride, dilation, kernel=(6, 3, 5, 4), groups=1):
     options = schema.Conv2DOptionsT(padding, stride[1], stride[0], 0, dilation[1], dilation[0])
-    return one_op("CONV_2D", weights(kernel, 60, 0), options, (2, 9, 11, kernel[-1]))
+    return one_op("CONV_2D", weights(kernel, 60, 0), options, (2, 9, 11, groups * kernel[-1]))
 
 
 def depthwise(padding, stride, dilation, times=1):
@@ -58,6 +60,15 @@ def dense():
     return one_op("FULLY_CONNECTED", weights((7, 12), 12, 0), options, (5, 12))
 
 
+def batch_matmul(*, is_turned):
+    graph, kernel = Graph(), weights((12, 7), 12, 0)
+    table = graph.constant(kernel.T if is_turned else kernel, "kernel")
+    options = schema.BatchMatMulOptionsT(adjY=is_turned)
+    x = graph.input((5, 12))
+    graph.output(graph.builtin("BATCH_MATMUL", [x, table], (5, 7), options=options))
+    return source_of(graph)
+
+
 SHAPES = [
     (padding, stride, dilation)
     for padding in (0, 1)
@@ -70,6 +81,8 @@ SHAPES = [
     [dense(), depthwise(0, (2, 2), (1, 1), times=2)]
     + [convolution(*shape) for shape in SHAPES]
     + [depthwise(*shape) for shape in SHAPES]
+    + [convolution(0, (2, 1), (1, 1), groups=g, kernel=(6, 3, 5, 4)) for g in (2, 3)]
+    + [batch_matmul(is_turned=True), batch_matmul(is_turned=False)]
     + TRANSPOSED,
 )
 def test_patches_times_rows_are_what_the_op_computes(source):
@@ -78,14 +91,17 @@ def test_patches_times_rows_are_what_the_op_computes(source):
     shape = tuple(source.graph.model.subgraphs[0].tensors[layer.input].shape)
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     want = Part(source.graph, [layer.input], [layer.output])({layer.input: x})[layer.output]
-    shape = layers_of.output_shape(layer, x.shape)
+    shape = patches_of.output_shape(layer, x.shape)
     assert shape == want.shape
     places = np.arange(int(np.prod(shape[:-1])))
-    got = layers_of.multiplied(layer, layers_of.patches(layer, x, shape, places), layer.rows())
+    got = patches_of.multiplied(layer, patches_of.patches(layer, x, shape, places), layer.rows())
     np.testing.assert_allclose(got.reshape(want.shape), want, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("source", [dense(), convolution(*SHAPES[0]), depthwise(*SHAPES[0])])
+@pytest.mark.parametrize(
+    "source",
+    [dense(), convolution(*SHAPES[0]), depthwise(*SHAPES[0]), batch_matmul(is_turned=False)],
+)
 def test_rows_and_back(source):
     [layer], _ = layers_of.find_layers(source)
     np.testing.assert_array_equal(layer.shaped(layer.rows()), layer.weights.values)
@@ -109,15 +125,35 @@ def test_weights_behind_dequantize_are_a_layer_of_half_precision():
 @pytest.mark.parametrize(
     ("graph", "reason"),
     [
-        (conv_net(), "several ops read it"),
-        (shared_weights(), "several ops read it"),
+        (mixed_readers(), "ADD has no second-order support"),
         (lookup(), "GATHER has no second-order support"),
-        (two_subgraphs(), "several ops read it"),
+        (two_subgraphs(), "it is in a subgraph that samples do not run"),
     ],
 )
 def test_what_has_no_second_moment_says_why(graph, reason):
     _, others = layers_of.find_layers(source_of(graph))
     assert reason in set(others.values())
+
+
+def test_ops_that_read_the_same_weights_are_uses_of_one_layer():
+    [layer, last], others = layers_of.find_layers(source_of(shared_net()))
+    assert [use.op.operator for use in layer.uses] == [0, 1, 2]
+    # They read the same bias, too.
+    assert [use.bias.shape for use in layer.uses] == [(40,)] * 3
+    assert (last.uses, others) == ((last,), {})
+
+
+def test_a_bias_that_other_layers_read_stays():
+    graph = shared_net()
+    graph.subgraph.operators[2].inputs[1] = graph.constant(weights((40, 40), 40, 5), "another")
+    layers, _ = layers_of.find_layers(source_of(graph))
+    assert [[use.bias for use in layer.uses] for layer in layers] == [[None] * 2, [None], [None]]
+
+
+def test_a_table_that_is_looked_up_and_multiplied_is_a_layer():
+    [table, inner], others = layers_of.find_layers(source_of(tied_net()))
+    assert [use.is_lookup for use in table.uses] == [True, False]
+    assert (table.shape, inner.shape, others) == ((60, 16), (16, 16), {})
 
 
 def test_a_part_computes_what_the_whole_does():

@@ -5,6 +5,7 @@ from support.dense_nets import mobile_net
 from keras_dc.compression import lossless
 from keras_dc.post_training.reconstruction import layers as layers_of
 from keras_dc.post_training.reconstruction import moments
+from keras_dc.post_training.reconstruction.patches import output_shape, patches
 
 
 @pytest.fixture(scope="module")
@@ -14,11 +15,12 @@ def layers():
 
 
 def measured(layer, runs, originals=None, coherence=1.0):
-    pairs = []
-    for new, original in zip(runs, originals or runs):
-        shape = layers_of.output_shape(layer, new.shape)
-        pairs.append(lambda new=new, original=original, shape=shape: (new, original, shape))
-    return moments.measure(layer, pairs, coherence, 0)
+    inputs = [
+        [moments.Inputs(new, original, output_shape(layer, new.shape))]
+        for new, original in zip(runs, originals or runs)
+    ]
+    [found] = moments.measure([layer], [lambda each=each: each for each in inputs], [coherence], 0)
+    return found
 
 
 def inputs_of(shape, count=6, seed=0, offset=3.0):
@@ -35,7 +37,7 @@ def test_of_a_dense_layer_it_is_the_covariance(layers):
 
 
 def test_the_cross_moment_is_that_of_the_difference(layers):
-    runs, originals = inputs_of((5, 48)), inputs_of((5, 48), seed=1, offset=2.0)
+    runs, originals = inputs_of((50, 48)), inputs_of((50, 48), seed=1, offset=2.0)
     found = measured(layers[3], runs, originals)
     x, difference = np.concatenate(runs), np.concatenate(originals) - np.concatenate(runs)
     centred = x - x.mean(axis=0), difference - difference.mean(axis=0)
@@ -43,6 +45,15 @@ def test_the_cross_moment_is_that_of_the_difference(layers):
     np.testing.assert_allclose(
         found.original_mean, np.concatenate(originals).mean(axis=0), rtol=1e-5
     )
+
+
+def test_a_difference_that_is_chance_is_not_made_up_for(layers):
+    runs = inputs_of((1, 48), count=240, offset=0.0)
+    noise = inputs_of((1, 48), count=240, seed=1, offset=0.0)
+    by_chance = measured(layers[3], runs, [x + 0.1 * n for x, n in zip(runs, noise)])
+    by_rule = measured(layers[3], runs, [1.1 * x for x in runs])
+    assert np.abs(by_chance.cross[0]).max() < 0.02
+    assert np.trace(by_rule.cross[0]) > 0.7 * 0.1 * 48
 
 
 def test_what_a_sample_has_in_common_counts_by_coherence(layers):
@@ -59,7 +70,7 @@ def test_a_channel_has_a_moment_of_its_taps(layers):
     found = measured(layers[1], runs)
     assert found.own[0].shape == (24, 9, 9)
     places = np.arange(16)
-    x = np.concatenate([layers_of.patches(layers[1], r, (1, 4, 4, 24), places) for r in runs])
+    x = np.concatenate([patches(layers[1], r, (1, 4, 4, 24), places) for r in runs])
     np.testing.assert_allclose(found.own[0][5], np.cov(x[:, 5].T, bias=True), rtol=1e-3, atol=1e-4)
 
 
@@ -82,5 +93,6 @@ def test_inputs_that_vary_by_chance_are_known_to(layers):
 def test_very_wide_layers_are_cut_into_groups(layers, monkeypatch):
     monkeypatch.setattr(moments, "_MOST_INPUTS", 20)
     found = measured(layers[3], inputs_of((5, 48)))
-    assert [group.stop - group.start for group in found.groups] == [16, 16, 16]
+    assert [group.columns for group in found.groups] == [
+        slice(0, 16), slice(16, 32), slice(32, 48)]  # fmt: skip
     assert [own.shape for own in found.own] == [(16, 16)] * 3
