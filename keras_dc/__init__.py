@@ -35,6 +35,7 @@ _MODULES = {
     "deep_compress": "recipe.deep_compress",
     "report": "reporting.report",
     "Interpreter": "runtime",
+    "CompiledModel": "runtime.compiled_model",
     "evaluate": "runtime.evaluate",
     "compare_outputs": "runtime.compare_outputs",
     "benchmark": "runtime.benchmark",
