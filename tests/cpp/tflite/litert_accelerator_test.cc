@@ -86,10 +86,12 @@ class LiteRt : public ::testing::Test {
   }
 
   const char* Add(bool low_memory = false) {
-    return AddToLiteRt(&place_, low_memory, [this](const char* name) {
-      const auto found = fake_.symbols.find(name);
-      return found == fake_.symbols.end() ? nullptr : found->second;
-    });
+    return AddToLiteRt(
+        &place_, low_memory, &fake_, [](void* fake, const char* name) -> void* {
+          auto& symbols = static_cast<FakeLiteRt*>(fake)->symbols;
+          const auto found = symbols.find(name);
+          return found == symbols.end() ? nullptr : found->second;
+        });
   }
 
   FakeLiteRt fake_;

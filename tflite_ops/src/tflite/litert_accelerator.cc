@@ -9,7 +9,8 @@
 #include <dlfcn.h>
 #endif
 
-#include "common/no_throw.h"
+#include <type_traits>
+
 #include "keras_dc/delegate.h"
 #include "keras_dc/litert.h"
 #include "keras_dc/tflite_abi.h"
@@ -63,18 +64,29 @@ int CreateDelegate(LiteRtRuntimeContext* context, void*, const void*, void*,
   return kLiteRtOk;
 }
 
-// Sets `*function` to what LiteRT has by that name; whether it has it.
-template <typename Function>
-bool Find(const FindSymbol& find, const char* name, Function** function) {
-  *function = reinterpret_cast<Function*>(find(name));
-  return *function != nullptr;
+// Looks in what the process has loaded, if `library` is null.
+void* FindInLibrary(void* library, const char* name) {
+#ifdef _WIN32
+  const HMODULE module = library != nullptr ? static_cast<HMODULE>(library)
+                                            : GetModuleHandleA("libLiteRt.dll");
+  if (module == nullptr) return nullptr;
+  return reinterpret_cast<void*>(GetProcAddress(module, name));
+#else
+  return dlsym(library != nullptr ? library : RTLD_DEFAULT, name);
+#endif
 }
 
 }  // namespace
 
-const char* AddToLiteRt(void* environment, bool low_memory,
-                        const FindSymbol& find) {
+const char* AddToLiteRt(void* environment, bool low_memory, void* litert,
+                        FindSymbol* find_symbol) {
   if (environment == nullptr) return "the environment of LiteRT is null";
+  // Sets a pointer to what LiteRT has by that name; whether it has it.
+  const auto find = [&](const char* name, auto** function) {
+    *function = reinterpret_cast<std::remove_reference_t<decltype(*function)>>(
+        find_symbol(litert, name));
+    return *function != nullptr;
+  };
   int (*create)(void** accelerator);
   int (*destroy)(void* accelerator);
   int (*set_name)(void* accelerator, decltype(GetName)*);
@@ -83,21 +95,21 @@ const char* AddToLiteRt(void* environment, bool low_memory,
   int (*set_create)(void* accelerator, LiteRtCreateDelegate*);
   int (*register_it)(void* environment, void* accelerator, void* data,
                      void (*release)(void* data));
-  if (!Find(find, "LiteRtCreateAccelerator", &create)) {
+  if (!find("LiteRtCreateAccelerator", &create)) {
     return "there is no LiteRT with functions for accelerators in this process:"
            " give the handle of its library";
   }
   // The table of its functions came with the ABI of litert_abi.h.
-  if (find("kLiteRtRuntimeBuiltin") == nullptr) {
+  if (find_symbol(litert, "kLiteRtRuntimeBuiltin") == nullptr) {
     return "this LiteRT is older than 2.2, and adds accelerators by functions "
            "of other arguments";
   }
-  if (!Find(find, "LiteRtDestroyAccelerator", &destroy) ||
-      !Find(find, "LiteRtSetAcceleratorGetName", &set_name) ||
-      !Find(find, "LiteRtSetAcceleratorGetVersion", &set_version) ||
-      !Find(find, "LiteRtSetAcceleratorGetHardwareSupport", &set_hardware) ||
-      !Find(find, "LiteRtSetDelegateFunction", &set_create) ||
-      !Find(find, "LiteRtRegisterAccelerator", &register_it)) {
+  if (!find("LiteRtDestroyAccelerator", &destroy) ||
+      !find("LiteRtSetAcceleratorGetName", &set_name) ||
+      !find("LiteRtSetAcceleratorGetVersion", &set_version) ||
+      !find("LiteRtSetAcceleratorGetHardwareSupport", &set_hardware) ||
+      !find("LiteRtSetDelegateFunction", &set_create) ||
+      !find("LiteRtRegisterAccelerator", &register_it)) {
     return "this LiteRT is newer than 2.3, and lacks a function for "
            "accelerators";
   }
@@ -145,23 +157,8 @@ KDC_EXPORT int64_t kdc_num_litert_delegates(void) {
 
 KDC_EXPORT const char* kdc_add_to_litert(void* environment, void* library,
                                          int32_t low_memory) {
-  return keras_dc::NoThrow(
-      [&] {
-        return keras_dc::AddToLiteRt(
-            environment, low_memory != 0, [library](const char* name) {
-#ifdef _WIN32
-              const HMODULE module = library != nullptr
-                                         ? static_cast<HMODULE>(library)
-                                         : GetModuleHandleA("libLiteRt.dll");
-              return module == nullptr ? nullptr
-                                       : reinterpret_cast<void*>(
-                                             GetProcAddress(module, name));
-#else
-              return dlsym(library != nullptr ? library : RTLD_DEFAULT, name);
-#endif
-            });
-      },
-      []() -> const char* { return "out of memory"; });
+  return keras_dc::AddToLiteRt(environment, low_memory != 0, library,
+                               keras_dc::FindInLibrary);
 }
 
 }  // extern "C"
