@@ -34,7 +34,7 @@ extern "C" {
 KDC_EXPORT const char* kdc_add_to_litert(void* environment, void* library,
                                          int32_t low_memory);
 
-// How many delegates LiteRT has asked the library for in this thread: one more
+// How many delegates LiteRT has asked the library for in this process: one more
 // for each model that is compiled, if LiteRT knows the keras_dc ops.
 KDC_EXPORT int64_t kdc_num_litert_delegates(void);
 

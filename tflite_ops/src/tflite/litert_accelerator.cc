@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #endif
 
+#include <atomic>
 #include <type_traits>
 
 #include "keras_dc/delegate.h"
@@ -19,7 +20,7 @@
 namespace keras_dc {
 namespace {
 
-thread_local int64_t num_delegates = 0;
+std::atomic<int64_t> num_delegates{0};
 
 int GetName(const void*, const char** name) {
   *name = "keras_dc";
