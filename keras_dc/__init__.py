@@ -4,9 +4,10 @@ The way, in its order: `prune`, `share_weights` and `strip` train a Keras model 
 `convert` makes a compressed `.tflite` file of it; `deep_compress` does all that in one call, and
 `compress_without_training` makes a trained model small from a few inputs without labels;
 `compress`, `expand` and `inspect` work on any `.tflite` file; `pack` and `unpack` make any
-file small for transport, byte for byte; `Interpreter` runs it; `evaluate`, `compare_outputs`
-and `benchmark` tell how well, and `report` shows what a compressed file holds, as a page.
-`training` has what else helps to train, and `errors` what can be caught.
+file small for transport, byte for byte; `Interpreter` runs it, or `CompiledModel` in LiteRT's
+newer API; `evaluate`, `compare_outputs` and `benchmark` tell how well, and `report` shows what a
+compressed file holds, as a page. `training` has what else helps to train, and `errors` what can
+be caught.
 
 Importing keras_dc imports neither Keras nor TensorFlow: a device needs neither.
 """
@@ -35,6 +36,7 @@ _MODULES = {
     "deep_compress": "recipe.deep_compress",
     "report": "reporting.report",
     "Interpreter": "runtime",
+    "CompiledModel": "runtime.compiled_model",
     "evaluate": "runtime.evaluate",
     "compare_outputs": "runtime.compare_outputs",
     "benchmark": "runtime.benchmark",

@@ -151,6 +151,7 @@ def test_the_public_names_are_the_way():
     import keras_dc
 
     assert dir(keras_dc) == [
+        "CompiledModel",
         "ConstantSparsity",
         "Interpreter",
         "PolynomialDecay",

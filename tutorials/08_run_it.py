@@ -76,6 +76,22 @@ except (RuntimeError, ValueError) as error:
     print("Without the delegate:", refusal)
 
 # %% [markdown]
+# ## LiteRT's CompiledModel
+#
+# The API that is to replace the interpreter takes no delegates. `dc.CompiledModel` opens a
+# compressed file there, with our ops; without them it fails to allocate tensors. Buffers have
+# fixed shapes, so the batch, which the file leaves open, is set first.
+
+# %%
+compiled = dc.CompiledModel(compressed)
+compiled.resize_input_tensor(0, image.shape)
+inputs, results = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
+inputs[0].write(image)
+compiled.run_by_index(0, inputs, results)
+compiled_outputs = results[0].read(outputs.size, np.float32)
+print("digit:", np.argmax(compiled_outputs))
+
+# %% [markdown]
 # ## Threads and memory
 #
 # `num_threads` is the runtime's own setting. Weights are decoded once, into a form that is made
@@ -147,11 +163,37 @@ print(slow_but_small)
 # On the command line the same is `keras-dc benchmark wide_plain.tflite wide.tflite`, and
 # `keras-dc doctor` tells which runtimes it found.
 #
+# ## Which file for which device
+#
+# A *compressed* file runs as it is where our library can go along. Where it cannot, ship the plain
+# file *packed*: it is unpacked once, byte for byte, and then runs anywhere. A compressed file can
+# be packed, too, and is then smaller on the wire than anything else.
+
+# %%
+files = {
+    "plain": plain.read_bytes(),
+    "plain, packed": dc.pack(plain),
+    "compressed": compressed.read_bytes(),
+    "compressed, packed": dc.pack(compressed),
+}
+devices = {
+    "plain": "anywhere, also on GPUs and NPUs",
+    "plain, packed": "phones and browsers: unpack it at first start",
+    "compressed": "Python, C++, Android, iOS: our library goes along",
+    "compressed, packed": "the same, over a slow connection",
+}
+rows = [
+    {"file": name, "bytes": len(content), "for": devices[name]} for name, content in files.items()
+]
+run.table("LeNet-5, one network in four files", rows)
+assert dc.unpack(files["plain, packed"]) == files["plain"]
+assert dc.unpack(files["compressed, packed"]) == files["compressed"]
+
+# %% [markdown]
 # ## Elsewhere
 #
-# C++ programs register the ops by `keras_dc::RegisterOps(&resolver)`, see
-# `tflite_ops/include/keras_dc/register_ops.h`, and the programs in `tutorials/cpp`. The page in
-# `tutorials/web` unpacks a `.kdc` file and runs it in the browser: LiteRT.js does not know our ops,
-# and computes garbage from a compressed file without an error. Where our ops cannot go, `dc.expand`
-# or `dc.unpack` at installation give an ordinary file that runs anywhere: see
-# [tutorial 7](07_over_the_air.py).
+# [Put it on a device](../how_to/devices.md) goes step by step: a Raspberry Pi, C and C++, Android,
+# iOS, browsers and microcontrollers. `cpp/`, `web/`, `android/` and `ios/` beside this tutorial have
+# the programs. A page in a browser unpacks a `.kdc` file: LiteRT.js does not know our ops, and
+# computes garbage from a compressed file without an error. [Platforms](../platforms.md) tells what
+# was run where.

@@ -140,6 +140,7 @@ def library():
         "kdc_status_message": (ctypes.c_char_p, int32),
         "kdc_instruction_set": (ctypes.c_char_p,),
         "kdc_check_model": (ctypes.c_char_p, pointer, size),
+        "kdc_num_litert_delegates": (ctypes.c_int64,),
         "kdc_bytes_data": (pointer, pointer),
         "kdc_bytes_size": (size, pointer),
         "kdc_free_bytes": (None, pointer),

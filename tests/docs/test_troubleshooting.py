@@ -16,7 +16,7 @@ HEADINGS = re.findall(r"^#+ (.+)$", PAGE, re.M)
 # The messages of the page: a line of code, and below it what to do.
 MESSAGES = re.findall(r"^(`+) ?(.+?) ?\1\n:   ", PAGE, re.M)
 # Runtimes say these, not we.
-OF_RUNTIMES = {"Encountered unresolved custom op: KerasDc..."}
+OF_RUNTIMES = {"Encountered unresolved custom op: KerasDc...", "Failed to allocate tensors"}
 
 
 def python_messages():

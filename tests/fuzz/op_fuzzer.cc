@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "decode/blob_reader.h"
-#include "delegate_plugin.h"
 #include "fake_runtime.h"
 #include "keras_dc/codec.h"
+#include "keras_dc/delegate.h"
 #include "keras_dc/tflite_abi.h"
 #include "sealed_blob.h"
 #include "tflite/bundle.h"

@@ -2,7 +2,8 @@
 
     python -m tests.install.check
 
-Needs CMake, ninja and a C++ compiler; pkg-config where it is. What is measured is printed.
+Needs CMake, ninja and a C++ compiler; pkg-config and a JDK where they are. With the JDK, Java calls
+here what Kotlin calls on Android. What is measured is printed.
 """
 
 import hashlib
@@ -64,6 +65,7 @@ def check_form(name, options, folder):
     if name == "whole":
         ops = run(consumer / "list_ops").split()
         assert set(OPS) <= set(ops), ops
+        check_java(prefix, folder)
     for library in sorted(prefix.rglob("libkeras_dc*")):
         if not library.is_symlink() and library.suffix != ".pc":
             size = library.stat().st_size
@@ -73,6 +75,31 @@ def check_form(name, options, folder):
             if library.name.startswith("libkeras_dc_codec.so"):
                 assert size <= MAX_CODEC_BYTES, size
     check_pkg_config(prefix, folder)
+
+
+def check_java(prefix, folder):
+    """That tutorials/android does what it should, called from Java on this machine."""
+    javac = shutil.which("javac")
+    if javac is None:
+        print("NOT RUN: there is no javac", flush=True)
+        return
+    home = pathlib.Path(javac).resolve().parents[1]
+    flags = f"-I{home / 'include'} -I{home / 'include/linux'} -Wall -Wextra -Werror"
+    configure_and_build(ROOT / "tutorials/android", folder / "jni",
+                        f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_FLAGS={flags}")  # fmt: skip
+    run(javac, "-d", folder / "classes", ROOT / "tests/install/KerasDc.java")
+    packed, model = PACKS / "v1-model.kdc", folder / "model.tflite"
+    printed = run(home / "bin/java", "-cp", folder / "classes", "kerasdc.KerasDc",
+                  folder / "jni/libkeras_dc_jni.so", packed, model).splitlines()  # fmt: skip
+    digest = json.loads((PACKS / "digests.json").read_text())["v1-model"]
+    assert hashlib.sha256(model.read_bytes()).hexdigest() == digest
+    assert printed[0] == "true"
+    assert printed[1].startswith("this is not a keras_dc blob"), printed
+    assert printed[2].startswith("the blob"), printed
+    assert printed[3] == "the file could not be written", printed
+    # What could not be unpacked is not left behind.
+    assert not model.with_suffix(".tflite.bad").exists()
+    print("what Kotlin calls on Android works from Java", flush=True)
 
 
 def check_pkg_config(prefix, folder):

@@ -182,6 +182,10 @@ def test_run_it(run, tmp_path):
     end = run("08_run_it")
     assert "KerasDcConv2D" in end["refusal"]
     assert max(end["differences"].values()) < 1e-5
+    np.testing.assert_allclose(end["compiled_outputs"], end["outputs"][0], rtol=1e-5, atol=1e-4)
+    sizes = {name: len(content) for name, content in end["files"].items()}
+    assert sizes["compressed, packed"] < sizes["compressed"] < sizes["plain"] / 100
+    assert sizes["plain, packed"] < sizes["plain"] / 100
     assert end["accuracy"]["compressed"] == end["accuracy"]["plain"] > 0.98
     assert [row.name for row in end["benchmark"].rows] == ["wide_plain.tflite", "wide.tflite"]
     assert end["before"].size_bytes > 40 * end["after"].size_bytes

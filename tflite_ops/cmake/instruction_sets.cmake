@@ -54,7 +54,8 @@ if(KERAS_DC_MACHINE STREQUAL "x86")
 elseif(KERAS_DC_MACHINE STREQUAL "arm64")
   add_compile_definitions(KERAS_DC_NEON_KERNELS)
   list(APPEND KERAS_DC_DECODER_SOURCES
-    src/common/crc32_arm.cc)
+    src/common/crc32_arm.cc
+    src/decode/gap_walk_neon.cc)
   list(APPEND KERAS_DC_OPS_SOURCES
     src/kernels/tile/dense_rows_neon.cc
     src/kernels/tile/int8_lockstep_neon_impl.h
@@ -62,6 +63,9 @@ elseif(KERAS_DC_MACHINE STREQUAL "arm64")
     src/kernels/tile/int8_tile_neon_dot.cc
     src/kernels/tile/int8_tile_neon_impl.h
     src/kernels/tile/tile_neon.cc)
+  # GCC would load so far ahead that the sums of a tile no longer fit the registers.
+  set_source_files_properties(src/kernels/tile/tile_neon.cc
+    PROPERTIES COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-fno-schedule-insns>")
   # The first of two is for GCC, the second for clang and zig.
   set_source_files_properties(src/common/crc32_arm.cc
     PROPERTIES COMPILE_OPTIONS

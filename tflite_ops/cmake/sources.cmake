@@ -211,6 +211,9 @@ set(KERAS_DC_OPS_SOURCES
   src/tflite/float_weight_op.h
   src/tflite/fully_connected_op.cc
   src/tflite/int8_weight_op.h
+  src/tflite/litert_abi.h
+  src/tflite/litert_accelerator.cc
+  src/tflite/litert_accelerator.h
   src/tflite/loop_graphs.h
   src/tflite/op.cc
   src/tflite/op.h

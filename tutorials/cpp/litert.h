@@ -20,8 +20,6 @@ typedef struct LiteRtOptionsT* LiteRtOptions;
 typedef struct LiteRtCompiledModelT* LiteRtCompiledModel;
 typedef struct LiteRtTensorBufferT* LiteRtTensorBuffer;
 typedef struct LiteRtTensorBufferRequirementsT* LiteRtTensorBufferRequirements;
-typedef struct LiteRtAcceleratorT* LiteRtAccelerator;
-typedef struct LiteRtDelegateWrapperT* LiteRtDelegateWrapper;
 // Only handed on here; LiteRT's takes less.
 struct LiteRtRankedTensorType {
   uint64_t words[32];
@@ -78,26 +76,6 @@ LiteRtStatus LiteRtGetTensorBufferPackedSize(LiteRtTensorBuffer buffer,
 LiteRtStatus LiteRtLockTensorBuffer(LiteRtTensorBuffer buffer, void** address,
                                     int mode);
 LiteRtStatus LiteRtUnlockTensorBuffer(LiteRtTensorBuffer buffer);
-
-// For what computes a part of a model: a delegate of TFLite, wrapped.
-LiteRtStatus LiteRtCreateAccelerator(LiteRtAccelerator* accelerator);
-LiteRtStatus LiteRtSetAcceleratorGetName(
-    LiteRtAccelerator accelerator,
-    LiteRtStatus (*get)(LiteRtAccelerator accelerator, const char** name));
-LiteRtStatus LiteRtSetAcceleratorGetHardwareSupport(
-    LiteRtAccelerator accelerator,
-    LiteRtStatus (*get)(LiteRtAccelerator accelerator, int* hardware));
-LiteRtStatus LiteRtSetDelegateFunction(
-    LiteRtAccelerator accelerator,
-    LiteRtStatus (*create)(void* context, LiteRtEnvironment environment,
-                           LiteRtAccelerator accelerator, LiteRtOptions options,
-                           LiteRtDelegateWrapper* wrapper));
-LiteRtStatus LiteRtWrapDelegate(void* delegate, void (*destroy)(void* delegate),
-                                LiteRtDelegateWrapper* wrapper);
-// The environment owns the accelerator from then on.
-LiteRtStatus LiteRtRegisterAccelerator(LiteRtEnvironment environment,
-                                       LiteRtAccelerator accelerator,
-                                       void* data, void (*release)(void* data));
 
 }  // extern "C"
 

@@ -18,15 +18,15 @@ inline void Check(LiteRtStatus status, const char* what) {
 
 class LiteRtModelOfOneInput {
  public:
-  using MakeDelegate = LiteRtStatus(void*, LiteRtEnvironment, LiteRtAccelerator,
-                                    LiteRtOptions, LiteRtDelegateWrapper*);
-
-  // `bytes` must stay. `make_delegate`, which may be null, gives the ops that
-  // LiteRT does not know.
+  // `bytes` must stay. `add_ops`, which may be null, adds the ops that LiteRT
+  // does not know to its environment, and returns a sentence if it cannot.
   LiteRtModelOfOneInput(const void* bytes, size_t size,
-                        MakeDelegate* make_delegate) {
+                        const char* (*add_ops)(LiteRtEnvironment)) {
     Check(LiteRtCreateEnvironment(0, nullptr, &environment_), "environment");
-    if (make_delegate != nullptr) Register(make_delegate);
+    if (add_ops != nullptr) {
+      const char* fault = add_ops(environment_);
+      if (fault != nullptr) throw std::runtime_error(fault);
+    }
     Check(LiteRtCreateModelFromBuffer(environment_, bytes, size, &model_),
           "model");
     Check(LiteRtCreateOptions(&options_), "options");
@@ -83,24 +83,6 @@ class LiteRtModelOfOneInput {
   }
 
  private:
-  void Register(MakeDelegate* make_delegate) {
-    LiteRtAccelerator accelerator;
-    Check(LiteRtCreateAccelerator(&accelerator), "accelerator");
-    LiteRtSetAcceleratorGetName(accelerator, [](LiteRtAccelerator, auto* name) {
-      *name = "keras_dc";
-      return 0;
-    });
-    LiteRtSetAcceleratorGetHardwareSupport(accelerator,
-                                           [](LiteRtAccelerator, auto* set) {
-                                             *set = kLiteRtHwAcceleratorCpu;
-                                             return 0;
-                                           });
-    LiteRtSetDelegateFunction(accelerator, make_delegate);
-    Check(
-        LiteRtRegisterAccelerator(environment_, accelerator, nullptr, nullptr),
-        "accelerator");
-  }
-
   LiteRtTensorBuffer MakeBuffer(LiteRtTensor tensor,
                                 LiteRtTensorBufferRequirements requirements) {
     LiteRtRankedTensorType type;

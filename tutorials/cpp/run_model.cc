@@ -10,21 +10,12 @@
 #include <exception>
 #include <vector>
 
+#include "keras_dc/litert.h"
 #include "litert_model.h"
 
-// libkeras_dc's delegate, as every TFLite runtime knows it by name.
-extern "C" {
-void* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
-                                    void (*report_error)(const char*));
-void tflite_plugin_destroy_delegate(void* delegate);
-}
-
 // Gives LiteRT the ops of keras_dc.
-LiteRtStatus MakeDelegate(void*, LiteRtEnvironment, LiteRtAccelerator,
-                          LiteRtOptions, LiteRtDelegateWrapper* wrapper) {
-  void* delegate = tflite_plugin_create_delegate(nullptr, nullptr, 0, nullptr);
-  if (delegate == nullptr) return 1;
-  return LiteRtWrapDelegate(delegate, tflite_plugin_destroy_delegate, wrapper);
+const char* AddOps(LiteRtEnvironment environment) {
+  return kdc_add_to_litert(environment, nullptr, 0);
 }
 
 int main(int argc, char** argv) try {
@@ -38,7 +29,7 @@ int main(int argc, char** argv) try {
   if (bytes == MAP_FAILED) throw std::runtime_error("the file is not mapped");
 
   {
-    LiteRtModelOfOneInput model(bytes, size, MakeDelegate);
+    LiteRtModelOfOneInput model(bytes, size, AddOps);
     std::vector<float> inputs(model.input_size());
     if (std::fread(inputs.data(), sizeof(float), inputs.size(), stdin) !=
         inputs.size()) {

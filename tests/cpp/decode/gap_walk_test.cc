@@ -155,6 +155,15 @@ TEST(GapWalk, AddsWithAvx512) {
   ExpectTotals(AddGapsAvx512);
 }
 
+#elif defined(KERAS_DC_NEON_KERNELS)
+
+TEST(GapWalk, WalksWithNeon) {
+  ExpectWalks(WalkGapsNeon);
+  ExpectWalkFromBefore(WalkGapsNeon);
+}
+
+TEST(GapWalk, AddsWithNeon) { ExpectTotals(AddGapsNeon); }
+
 #endif
 
 }  // namespace

@@ -1,4 +1,6 @@
 // The delegate, as a runtime loads and calls it.
+#include "keras_dc/delegate.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "delegate_plugin.h"
 #include "fake_runtime.h"
 
 namespace keras_dc {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "common/half_float.h"
-#include "delegate_plugin.h"
 #include "fake_runtime.h"
+#include "keras_dc/delegate.h"
 #include "tflite/op_table.h"
 
 namespace keras_dc {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "delegate_plugin.h"
 #include "fake_runtime.h"
+#include "keras_dc/delegate.h"
 
 namespace keras_dc {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "delegate_plugin.h"
 #include "fake_runtime.h"
+#include "keras_dc/delegate.h"
 #include "tflite/blob_cache.h"
 #include "tflite/op_table.h"
 

@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "delegate_plugin.h"
 #include "fake_runtime.h"
+#include "keras_dc/delegate.h"
 
 namespace keras_dc {
 namespace {

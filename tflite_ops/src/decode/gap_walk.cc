@@ -9,6 +9,8 @@ namespace keras_dc {
 GapTotals AddGaps(const uint8_t* gaps, size_t size, uint32_t filler) {
 #if defined(KERAS_DC_X86_KERNELS)
   if (ThisCpu().avx512) return AddGapsAvx512(gaps, size, filler);
+#elif defined(KERAS_DC_NEON_KERNELS)
+  if (ThisCpu().isa == Isa::kNeon) return AddGapsNeon(gaps, size, filler);
 #endif
   return AddGapsPortable(gaps, size, filler);
 }
@@ -37,6 +39,11 @@ void WalkGapsTo(const uint8_t* stop, uint64_t row_length, uint32_t filler,
 #if defined(KERAS_DC_X86_KERNELS)
   if (ThisCpu().avx512) {
     WalkGapsAvx512(stop, row_length, filler, walk);
+    return;
+  }
+#elif defined(KERAS_DC_NEON_KERNELS)
+  if (ThisCpu().isa == Isa::kNeon) {
+    WalkGapsNeon(stop, row_length, filler, walk);
     return;
   }
 #endif

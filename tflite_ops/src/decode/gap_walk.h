@@ -45,13 +45,16 @@ void WalkGaps(const uint8_t* begin, const uint8_t* end, uint32_t filler,
               uint64_t row_length, int64_t offset, size_t num_rows,
               size_t num_kept, uint32_t* row_begin, uint32_t* columns);
 
-// AddGaps and WalkGapsTo for any machine, and for x86 with AVX-512.
+// AddGaps and WalkGapsTo for any machine, for x86 with AVX-512, and for NEON.
 GapTotals AddGapsPortable(const uint8_t* gaps, size_t size, uint32_t filler);
 GapTotals AddGapsAvx512(const uint8_t* gaps, size_t size, uint32_t filler);
+GapTotals AddGapsNeon(const uint8_t* gaps, size_t size, uint32_t filler);
 void WalkGapsPortable(const uint8_t* stop, uint64_t row_length, uint32_t filler,
                       GapWalk* walk);
 void WalkGapsAvx512(const uint8_t* stop, uint64_t row_length, uint32_t filler,
                     GapWalk* walk);
+void WalkGapsNeon(const uint8_t* stop, uint64_t row_length, uint32_t filler,
+                  GapWalk* walk);
 
 }  // namespace keras_dc
 

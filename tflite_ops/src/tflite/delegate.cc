@@ -1,5 +1,7 @@
 // The delegate that Python runtimes load by file name. It claims our ops, which
 // the runtime cannot resolve, and poolings that follow them.
+#include "keras_dc/delegate.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
