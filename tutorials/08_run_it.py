@@ -193,7 +193,7 @@ assert dc.unpack(files["compressed, packed"]) == files["compressed"]
 # ## Elsewhere
 #
 # [Put it on a device](../how_to/devices.md) goes step by step: a Raspberry Pi, C and C++, Android,
-# iOS, browsers and microcontrollers. `cpp/`, `web/`, `android/` and `ios/` beside this tutorial have
-# the programs. A page in a browser unpacks a `.kdc` file: LiteRT.js does not know our ops, and
-# computes garbage from a compressed file without an error. [Platforms](../platforms.md) tells what
-# was run where.
+# iOS, browsers and microcontrollers; `cpp/`, `web/`, `android/` and `ios/` beside this tutorial
+# have the programs. A page in a browser unpacks a `.kdc` file: LiteRT.js does not know our ops,
+# and computes garbage from a compressed file without an error. [Platforms](../platforms.md) tells
+# what was run where.
