@@ -115,7 +115,7 @@ def measure(layers, runs, coherences, seed):
         _Counts(layer) if layer.is_lookup else _Sums(layer, is_centred=layer.bias is not None)
         for layer in layers
     ]
-    num_found, largest = 0, 0.0
+    num_found, last = 0, None
     # What becomes too large is told of below.
     with np.errstate(over="ignore", invalid="ignore"):
         for get in runs:
@@ -127,7 +127,7 @@ def measure(layers, runs, coherences, seed):
                 if layer.is_lookup:
                     total.add(found.new, found.repeats)
                     continue
-                largest = max(largest, float(np.max(np.abs(found.new), initial=0.0)))
+                last = found.new
                 count = int(np.prod(found.output_shape[:-1]))
                 num_taken = min(count, wanted_of_run)
                 places = np.arange(count)
@@ -142,6 +142,7 @@ def measure(layers, runs, coherences, seed):
             return None
         results = [total.result(coherence) for total, coherence in zip(totals, coherences)]
     if not all(np.isfinite(own).all() for each in results for own in getattr(each, "own", ())):
+        largest = 0.0 if last is None else float(np.max(np.abs(last)))
         raise ValueError(
             "on `samples` layers must be given numbers whose squares float32 holds. Received: "
             f"numbers up to {largest:.3g}"
