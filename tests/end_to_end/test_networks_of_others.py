@@ -89,7 +89,7 @@ def test_pages_have_the_committed_figures():
         page = module.PAGE.read_text()
         tables = [page] if module is others_tables else [page, committed(module)]
         assert module.in_page(*tables) == page
-    assert others_tables.PAGE.read_text().count("<!-- /") == 4
+    assert others_tables.PAGE.read_text().count("<!-- /") == 7
 
 
 def test_all_runs_are_there():
@@ -150,6 +150,18 @@ def test_agreement_counts_pixels():
     expected[0, 0] = 1.0
     found[0, 0, 0] = 0.6
     assert hed._nearness(found, expected) == {"edges_percent": 66.67, "difference_percent": 35.0}
+
+
+def test_crepe_retrained_hears_more_tones_than_before():
+    runs = committed(crepe)
+    small = [run for name, run in runs.items() if name.startswith("density")]
+    assert len(small) == len(crepe.DENSITIES)
+    before = runs["original"]["right_percent"]["50"]
+    assert all(run["right_percent"]["50"] > before for run in small)
+    ratios = [run["ratio"] for run in small]
+    assert ratios == sorted(ratios)
+    assert ratios[0] > 60
+    assert all(run["as_original_percent"]["recordings"]["50"] > 95 for run in small[:3])
 
 
 def test_balancing_changes_no_answer(hearing):
