@@ -178,5 +178,7 @@ def test_a_process_ends_well_while_models_live(content, tmp_path):
         "del models[0]\n"
         "print(buffers[1][0].read(10, numpy.float32).shape)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, cwd=tmp_path
+    )
     assert (done.returncode, done.stdout) == (0, "(10,)\n"), done.stderr

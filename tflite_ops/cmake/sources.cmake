@@ -31,6 +31,7 @@ set(KERAS_DC_DECODER_SOURCES
   src/common/bit_stream.h
   src/common/code_table.cc
   src/common/code_table.h
+  src/common/constexpr_table.h
   src/common/cpu.cc
   src/common/cpu.h
   src/common/crc32.cc

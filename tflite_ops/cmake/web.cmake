@@ -5,7 +5,9 @@ if(NOT EMSCRIPTEN)
 endif()
 
 # Of the C functions those of packed files alone: what they reach is downloaded.
-set(sources ${KERAS_DC_DECODER_SOURCES} src/api/web.cc)
+set(sources
+  ${KERAS_DC_DECODER_SOURCES}
+  src/api/web.cc)
 list(FILTER sources EXCLUDE REGEX "^src/api/(codec|decoder|status)\\.cc$")
 add_executable(keras_dc_web ${sources})
 set_target_properties(keras_dc_web PROPERTIES OUTPUT_NAME keras_dc SUFFIX .wasm)
