@@ -41,6 +41,8 @@ def test_results_have_what_was_promised():
     assert runs["EfficientNet-Lite0, 8x"]["as_original_percent"] >= 93
     lost = runs["LeNet-5, 20x"]["error_percent"] - runs["LeNet-5, original"]["error_percent"]
     assert lost <= 0.1
+    assert runs["CREPE, 12x"]["near_original_percent"] >= 98
+    assert all(percent <= 1 for percent in runs["HED, 12x"]["difference_percent"].values())
     assert runs["EfficientNet-Lite0, 6x"]["seconds"] <= 180
     assert runs["EfficientNet-Lite0, 6x"]["peak_megabytes"] <= 4096
     for network in ("Spoken digits by LSTM", "Spoken digits by GRU"):

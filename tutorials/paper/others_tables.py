@@ -172,7 +172,8 @@ def judged(run):
     if "as_original_percent" in run:
         return f"{run['as_original_percent']:.1f} % the same class"
     if "near_percent" in run:
-        return f"{run['near_percent']:.1f} % of tones within 50 cents"
+        near = f"{run['near_percent']:.1f} % of tones within 50 cents"
+        return f"{near}, {run['near_original_percent']:.1f} % of the original's"
     if "difference_percent" in run:
         parts = [f"{name} {value:.2f} %" for name, value in run["difference_percent"].items()]
         return f"mean difference: {', '.join(parts)}"
