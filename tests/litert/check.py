@@ -24,11 +24,8 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 from support.tiny_models import mlp
 import keras_dc as dc
-graph = mlp()
-for tensor in graph.subgraph.tensors:
-    tensor.shapeSignature = None
 folder = pathlib.Path(sys.argv[2])
-content = graph.serialize()
+content = mlp().with_fixed_shapes().serialize()
 (folder / "model.tflite").write_bytes(dc.compress(content))
 x = np.random.default_rng(0).normal(size=(1, 784)).astype(np.float32)
 (folder / "inputs.f32").write_bytes(x.tobytes())

@@ -24,10 +24,7 @@ needs_a_known_release = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def content():
-    graph = mlp()
-    for tensor in graph.subgraph.tensors:
-        tensor.shapeSignature = None
-    return graph.serialize()
+    return mlp().with_fixed_shapes().serialize()
 
 
 def outputs_of(model, x=X):

@@ -105,6 +105,12 @@ class Graph:
         )
         return y
 
+    def with_fixed_shapes(self):
+        """The graph itself, for one example at a time: no size is left open."""
+        for tensor in self.subgraph.tensors:
+            tensor.shapeSignature = None
+        return self
+
     def serialize(self):
         return model_file.serialize(self.model)
 

@@ -165,3 +165,5 @@ def test_cmake_and_python_have_one_version():
     (version,) = re.findall(r"^project\(keras_dc VERSION (\S+)", (OPS / "CMakeLists.txt")
                             .read_text(), re.M)  # fmt: skip
     assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
+    accelerator = (OPS / "src/tflite/litert_accelerator.cc").read_text()
+    assert f"*version = {{{version.replace('.', ', ')}}};" in accelerator

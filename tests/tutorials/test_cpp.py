@@ -50,10 +50,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def content():
-    graph = mlp()
-    for tensor in graph.subgraph.tensors:
-        tensor.shapeSignature = None
-    return graph.serialize()
+    return mlp().with_fixed_shapes().serialize()
 
 
 def outputs(content):
