@@ -96,8 +96,8 @@ original = float_tflite(model)
 # take `directory=...` as well: a call that was killed goes on there.
 
 # %%
-# The short form has too few epochs to find out what a loss costs.
-aim = run.pick({"max_loss": 0.005}, {"ratio": 30})
+# The short form has too few epochs to find out what a loss costs, and for one attempt only.
+aim = run.pick({"max_loss": 0.005}, {"ratio": 20})
 result = dc.deep_compress(
     model, train_data, validation_data, **aim, epochs=run.pick(16, 6), verbose=2
 )
