@@ -167,7 +167,7 @@ def instruction_set():
     """What the library computes with in this process.
 
     Returns:
-        str, "portable", "neon", "avx2" or "avx512".
+        str, "portable", "neon", "avx2", "avx512" or "amx".
 
     Raises:
         ValueError: if the environment variable KERAS_DC_ISA names another one than this

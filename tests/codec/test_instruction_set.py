@@ -19,7 +19,7 @@ def answer(isa):
 
 
 def test_the_library_says_what_it_computes_with():
-    assert library.instruction_set() in ("portable", "neon", "avx2", "avx512")
+    assert library.instruction_set() in ("portable", "neon", "avx2", "avx512", "amx")
     assert answer("portable").stdout == "portable\n"
 
 

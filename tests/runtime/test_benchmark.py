@@ -43,7 +43,7 @@ def test_figures_are_json_and_a_table():
     (row,) = values["rows"]
     assert set(values) == {"rows", "cpu", "instruction_set"}
     assert (row["num_threads"], row["low_memory"], row["num_invokes"]) == (2, True, 1)
-    assert values["instruction_set"] in ("portable", "neon", "avx2", "avx512")
+    assert values["instruction_set"] in ("portable", "neon", "avx2", "avx512", "amx")
     heading, line, where = str(found).splitlines()
     assert " ".join(heading.split()) == "file p50 ms p90 ms load ms memory KB peak KB file KB"
     assert line.startswith("first ")

@@ -51,6 +51,15 @@ if(KERAS_DC_MACHINE STREQUAL "x86")
     src/kernels/tile/lockstep_avx512.cc src/kernels/tile/tile_avx512.cc
     src/decode/gap_walk_avx512.cc
     PROPERTIES COMPILE_OPTIONS "${avx512}")
+  # Linux gives matrix registers to those who ask.
+  include(CheckCXXCompilerFlag)
+  check_cxx_compiler_flag("-mamx-tile -mamx-int8" KERAS_DC_COMPILES_AMX)
+  if(KERAS_DC_COMPILES_AMX AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    add_compile_definitions(KERAS_DC_AMX_KERNELS)
+    list(APPEND KERAS_DC_OPS_SOURCES src/kernels/tile/matrix_tile_amx.cc)
+    set_source_files_properties(src/kernels/tile/matrix_tile_amx.cc
+      PROPERTIES COMPILE_OPTIONS "${avx512};-mavx512vnni;-mamx-tile;-mamx-int8")
+  endif()
 elseif(KERAS_DC_MACHINE STREQUAL "arm64")
   add_compile_definitions(KERAS_DC_NEON_KERNELS)
   list(APPEND KERAS_DC_DECODER_SOURCES

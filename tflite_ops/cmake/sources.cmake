@@ -159,6 +159,8 @@ set(KERAS_DC_OPS_SOURCES
   src/kernels/forms/int8_rows.h
   src/kernels/forms/lockstep_weights.cc
   src/kernels/forms/lockstep_weights.h
+  src/kernels/forms/matrix_weights.cc
+  src/kernels/forms/matrix_weights.h
   src/kernels/forms/product_sums.cc
   src/kernels/forms/product_sums.h
   src/kernels/forms/row_weights.cc
@@ -171,8 +173,11 @@ set(KERAS_DC_OPS_SOURCES
   src/kernels/fully_connected.h
   src/kernels/int8_conv_2d.cc
   src/kernels/int8_conv_2d.h
+  src/kernels/int8_conv_2d_matrix.cc
   src/kernels/int8_fully_connected.cc
   src/kernels/int8_fully_connected.h
+  src/kernels/matrix_plan.cc
+  src/kernels/matrix_plan.h
   src/kernels/non_finite.h
   src/kernels/pixel_grid.cc
   src/kernels/pixel_grid.h
@@ -193,6 +198,7 @@ set(KERAS_DC_OPS_SOURCES
   src/kernels/tile/int8_tile.h
   src/kernels/tile/int8_tile_impl.h
   src/kernels/tile/int8_tile_portable.cc
+  src/kernels/tile/matrix_tile.h
   src/kernels/tile/pool_line.h
   src/kernels/tile/pool_line_impl.h
   src/kernels/tile/tile.cc

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <ostream>
 
@@ -7,6 +8,7 @@
 #include "kernels/int8_conv_2d.h"
 #include "kernels/int8_fully_connected.h"
 #include "kernels/int8_weights.h"
+#include "kernels/plain_matrix_kernel.h"
 
 namespace keras_dc {
 namespace {
@@ -61,6 +63,37 @@ void ExpectScaled(const OutputScaling& scaling,
   }
 }
 
+// The kernels for matrices, those of this machine and a plain loop.
+std::vector<MatrixKernel> MatrixKernels() {
+  std::vector<MatrixKernel> kernels = {RunMatrixPlainly};
+#if defined(KERAS_DC_AMX_KERNELS)
+  if (SupportedIsas().back() == Isa::kAmx && MayUseMatrixRegisters()) {
+    kernels.push_back(RunMatrixAmx);
+  }
+#endif
+  return kernels;
+}
+
+// Plans for each instruction set, and for each kernel for matrices.
+std::vector<std::pair<std::string, Int8ConvPlan>> Plans(const ConvShape& shape,
+                                                        size_t filters,
+                                                        size_t channels,
+                                                        size_t num_threads) {
+  std::vector<std::pair<std::string, Int8ConvPlan>> plans;
+  for (const Isa isa : SupportedIsas()) {
+    plans.emplace_back(
+        IsaName(isa), Int8ConvPlan(shape, filters, channels, isa, num_threads));
+  }
+  for (const MatrixKernel kernel : MatrixKernels()) {
+    Int8ConvPlan plan(shape, filters, channels, Isa::kPortable, num_threads);
+    plan.matrix = MatrixPlan(shape, channels, kernel);
+    plan.matrix.AlwaysUse();
+    plans.emplace_back(
+        kernel == RunMatrixPlainly ? "matrices, plain loop" : "matrices", plan);
+  }
+  return plans;
+}
+
 void CheckConv(const Case& c) {
   ConvShape shape;
   if (!MakeShape(c, &shape)) return;
@@ -74,16 +107,14 @@ void CheckConv(const Case& c) {
   const std::vector<int32_t> sums = Int8Sums(
       shape, c.channels, c.filters, weights.dense, input, c.zero_point, bias);
   ThreadPool pool;
-  for (const Isa isa : SupportedIsas()) {
-    for (const unsigned num_threads : {1, 3}) {
+  for (const unsigned num_threads : {1, 3}) {
+    for (const auto& [name, plan] :
+         Plans(shape, filters, static_cast<size_t>(c.channels), num_threads)) {
       // Rounds once, and twice.
       const OutputScaling scaling =
           RandomScaling(filters, c.density * static_cast<double>(columns),
                         num_threads / 2 + 6);
-      SCOPED_TRACE(std::string(IsaName(isa)) + " threads " +
-                   std::to_string(num_threads));
-      const Int8ConvPlan plan(shape, filters, static_cast<size_t>(c.channels),
-                              isa, num_threads);
+      SCOPED_TRACE(name + ", threads " + std::to_string(num_threads));
       Int8Conv2D layer;
       ASSERT_EQ(Int8Conv2D::Pack(weights.sparse, plan, &layer), KDC_OK);
       ASSERT_TRUE(layer.Fits(plan));
@@ -109,13 +140,12 @@ TEST(Int8Conv2D, ScalesAnySumAsTheDefinitionDoes) {
   const Int8Weights weights(c.filters, c.channels, 0.0, 1, true, 1);
   const std::vector<int8_t> input(static_cast<size_t>(19 * c.channels), 3);
   std::mt19937 random(3);
-  for (const Isa isa : SupportedIsas()) {
-    const Int8ConvPlan plan(shape, filters, 4, isa, 1);
+  for (const auto& [name, plan] : Plans(shape, filters, 4, 1)) {
     Int8Conv2D layer;
     ASSERT_EQ(Int8Conv2D::Pack(weights.sparse, plan, &layer), KDC_OK);
     Int8ConvScratch scratch;
     for (unsigned seed = 0; seed < 100; ++seed) {
-      SCOPED_TRACE(testing::Message() << IsaName(isa) << " seed " << seed);
+      SCOPED_TRACE(testing::Message() << name << " seed " << seed);
       OutputScaling scaling = RandomScaling(filters, 20.0, seed);
       std::vector<int32_t> bias;
       for (size_t row = 0; row < filters; ++row) {
@@ -125,7 +155,8 @@ TEST(Int8Conv2D, ScalesAnySumAsTheDefinitionDoes) {
         // Every shift to the right there is; of some, one to the left.
         const int right = static_cast<int>(random() % 32);
         const bool is_left = seed % 4 == 3 && random() % 64 == 0;
-        scaling.left_shifts[row] = is_left ? right : 0;
+        scaling.left_shifts[row] =
+            is_left ? std::min(right, QuantizedScale::kMaxShift) : 0;
         scaling.right_shifts[row] = is_left ? 0 : right;
         // A power of two makes halves.
         if (random() % 4 == 0) scaling.multipliers[row] = 1 << 30;
@@ -160,8 +191,39 @@ INSTANTIATE_TEST_SUITE_P(
         Case{1, 6, 6, 300, 10, 3, 3, 1, 1, true, 0.9, 1, false, 0},
         Case{1, 5, 5, 8, 6, 3, 3, 1, 1, true, 0.0},
         Case{2, 4, 4, 1, 1, 2, 2, 1, 1, true, 1.0},
+        // Whole lines, and matrices that go on over the end of a line.
+        Case{2, 10, 18, 64, 70, 3, 3, 1, 1, false, 0.4},
+        Case{3, 6, 23, 128, 16, 1, 1, 1, 1, true, 0.5, 4},
+        Case{2, 9, 40, 24, 33, 5, 5, 2, 1, true, 0.2},
+        Case{1, 9, 9, 64, 20, 3, 3, 1, 2, true, 0.7},
         // More taps than a block has columns.
         Case{1, 18, 19, 5, 4, 17, 18, 1, 1, true, 1.0, 1, false, 9}));
+
+TEST(Int8Conv2D, MatricesAreForWeightsThatAreNotFew) {
+  Case c = {1, 14, 14, 128, 64, 3, 3};
+  ConvShape shape;
+  ASSERT_TRUE(MakeShape(c, &shape));
+  Int8ConvPlan plan(shape, 64, 128, Isa::kPortable, 1), other = plan;
+  plan.matrix = MatrixPlan(shape, 128, RunMatrixPlainly);
+  for (const double density : {0.005, 0.3}) {
+    const Int8Weights weights(64, 9 * 128, density, 4, false, 3);
+    Int8Conv2D layer;
+    ASSERT_EQ(Int8Conv2D::Pack(weights.sparse, plan, &layer), KDC_OK);
+    EXPECT_EQ(layer.is_matrix(), density > 0.1);
+    EXPECT_TRUE(layer.Fits(plan));
+    EXPECT_EQ(layer.Fits(other), density < 0.1);
+    // Other images of these channels.
+    shape.batch = 3;
+    shape.width.input = 20;
+    FillAxis(false, &shape.width);
+    Int8ConvPlan larger(shape, 64, 128, Isa::kPortable, 1);
+    larger.matrix = MatrixPlan(shape, 128, RunMatrixPlainly);
+    if (layer.is_matrix()) EXPECT_TRUE(layer.Fits(larger));
+    // Sparse weights take less than dense ones.
+    EXPECT_LT(layer.size_bytes(), size_t{64} * 9 * 128 / 2);
+    ASSERT_TRUE(MakeShape(c, &shape));
+  }
+}
 
 TEST(Int8Conv2D, RandomShapes) {
   std::mt19937 random(99);

@@ -8,8 +8,7 @@ namespace keras_dc {
 const MixerLoops& FastestMixerLoops() {
   static constexpr MixerLoops portable = {DotProduct, MoveWeights};
 #if defined(KERAS_DC_X86_KERNELS)
-  const Isa isa = ThisCpu().isa;
-  if (isa == Isa::kAvx2 || isa == Isa::kAvx512) return kAvx2MixerLoops;
+  if (ThisCpu().isa >= Isa::kAvx2) return kAvx2MixerLoops;
 #endif
   return portable;
 }

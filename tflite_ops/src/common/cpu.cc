@@ -5,6 +5,10 @@
 
 #if defined(KERAS_DC_X86_KERNELS)
 #include <cpuid.h>
+#if defined(KERAS_DC_AMX_KERNELS)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(KERAS_DC_NEON_KERNELS) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -46,6 +50,12 @@ void AddX86Isas(std::vector<Isa>* isas) {
   // AVX512F, DQ, BW and VL.
   if (!HasBits(features, kAvx512) || !HasBits(saved, kZmmSaved)) return;
   isas->push_back(Isa::kAvx512);
+#if defined(KERAS_DC_AMX_KERNELS)
+  // AMX-TILE and AMX-INT8.
+  constexpr unsigned kAmx = 1u << 24 | 1u << 25, kTilesSaved = 0x60000;
+  if (!HasBits(Cpuid(7).d, kAmx) || !HasBits(saved, kTilesSaved)) return;
+  isas->push_back(Isa::kAmx);
+#endif
 }
 
 #endif  // KERAS_DC_X86_KERNELS
@@ -106,7 +116,7 @@ Cpu FindCpu() {
   __builtin_cpu_init();
   cpu.bmi2 = __builtin_cpu_supports("bmi2") != 0;
   cpu.clmul = __builtin_cpu_supports("pclmul") != 0;
-  cpu.avx512 = cpu.isa == Isa::kAvx512;
+  cpu.avx512 = cpu.isa >= Isa::kAvx512;
   cpu.vbmi2 =
       cpu.avx512 && cpu.bmi2 && __builtin_cpu_supports("avx512vbmi2") != 0;
   cpu.prefers_second_cache = cpu.avx512 && IsZen4();
@@ -138,7 +148,7 @@ std::vector<Isa> SupportedIsas() {
 
 bool HasVnni() {
   __builtin_cpu_init();
-  static const bool has_it = SupportedIsas().back() == Isa::kAvx512 &&
+  static const bool has_it = SupportedIsas().back() >= Isa::kAvx512 &&
                              __builtin_cpu_supports("avx512vnni") != 0;
   return has_it;
 }
@@ -155,6 +165,18 @@ bool HasVnni() { return false; }
 bool HasVnniAndVbmi() { return false; }
 
 #endif
+
+bool MayUseMatrixRegisters() {
+#if defined(KERAS_DC_AMX_KERNELS)
+  // ARCH_REQ_XCOMP_PERM, for the state XTILEDATA.
+  constexpr long kRequest = 0x1023, kTileData = 18;
+  static const bool may =
+      HasVnniAndVbmi() && syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+  return may;
+#else
+  return false;
+#endif
+}
 
 bool HasDotProduct() {
 #if defined(KERAS_DC_NEON_KERNELS)
@@ -174,6 +196,8 @@ const char* IsaName(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAmx:
+      return "amx";
     default:
       return "portable";
   }

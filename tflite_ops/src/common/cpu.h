@@ -8,7 +8,10 @@
 namespace keras_dc {
 
 // An instruction set that the kernels are written for.
-enum class Isa { kPortable, kNeon, kAvx2, kAvx512 };
+//
+// Each of x86 has those of the ones before it. kAmx are matrix registers beside
+// AVX-512, which int8 layers of many pixels use.
+enum class Isa { kPortable, kNeon, kAvx2, kAvx512, kAmx };
 
 struct Cpu {
   // The set that the kernels use: the fastest of SupportedIsas(), or the one
@@ -41,7 +44,11 @@ bool HasVnni();
 bool HasVnniAndVbmi();
 bool HasDotProduct();
 
-// "portable", "neon", "avx2" or "avx512".
+// Whether this process may use matrix registers: Linux is asked for them at the
+// first call. For kAmx alone.
+bool MayUseMatrixRegisters();
+
+// "portable", "neon", "avx2", "avx512" or "amx".
 const char* IsaName(Isa isa);
 
 }  // namespace keras_dc

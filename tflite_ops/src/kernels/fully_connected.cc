@@ -38,6 +38,7 @@ double DensityOf(const SparseRows& weights) {
 // they stay in the cache.
 double MaxDensityInCache(Isa isa) {
   switch (isa) {
+    case Isa::kAmx:
     case Isa::kAvx512:
       return kMaxDensityInCacheAvx512;
     case Isa::kNeon:
@@ -100,7 +101,7 @@ DenseRows DenseRows::Pack(const SparseRows& weights) {
 void DenseRows::Run(Isa isa, size_t begin_row, size_t end_row,
                     const float* input, float* output) const {
 #if defined(KERAS_DC_X86_KERNELS)
-  if (isa == Isa::kAvx512) {
+  if (isa >= Isa::kAvx512) {
     return RunDenseRowsAvx512(weights.data(), num_columns, begin_row, end_row,
                               input, output);
   }
@@ -142,7 +143,7 @@ kdc_status FullyConnected::Pack(SparseRows weights,
     Conv2D conv;
     KDC_RETURN_IF_ERROR(Conv2D::Pack(weights, plan.conv, &conv));
     result.form_ = std::move(conv);
-  } else if (plan.isa == Isa::kAvx512 && LockstepWeights::Suits(weights)) {
+  } else if (plan.isa >= Isa::kAvx512 && LockstepWeights::Suits(weights)) {
     result.form_ = LockstepWeights::Pack(weights);
   } else if (SuitsCachedRows(weights, plan.isa)) {
     result.form_ = DenseRows::Pack(weights);

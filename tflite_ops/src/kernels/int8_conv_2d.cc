@@ -35,6 +35,14 @@ Int8TileKernel KernelFor(const ConvShape& shape, Isa isa) {
   return kernel;
 }
 
+MatrixKernel MatrixKernelFor(Isa isa) {
+#if defined(KERAS_DC_AMX_KERNELS)
+  if (isa == Isa::kAmx && MayUseMatrixRegisters()) return RunMatrixAmx;
+#endif
+  static_cast<void>(isa);
+  return nullptr;
+}
+
 // Words of pixels lie anywhere; they are read as bytes.
 const float* AsWords(const void* bytes) {
   return static_cast<const float*>(bytes);
@@ -48,7 +56,11 @@ Int8ConvPlan::Int8ConvPlan(const ConvShape& shape, size_t filters,
       num_threads(std::max<size_t>(threads, 1)),
       kernel(KernelFor(shape, isa)),
       tiles(shape, filters, NumWords(num_channels), TilesOf(kernel),
-            MaxColumns(kernel), num_threads) {}
+            MaxColumns(kernel), num_threads) {
+  const MatrixKernel matrix_kernel = MatrixKernelFor(isa);
+  if (matrix_kernel == nullptr) return;
+  matrix = MatrixPlan(shape, num_channels, matrix_kernel);
+}
 
 kdc_status Int8Conv2D::Pack(const SparseRows& weights, const Int8ConvPlan& plan,
                             Int8Conv2D* packed) {
@@ -71,6 +83,13 @@ kdc_status Int8Conv2D::PackBlock(const SparseRows& block,
   const SparseRows words =
       WordsOf(block, plan.channels, result.has_small_pairs_);
   const auto num_rows = static_cast<size_t>(block.num_rows);
+  if (!result.has_small_pairs_ &&
+      plan.matrix.IsFaster(words.columns.size(), num_rows)) {
+    result.matrix_ = MatrixWeights::Pack(words, plan.matrix.places(),
+                                         plan.matrix.step_offsets().size());
+    *packed = std::move(result);
+    return KDC_OK;
+  }
   for (size_t row = 0; row < num_rows; row += result.panel_rows_) {
     result.panels_.push_back(
         BlockedWeights::Pack(words, result.blocking_, row,
@@ -80,9 +99,25 @@ kdc_status Int8Conv2D::PackBlock(const SparseRows& block,
   return KDC_OK;
 }
 
+// The products of the zero point are those of each row's sum, since padding has
+// it, too.
+uint32_t Int8Conv2D::StartOf(const Int8ConvPlan& plan, const Int8Inputs& inputs,
+                             size_t row) const {
+  const int32_t offset = is_matrix() ? 0 : plan.kernel.input_offset;
+  const auto zero = static_cast<uint32_t>(inputs.zero_point + offset);
+  const uint32_t bias =
+      inputs.bias == nullptr
+          ? 0
+          : static_cast<uint32_t>(inputs.bias[first_filter_ + row]);
+  return bias - zero * static_cast<uint32_t>(row_sums_[row]);
+}
+
 void Int8Conv2D::Run(const Int8ConvPlan& plan, const Int8Inputs& inputs,
                      const OutputScaling* scaling, ThreadPool* pool,
                      Int8ConvScratch* scratch, void* output) const {
+  if (is_matrix()) {
+    return RunMatrix(plan, inputs, scaling, pool, scratch, output);
+  }
   const ConvPlan& tiles = plan.tiles;
   const size_t num_items = tiles.grid.num_tiles() * panels_.size();
   if (num_items == 0) return;
@@ -100,17 +135,9 @@ void Int8Conv2D::Run(const Int8ConvPlan& plan, const Int8Inputs& inputs,
     input = scratch->input.data();
   }
   scratch->padding.assign(pixel_bytes, static_cast<int8_t>(inputs.zero_point));
-  // The products of the zero point are those of each row's sum, since padding
-  // has it, too.
-  const auto zero =
-      static_cast<uint32_t>(inputs.zero_point + plan.kernel.input_offset);
   scratch->bias.resize(row_sums_.size());
   for (size_t row = 0; row < row_sums_.size(); ++row) {
-    uint32_t start =
-        inputs.bias == nullptr
-            ? 0
-            : static_cast<uint32_t>(inputs.bias[first_filter_ + row]);
-    start -= zero * static_cast<uint32_t>(row_sums_[row]);
+    const uint32_t start = StartOf(plan, inputs, row);
     std::memcpy(&scratch->bias[row], &start, sizeof(start));
   }
   const size_t num_workers = std::min(plan.num_threads, num_items);
@@ -190,7 +217,8 @@ void Int8Conv2D::RunItem(const Int8ConvPlan& plan, size_t item,
 }
 
 size_t Int8Conv2D::size_bytes() const {
-  size_t size = row_sums_.size() * sizeof(int32_t);
+  size_t size = row_sums_.size() * sizeof(int32_t) +
+                (is_matrix() ? matrix_.size_bytes() : 0);
   for (const BlockedWeights& panel : panels_) size += panel.size_bytes();
   return size;
 }

@@ -2,8 +2,9 @@
 // int8 outputs made of them as TFLite's reference kernels do.
 //
 // Its form is BlockedWeights of words (forms/weight_words.h): four neighbouring
-// channels of a pixel take the place of a float of Conv2D. Weights are packed
-// once and then only read.
+// channels of a pixel take the place of a float of Conv2D. Where a processor
+// multiplies matrices faster than these words, it is MatrixWeights. Weights are
+// packed once and then only read.
 #ifndef KERAS_DC_SRC_KERNELS_INT8_CONV_2D_H_
 #define KERAS_DC_SRC_KERNELS_INT8_CONV_2D_H_
 
@@ -17,6 +18,8 @@
 #include "kernels/conv_2d.h"
 #include "kernels/forms/aligned_vector.h"
 #include "kernels/forms/blocked_weights.h"
+#include "kernels/forms/matrix_weights.h"
+#include "kernels/matrix_plan.h"
 #include "kernels/requantize.h"
 #include "kernels/tile/int8_tile.h"
 
@@ -33,6 +36,8 @@ struct Int8ConvPlan {
   size_t num_threads = 1;
   Int8TileKernel kernel;
   ConvPlan tiles;
+  // Without a kernel where there are no matrix registers.
+  MatrixPlan matrix;
 };
 
 struct Int8ConvScratch {
@@ -44,6 +49,9 @@ struct Int8ConvScratch {
     AlignedVector<float> panel;
     AlignedVector<float> sums;
     std::vector<float> lines;
+    // Of MatrixJob.
+    AlignedVector<uint8_t> dense;
+    AlignedVector<int32_t> matrix_sums;
   };
   std::vector<Worker> workers;
   // The input with whole words for each pixel.
@@ -52,6 +60,9 @@ struct Int8ConvScratch {
   std::vector<int8_t> padding;
   // 32-bit integers: the bias less the products of the input's zero point.
   std::vector<float> bias;
+  AlignedVector<int32_t> matrix_bias;
+  // See MatrixPlan::CopyLine.
+  AlignedVector<uint8_t> matrix_input;
 };
 
 // What one run of an int8 layer reads, beside its weights.
@@ -75,6 +86,7 @@ class Int8Conv2D {
                               Int8Conv2D* packed);
 
   bool Fits(const Int8ConvPlan& plan) const {
+    if (is_matrix()) return matrix_.Fits(plan.matrix.places());
     return plan.tiles.blocking == blocking_ &&
            plan.tiles.panel_rows == panel_rows_ && plan.channels == channels_ &&
            plan.kernel.needs_small_pairs == has_small_pairs_;
@@ -92,7 +104,16 @@ class Int8Conv2D {
 
   size_t size_bytes() const;
 
+  // Whether the weights are packed for matrix registers.
+  bool is_matrix() const { return !matrix_.is_empty(); }
+
  private:
+  // What a row's sums begin with.
+  uint32_t StartOf(const Int8ConvPlan& plan, const Int8Inputs& inputs,
+                   size_t row) const;
+  void RunMatrix(const Int8ConvPlan& plan, const Int8Inputs& inputs,
+                 const OutputScaling* scaling, ThreadPool* pool,
+                 Int8ConvScratch* scratch, void* output) const;
   void RunItem(const Int8ConvPlan& plan, size_t item, const uint8_t* input,
                const OutputScaling* scaling, const Int8ConvScratch& shared,
                Int8ConvScratch::Worker* worker, void* output) const;
@@ -106,6 +127,7 @@ class Int8Conv2D {
   // Of the packed filters.
   std::vector<int32_t> row_sums_;
   std::vector<BlockedWeights> panels_;
+  MatrixWeights matrix_;
 };
 
 }  // namespace keras_dc

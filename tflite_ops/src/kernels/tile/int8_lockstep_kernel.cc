@@ -5,6 +5,7 @@ namespace keras_dc {
 Int8LockstepKernel Int8LockstepKernelOf(Isa isa) {
   switch (isa) {
 #if defined(KERAS_DC_X86_KERNELS)
+    case Isa::kAmx:
     case Isa::kAvx512:
       if (HasVnniAndVbmi()) return VnniInt8LockstepKernel();
       return Avx2Int8LockstepKernel();

@@ -5,6 +5,7 @@ namespace keras_dc {
 Int8TileKernel Int8TileKernelOf(Isa isa) {
   switch (isa) {
 #if defined(KERAS_DC_X86_KERNELS)
+    case Isa::kAmx:
     case Isa::kAvx512:
       if (HasVnni()) return VnniInt8TileKernel();
       return Avx2Int8TileKernel();

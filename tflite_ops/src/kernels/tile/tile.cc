@@ -36,6 +36,7 @@ OutputRange RangeOf(Activation activation) {
 TileKernel TileKernelOf(Isa isa) {
   switch (isa) {
 #if defined(KERAS_DC_X86_KERNELS)
+    case Isa::kAmx:
     case Isa::kAvx512:
       return Avx512TileKernel();
     case Isa::kAvx2:
