@@ -218,7 +218,9 @@ TEST(Int8Conv2D, MatricesAreForWeightsThatAreNotFew) {
     FillAxis(false, &shape.width);
     Int8ConvPlan larger(shape, 64, 128, Isa::kPortable, 1);
     larger.matrix = MatrixPlan(shape, 128, RunMatrixPlainly);
-    if (layer.is_matrix()) EXPECT_TRUE(layer.Fits(larger));
+    if (layer.is_matrix()) {
+      EXPECT_TRUE(layer.Fits(larger));
+    }
     // Sparse weights take less than dense ones.
     EXPECT_LT(layer.size_bytes(), size_t{64} * 9 * 128 / 2);
     ASSERT_TRUE(MakeShape(c, &shape));
