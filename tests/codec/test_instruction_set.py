@@ -23,6 +23,12 @@ def test_the_library_says_what_it_computes_with():
     assert answer("portable").stdout == "portable\n"
 
 
+@pytest.mark.parametrize("isa", ["neon", "avx2", "avx512", "amx"])
+def test_a_name_is_taken_or_refused(isa):
+    told = answer(isa)
+    assert told.stdout == f"{isa}\n" or f"Received: KERAS_DC_ISA='{isa}'" in told.stderr
+
+
 @pytest.mark.parametrize("isa", ["sse9", "PORTABLE"])
 def test_an_instruction_set_that_is_not_there_is_refused(isa):
     sentence = f"must name an instruction set of this machine. Received: KERAS_DC_ISA='{isa}'"

@@ -25,6 +25,7 @@ if(KERAS_DC_MACHINE STREQUAL "x86")
     src/kernels/tile/int8_tile_avx2.cc
     src/kernels/tile/int8_tile_vnni.cc
     src/kernels/tile/lockstep_avx512.cc
+    src/kernels/tile/requantize_avx512.h
     src/kernels/tile/tile_avx2.cc
     src/kernels/tile/tile_avx512.cc
     src/kernels/tile/transpose_avx.h)

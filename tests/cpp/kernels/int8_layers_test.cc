@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <ostream>
 
@@ -169,6 +170,46 @@ TEST(Int8Conv2D, ScalesAnySumAsTheDefinitionDoes) {
       layer.Run(plan, {input.data(), 3, bias.data()}, &scaling, nullptr,
                 &scratch, outputs.data());
       ExpectScaled(scaling, sums, outputs);
+    }
+  }
+}
+
+// Products that lie close to the middle of two integers, on either side, and in
+// it: for common scales, and for all outputs there are.
+TEST(Int8Conv2D, RoundsAsTheDefinitionDoesNearTheMiddle) {
+  Case c = {1, 1, 1, 4, 16 * 512, 1, 1};
+  ConvShape shape;
+  ASSERT_TRUE(MakeShape(c, &shape));
+  const auto filters = static_cast<size_t>(c.filters);
+  const Int8Weights weights(c.filters, c.channels, 0.0, 1, true, 1);
+  const std::vector<int8_t> input(4, 3);
+  std::mt19937 random(7);
+  for (const int right : {1, 4, 6, 9, 13}) {
+    OutputScaling scaling;
+    std::vector<int32_t> bias;
+    for (size_t row = 0; row < filters; ++row) {
+      const bool is_half = random() % 8 == 0;
+      const auto multiplier = static_cast<int32_t>(
+          (1u << 30) + (is_half ? 0 : random() % (1u << 30)));
+      scaling.Add({multiplier, -right});
+      const double scale = multiplier * std::exp2(-31 - right);
+      const double middle = static_cast<double>(random() % 512) - 255.5;
+      bias.push_back(static_cast<int32_t>(std::lround(middle / scale)) +
+                     static_cast<int32_t>(random() % 5) - 2);
+    }
+    for (const bool rounds_once : {false, true}) {
+      scaling.rounds_once = rounds_once;
+      scaling.zero_point = static_cast<int32_t>(random() % 256) - 128;
+      for (const auto& [name, plan] : Plans(shape, filters, 4, 1)) {
+        SCOPED_TRACE(testing::Message() << name << " right shift " << right);
+        Int8Conv2D layer;
+        ASSERT_EQ(Int8Conv2D::Pack(weights.sparse, plan, &layer), KDC_OK);
+        Int8ConvScratch scratch;
+        std::vector<int8_t> outputs(filters);
+        layer.Run(plan, {input.data(), 3, bias.data()}, &scaling, nullptr,
+                  &scratch, outputs.data());
+        ExpectScaled(scaling, bias, outputs);
+      }
     }
   }
 }

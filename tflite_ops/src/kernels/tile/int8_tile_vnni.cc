@@ -1,6 +1,7 @@
 // Compiled for AVX-512 with VNNI: vpdpbusd multiplies unsigned inputs by signed
 // weights, four at a time, and adds the products exactly.
 #include "kernels/tile/int8_tile.h"
+#include "kernels/tile/requantize_avx512.h"
 #include "kernels/tile/transpose_avx.h"
 
 namespace keras_dc {
@@ -78,47 +79,30 @@ void RequantizeVnni(const OutputScalingView& scaling, size_t num_rows,
   }
 }
 
-// The scale of one row, for 64-bit products. Both roundings of requantize.h in
-// one shift: (product + first half + second half [- 1 if it is negative]) >>
-// shift, with the second half and the 1 moved to the left by 31 bits.
+// The scale of one row, for 64-bit products.
 struct RowScale {
   __m512i multiplier, halves, shift, odd_shift;
 };
 
-inline RowScale RowScaleOf(const OutputScalingView& scaling, size_t row) {
+inline RowScale RowScaleOf(const OutputScalingView& scaling, size_t row,
+                           const ProductRounding& rounding) {
   const int32_t multiplier = scaling.multipliers[row];
   // Zero has no shift; any will do.
   const int right = multiplier == 0 ? 1 : scaling.right_shifts[row];
-  const int64_t first_half = scaling.rounds_once ? 0 : int64_t{1} << 30;
   return {_mm512_set1_epi64(multiplier),
-          _mm512_set1_epi64(first_half + (int64_t{1} << (30 + right))),
+          rounding.Halves(_mm512_set1_epi64(right)),
           _mm512_set1_epi64(31 + right), _mm512_set1_epi64(right - 1)};
 }
 
-// What is taken from negative products: 2^31, or 0 if they are rounded once.
-struct Negative {
-  __m512i below, less;
-};
-
-inline __m512i ShiftProducts(const RowScale& scale, const Negative& negative,
-                             __m512i products, __m512i shift) {
-  const __mmask8 is_negative =
-      _mm512_cmplt_epi64_mask(products, negative.below);
-  const __m512i sums = _mm512_add_epi64(products, scale.halves);
-  return _mm512_srav_epi64(
-      _mm512_mask_sub_epi64(sums, is_negative, sums, negative.less), shift);
-}
-
-inline __m512i Scale(const RowScale& scale, const Negative& negative,
+inline __m512i Scale(const RowScale& scale, const ProductRounding& rounding,
                      const float* sums) {
   const __m512i x = _mm512_load_si512(sums);
-  const __m512i even = ShiftProducts(
-      scale, negative, _mm512_mul_epi32(x, scale.multiplier), scale.shift);
+  const __m512i even = rounding.Shift(_mm512_mul_epi32(x, scale.multiplier),
+                                      scale.halves, scale.shift);
   // In the upper half of each 64 bits, where the odd ones belong.
-  const __m512i odd = ShiftProducts(
-      scale, negative,
+  const __m512i odd = rounding.Shift(
       _mm512_mul_epi32(_mm512_srli_epi64(x, 32), scale.multiplier),
-      scale.odd_shift);
+      scale.halves, scale.odd_shift);
   return _mm512_mask_blend_epi32(0xaaaa, even, odd);
 }
 
@@ -167,15 +151,8 @@ struct Simd {
   }
   static size_t PackOutputs(const OutputScalingView& scaling, size_t num_rows,
                             size_t stride, float* sums) {
-    const Negative negative = {
-        _mm512_set1_epi64(-(int64_t{1} << 30)),
-        _mm512_set1_epi64(scaling.rounds_once ? 0 : int64_t{1} << 31)};
-    const __m512i zero_point =
-        _mm512_set1_epi16(static_cast<int16_t>(scaling.zero_point));
-    const __m512i lowest =
-        _mm512_set1_epi8(static_cast<int8_t>(scaling.lowest));
-    const __m512i highest =
-        _mm512_set1_epi8(static_cast<int8_t>(scaling.highest));
+    const ProductRounding rounding(scaling.rounds_once);
+    const ByteLimits limits(scaling);
     // Bytes of four rows, which packs leave side by side, become words.
     const __m512i interleave =
         _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400);
@@ -188,21 +165,15 @@ struct Simd {
         const bool is_small = scaling.left_shifts[row + r] == 0 &&
                               scaling.right_shifts[row + r] > 0;
         if (!is_zero && !is_small) return word;
-        scales[r] = RowScaleOf(scaling, row + r);
+        scales[r] = RowScaleOf(scaling, row + r, rounding);
       }
       const float* from = sums + row * stride;
       for (size_t i = 0; i < stride; i += kLanes) {
-        const auto scaled = [&](size_t r) {
-          return Scale(scales[r], negative, from + r * stride + i);
-        };
-        // What does not fit is limited, as `lowest` and `highest` do anyway.
-        const __m512i first = _mm512_adds_epi16(
-            _mm512_packs_epi32(scaled(0), scaled(1)), zero_point);
-        const __m512i second = _mm512_adds_epi16(
-            _mm512_packs_epi32(scaled(2), scaled(3)), zero_point);
-        const __m512i bytes = _mm512_min_epi8(
-            _mm512_max_epi8(_mm512_packs_epi16(first, second), lowest),
-            highest);
+        __m512i scaled[4];
+        for (size_t r = 0; r < 4; ++r) {
+          scaled[r] = Scale(scales[r], rounding, from + r * stride + i);
+        }
+        const __m512i bytes = limits.Pack(scaled);
         _mm512_store_si512(sums + word * stride + i,
                            _mm512_shuffle_epi8(bytes, interleave));
       }
