@@ -1,7 +1,9 @@
 """Fixtures of several packages: processes of runtimes and backends, and faults for `convert`."""
 
 import dataclasses
+import gc
 import importlib.util
+import os
 
 import numpy as np
 import pytest
@@ -42,6 +44,23 @@ def pytest_collection_modifyitems(config, items):
     """
     comes_first = hasattr(config, "workerinput")
     items.sort(key=lambda item: ("backend_run" in item.fixturenames) != comes_first)
+
+
+def pytest_configure(config):
+    """Workers of pytest-xdist have a core each: more threads would only wait for each other."""
+    if hasattr(config, "workerinput"):
+        for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
+            os.environ.setdefault(f"{library}_THREADS", "1")
+
+
+def pytest_collection_finish():
+    """Leaves the millions of objects of imported libraries out of garbage collection.
+
+    A fifth of the suite's time went into looking at them again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)

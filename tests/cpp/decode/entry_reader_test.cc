@@ -118,20 +118,25 @@ TEST(EntryReader, ReadsAsFewLinesAsHoldTheEntries) {
   }
 }
 
+// Whether zeros are coded by a mask, and whether by a model of it.
+class ManyStreamsTest : public testing::TestWithParam<std::pair<bool, bool>> {};
+
 // Built with KERAS_DC_SANITIZE_THREADS, it proves that streams share nothing
 // unguarded.
-TEST(EntryReader, ThreadsShareTheStreams) {
-  // All weights are kept; positions by gaps, by a mask.
-  for (const auto& [has_mask, has_mask_model] :
-       {std::pair(false, false), {true, false}, {true, true}}) {
-    const BlobKind kind = ManyStreams(has_mask, has_mask_model);
-    ASSERT_EQ(InfoOf(kind.blob).coder, KDC_ARITHMETIC);
-    ASSERT_GT(InfoOf(kind.blob).num_streams, 1);
-    for (size_t num_threads = 1; num_threads <= 4; ++num_threads) {
-      ExpectAgreement(kind, num_threads, {40000});
-    }
+TEST_P(ManyStreamsTest, ThreadsShareTheStreams) {
+  const auto [has_mask, has_mask_model] = GetParam();
+  const BlobKind kind = ManyStreams(has_mask, has_mask_model);
+  ASSERT_EQ(InfoOf(kind.blob).coder, KDC_ARITHMETIC);
+  ASSERT_GT(InfoOf(kind.blob).num_streams, 1);
+  for (size_t num_threads = 1; num_threads <= 4; ++num_threads) {
+    ExpectAgreement(kind, num_threads, {40000});
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Masks, ManyStreamsTest,
+                         testing::Values(std::pair(false, false),
+                                         std::pair(true, false),
+                                         std::pair(true, true)));
 
 // Puts other bytes behind the right checksum, and reads in all ways: they agree
 // on whether the blob is refused, and on the tensor. To be run with the
