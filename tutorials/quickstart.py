@@ -207,10 +207,10 @@ def main():
     models = {"dense": lenet_300_100.train_dense(data)}
     # Images that are moved and turned a little: what has few weights learns more from them.
     moved = augmentation.moved_images(data, lenet_300_100.BATCH_SIZE, copies=COPIES)
-    models["pruned"] = lenet_300_100.prune_and_train(models["dense"], moved, epochs=60)
+    models["pruned"] = lenet_300_100.prune_and_train(models["dense"], moved, epochs=50)
     # Units that are left without input or effect go first; the outputs stay the same.
     small = dc.remove_dead_units(dc.strip(models["pruned"]))
-    models["shared"] = lenet_300_100.share_and_train(small, moved, epochs=16)
+    models["shared"] = lenet_300_100.share_and_train(small, moved, epochs=12)
     # Codebooks and biases that float16 holds exactly take half the bytes.
     models["shared"] = dc.strip(models["shared"], float16_exact=True)
     # Huffman codes are the default; the arithmetic coder takes a twentieth less.
