@@ -86,7 +86,7 @@ def test_the_quickstart_in_small(monkeypatch, tmp_path, capsys):
         monkeypatch.setattr(
             lenet_300_100,
             name,
-            lambda *args, stage=stages[name], epochs=epochs: stage(*args, epochs=epochs),
+            lambda *args, stage=stages[name], few=epochs, epochs=None: stage(*args, epochs=few),
         )
     figures_path, model_path = tmp_path / "figures.json", tmp_path / "model.tflite"
     page_path = tmp_path / "report.html"
