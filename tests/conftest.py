@@ -1,4 +1,7 @@
-"""Fixtures of several packages: processes of runtimes and backends, and faults for `convert`."""
+"""Fixtures of several packages: processes of runtimes and backends, and faults for `convert`.
+
+Besides, what keeps the suite fast: the order of tests, threads, garbage collection.
+"""
 
 import dataclasses
 import gc
@@ -49,14 +52,15 @@ def pytest_collection_modifyitems(config, items):
 def pytest_configure(config):
     """Workers of pytest-xdist have a core each: more threads would only wait for each other."""
     if hasattr(config, "workerinput"):
-        for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
-            os.environ.setdefault(f"{library}_THREADS", "1")
+        # TensorFlow's, and Torch's: they are read when these are imported, which is later.
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
 
 
 def pytest_collection_finish():
     """Leaves the millions of objects of imported libraries out of garbage collection.
 
-    A fifth of the suite's time went into looking at them again and again.
+    With these in it, it took a fifth of the time of the training's tests.
     """
     gc.collect()
     gc.freeze()
