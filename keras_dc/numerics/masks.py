@@ -195,6 +195,21 @@ def regrown_mask(weights, mask, sparsity, *, fraction):
     return new_mask
 
 
+def never_open(masks, before):
+    """Masks that keep nothing of what is pruned already.
+
+    Args:
+        masks: list of float arrays of 0 and 1.
+        before: list of float arrays shaped like them, the masks until now.
+
+    Returns:
+        (list of float arrays, int: how many weights `masks` would have let return).
+    """
+    pairs = list(zip(masks, before, strict=True))
+    num_opened = sum(np.count_nonzero(mask > old) for mask, old in pairs)
+    return [mask * old for mask, old in pairs], num_opened
+
+
 def kept_count(size, sparsity):
     """The number of `size` weights that a sparsity keeps: rounded, and at least 1."""
     return max(1, round((1.0 - sparsity) * size))

@@ -185,7 +185,7 @@ class Blocks(Magnitude):
         functions, size = _functions(kernels[0].weights), self.block_size
         scores = [functions.block_magnitudes(_scores_by_magnitude(k), size) for k in kernels]
         pairs = zip(self._keep_largest(scores, sparsity), kernels, strict=True)
-        return [functions.expand_blocks(mask, size, k.weights.shape) for mask, k in pairs]
+        return [functions.expand_blocks(mask, size, tuple(k.weights.shape)) for mask, k in pairs]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

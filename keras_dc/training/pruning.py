@@ -11,9 +11,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_dc.numerics import masks as host_masks
 from keras_dc.numerics.masks import kept_count
 from keras_dc.support.name_patterns import values_by_name
-from keras_dc.training import schedules, sensitivity_scan
+from keras_dc.training import device_masks, schedules, sensitivity_scan
 from keras_dc.training.mask_rules import Kernel, option_names, options_of, rule_of, takes_tensors
 from keras_dc.training.schedules import as_schedule, last_update_step
 from keras_dc.wrapping.cloning import replace_layers
@@ -297,22 +298,22 @@ class PrunedLayer(DrivenLayer):
         for variable, threshold in zip(self.thresholds, thresholds, strict=True):
             variable.assign(threshold)
 
-    def set_masks(self, masks):
+    def set_masks(self, masks, *, may_open=True):
         """Apply new masks, in place of thresholds.
 
         Args:
             masks: list of float arrays of 0 and 1, shaped like the kernels, or of tensors.
+            may_open: bool, whether weights may return, which then start at zero.
         """
         for i, (kernel, new_mask) in enumerate(zip(self.kernels, masks, strict=True)):
             variable, mask = kernel.variable, self.masks[i]
-            read = host_array if isinstance(new_mask, np.ndarray) else near_array
-            old_mask = read(mask)
             if self.thresholds:
                 self.thresholds[i].assign(ops.zeros_like(self.thresholds[i].value))
-            # A weight that returns starts at zero. If all weights learn, those dropped do
-            # too: what they hold from now on is a sum of gradients.
-            if self.rule.all_learn or (new_mask > old_mask).any():
-                variable.assign(read(variable) * old_mask * new_mask)
+            if may_open:
+                # If all weights learn, those dropped start at zero, too: what they hold from
+                # now on is a sum of gradients.
+                read = host_array if isinstance(new_mask, np.ndarray) else near_array
+                variable.assign(read(variable) * read(mask) * new_mask)
             mask.assign(new_mask)
 
     def options(self):
@@ -393,7 +394,7 @@ def _update_masks(layers, step):
         if first.compares(step):
             _set_all(group, "set_thresholds", first.rule.thresholds(kernels, masks, sparsity))
         else:
-            _set_all(group, "set_masks", masks)
+            _set_all(group, "set_masks", masks, may_open=first.rule.regrows)
 
 
 def _rule_kernels(rule, layers):
@@ -421,11 +422,11 @@ def _rule_kernels(rule, layers):
     return read_by(host_array)
 
 
-def _set_all(layers, method, values):
+def _set_all(layers, method, values, **options):
     """Give each layer those of `values` that are of its kernels."""
     values = iter(values)
     for layer in layers:
-        getattr(layer, method)([next(values) for _ in layer.kernels])
+        getattr(layer, method)([next(values) for _ in layer.kernels], **options)
 
 
 def _masks_of_group(first, kernels, update_step, sparsity):
@@ -438,11 +439,14 @@ def _masks_of_group(first, kernels, update_step, sparsity):
     masks = rule.masks(kernels, sparsity, progress=progress)
     if rule.regrows:
         return masks
-    if any((new > kernel.mask).any() for new, kernel in zip(masks, kernels, strict=True)):
+    before = [kernel.mask for kernel in kernels]
+    functions = host_masks if isinstance(masks[0], np.ndarray) else device_masks
+    masks, num_opened = functions.never_open(masks, before)
+    if int(num_opened):
         warnings.warn(
             "A schedule asks for a sparsity below that of the masks. They stay as they are: "
             "pruned weights return with `straight_through` or `regrow_fraction` only. Received: "
             f"schedule({update_step})={sparsity}, layer {first.name!r}",
             stacklevel=2,
         )
-    return [new * kernel.mask for new, kernel in zip(masks, kernels, strict=True)]
+    return masks

@@ -226,7 +226,8 @@ class SharedLayer(DrivenLayer):
         return self.reassign_frequency is not None
 
     def create_state(self):
-        super().create_state()
+        if self.needs_driver:
+            super().create_state()
         biases = [] if self.num_bias_clusters is None else self.owned(find_biases(self.layer))
         # Past `__setattr__`, as the kernels themselves.
         self.__dict__["shared"] = self.kernels + biases
@@ -309,9 +310,9 @@ class SharedLayer(DrivenLayer):
                 weights = np.where(index == 0, weights.dtype.type(0), weights)
             else:
                 index = near_array(self.indices[i])
-                weights = weights + ops.take(ops.convert_to_tensor(moves), index, axis=0)
+                weights = device_assignment.moved_weights(weights, moves, index)
                 index = device_assignment.reassign(weights, codebook, index, **options)
-                weights = ops.where(index == 0, ops.zeros_like(weights), weights)
+                weights = device_assignment.without_zeros(weights, index)
             weight.variable.assign(weights)
             self._set(i, codebook, index)
 
@@ -341,8 +342,7 @@ class SharedLayer(DrivenLayer):
         centroids = codebook.value
         if self.float16_exact:
             centroids = rounded_to_float16(centroids)
-        table = ops.concatenate([ops.zeros((1,), codebook.dtype), centroids])
-        tensor = lookup(table, self.indices[i].value)
+        tensor = lookup(centroids, self.indices[i].value)
         if self.needs_driver:
             live = self.shared[i].variable.value
             # Its value is exactly zero, its gradient that of the weight.

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_dc.numerics.finite import all_finite
+from keras_dc.wrapping.compiled_functions import compiled_on_jax
 from keras_dc.wrapping.elementwise_steps import has_elementwise_step
 from keras_dc.wrapping.kernel_wrapper import KernelWrapper
 from keras_dc.wrapping.layer_tree import layers_of_class
@@ -34,10 +35,12 @@ class DrivenLayer(KernelWrapper):
     Attributes:
         last_update_step: int32 variable `()`, the step that the state was brought to, at the
             last update or at the end of an epoch after it. Before the first update
-            `-1 - step`, so -1 before the training.
+            `-1 - step`, so -1 before the training. None in a layer whose state is never
+            updated: Keras takes 10 us a step for each variable on JAX.
     """
 
     driver_name: str | None = None
+    last_update_step = None
     codebooks: tuple | list = ()
 
     def __init__(self, layer, **kwargs):
@@ -159,14 +162,15 @@ class LayerDriver(keras.callbacks.Callback):
     def set_model(self, model):
         super().set_model(model)
         self._driven_model = model
-        self._layers = layers_of_class(model, self.layer_class)
-        if not self._layers:
+        layers = layers_of_class(model, self.layer_class)
+        if not layers:
             raise ValueError(
                 f"{type(self).__name__} found no {self.layer_class.__name__} in the "
                 f"model. Received: model={model}"
             )
-        for layer in self._layers:
+        for layer in layers:
             layer._driver = weakref.ref(self)
+        self._layers = [layer for layer in layers if layer.last_update_step is not None]
         self._in_fit = False
         self._restart(driving=True)
 
@@ -219,8 +223,9 @@ class LayerDriver(keras.callbacks.Callback):
         return tuple([variable.value for variable in variables] for variables in groups)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.update_due_layers()
-        self._record_steps()
+        if self._layers:
+            self.update_due_layers()
+            self._record_steps()
 
     def on_train_end(self, logs=None):
         self.driving = False
@@ -256,8 +261,7 @@ class LayerDriver(keras.callbacks.Callback):
         for at in sorted({steps[i] for i in due}):
             indices = [i for i in due if steps[i] == at]
             layers = [self._layers[i] for i in indices]
-            for layer in layers:
-                _check_finite(layer, at)
+            _check_finite(layers, at)
             self.update(layers, at)
             for i in indices:
                 self._set_last_update(i, at)
@@ -298,6 +302,8 @@ class LayerDriver(keras.callbacks.Callback):
         return [self._steps.latest + offset for offset in self._offsets]
 
     def _can_be_due(self):
+        if not self._layers:
+            return False
         # The optimizer's step is read only if an update can be due.
         bound = self._steps.bound()
         if bound is None or not self._last_updates:
@@ -362,13 +368,24 @@ def _check_outside_of_compiled_functions():
         ) from error
 
 
-def _check_finite(layer, step):
-    for variable in [kernel.variable for kernel in layer.kernels] + [*layer.codebooks]:
-        value = near_array(variable)
-        on_host = isinstance(value, np.ndarray)
-        finite = all_finite(value) if on_host else bool(keras.ops.isfinite(value).all())
-        if not finite:
+def _check_finite(layers, step):
+    """Raise ValueError if a kernel or codebook of `layers` holds NaN or infinity."""
+    found = [
+        (layer, variable, near_array(variable))
+        for layer in layers
+        for variable in [*(kernel.variable for kernel in layer.kernels), *layer.codebooks]
+    ]
+    # The answers of a GPU are waited for once.
+    on_device = [value for *_, value in found if not isinstance(value, np.ndarray)]
+    finite = iter(keras.ops.convert_to_numpy(_are_finite(on_device)) if on_device else [])
+    for layer, variable, value in found:
+        if not (all_finite(value) if isinstance(value, np.ndarray) else next(finite)):
             raise ValueError(
                 f"kernels must be finite. Received: NaN or infinite values in {variable.path}, "
                 f"layer {layer.name!r}, at step {step}"
             )
+
+
+@compiled_on_jax()
+def _are_finite(tensors):
+    return keras.ops.stack([keras.ops.all(keras.ops.isfinite(tensor)) for tensor in tensors])

@@ -25,10 +25,13 @@ def masked(weights, mask, *, threshold=None, all_learn=False):
     """
     if threshold is None and not all_learn:
         return weights * mask
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         if threshold is None:
             return _tensorflow_product()(weights, mask)
         return _tensorflow_masked(all_learn)(weights, mask, threshold)
+    if backend == "torch":
+        return _torch_masked()(weights, mask, threshold, all_learn)
     if threshold is not None:
         mask_now = mask * ops.cast(ops.abs(weights) >= threshold, mask.dtype)
     else:
@@ -36,6 +39,30 @@ def masked(weights, mask, *, threshold=None, all_learn=False):
     learning = weights if all_learn else weights * mask
     # The value is exactly `weights * mask_now`, the gradient that of `learning`.
     return learning + ops.stop_gradient(weights * mask_now - learning)
+
+
+@functools.cache
+def _torch_masked():
+    import torch
+
+    class Masked(torch.autograd.Function):
+        @staticmethod
+        def forward(context, weights, mask, threshold, all_learn):
+            if not all_learn:
+                context.save_for_backward(mask)
+            context.all_learn = all_learn
+            if threshold is not None:
+                mask = mask * (weights.abs() >= threshold)
+            return weights * mask
+
+        @staticmethod
+        def backward(context, upstream):
+            if not context.all_learn:
+                (mask,) = context.saved_tensors
+                upstream = upstream * mask
+            return upstream, None, None, None
+
+    return Masked.apply
 
 
 @functools.cache
@@ -69,43 +96,43 @@ def _tensorflow_masked(all_learn):
     return apply
 
 
-def lookup(table, index):
-    """`table[index]`; the gradient of an entry is the sum of the gradients of its members.
+def lookup(codebook, index):
+    """0 where the index is 0, and `codebook[index - 1]` elsewhere.
 
-    The gradient of entry 0 may be anything: that entry must not learn.
+    The gradient of a centroid is the sum of the gradients of its members.
 
     Args:
-        table: float tensor `(size,)`.
-        index: int32 tensor, any shape, values in `[0, size)`.
+        codebook: float tensor `(k,)`.
+        index: int32 tensor, any shape, values in `[0, k]`.
 
     Returns:
-        Tensor shaped like `index`, of the dtype of `table`.
+        Tensor shaped like `index`, of the dtype of `codebook`.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        return _tensorflow_lookup(table.shape[0])(table, index)
-    return (_jax_lookup() if backend == "jax" else _torch_lookup())(table, index)
+        return _tensorflow_lookup(codebook.shape[0] + 1)(codebook, index)
+    return (_jax_lookup() if backend == "jax" else _torch_lookup())(codebook, index)
 
 
-def _gradient_of_table(upstream, index, size):
-    sums = sums_by_index(upstream, index, size, leave_out_zero=True)
-    return ops.cast(sums, upstream.dtype)
+def _gradient_of_codebook(upstream, index, size):
+    return sums_by_index(upstream, index, size + 1, leave_out_zero=True)[1:]
 
 
 @functools.cache
 def _jax_lookup():
     import jax
+    import jax.numpy as jnp
 
     @jax.custom_vjp
-    def gather(table, index):
-        return ops.take(table, index, axis=0)
+    def gather(codebook, index):
+        return jnp.take(jnp.pad(codebook, (1, 0)), index)
 
-    def forward(table, index):
-        return gather(table, index), (index, table.shape[0])
+    def forward(codebook, index):
+        return gather(codebook, index), (index, codebook.shape[0])
 
     def backward(kept, upstream):
         index, size = kept
-        return _gradient_of_table(upstream, index, size), None
+        return _gradient_of_codebook(upstream, index, size).astype(upstream.dtype), None
 
     gather.defvjp(forward, backward)
     return gather
@@ -117,15 +144,16 @@ def _torch_lookup():
 
     class Lookup(torch.autograd.Function):
         @staticmethod
-        def forward(context, table, index):
+        def forward(context, codebook, index):
             context.save_for_backward(index)
-            context.size = table.shape[0]
-            return torch.index_select(table, 0, index.reshape(-1)).reshape(index.shape)
+            context.size = codebook.shape[0]
+            table = torch.nn.functional.pad(codebook, (1, 0))
+            return table.index_select(0, index.reshape(-1)).reshape(index.shape)
 
         @staticmethod
         def backward(context, upstream):
             (index,) = context.saved_tensors
-            return _gradient_of_table(upstream, index, context.size), None
+            return _gradient_of_codebook(upstream, index, context.size).to(upstream.dtype), None
 
     return Lookup.apply
 
@@ -137,7 +165,7 @@ def _tensorflow_lookup(size):
     import tensorflow as tf
 
     @tf.custom_gradient
-    def gather(table, index):
+    def gather(codebook, index):
         def gradient(upstream):
             # There is no histogram of half floats, and their sums would not be exact.
             weights = tf.cast(upstream, tf.float32) if upstream.dtype.size < 4 else upstream
@@ -147,9 +175,9 @@ def _tensorflow_lookup(size):
                 weights=tf.reshape(weights, [-1]),
                 binary_output=False,
             )
-            return tf.cast(sums, upstream.dtype), None
+            return tf.cast(sums[1:], upstream.dtype), None
 
-        return tf.gather(table, index), gradient
+        return tf.gather(tf.pad(codebook, [[1, 0]]), index), gradient
 
     return tf.function(gather, jit_compile=True)
 

@@ -168,29 +168,56 @@ class Turns:
             self._condition.notify_all()
 
 
-def timer(callback_class, name, turns, milliseconds, steps_per_turn):
-    """A callback that takes turns with those of other models, of so many steps."""
+def timer(callback_class, name, turns, milliseconds, steps_per_turn, wait):
+    """A callback that takes turns with those of other models, of so many steps.
+
+    It has no method for the end of a batch: with one, Keras waits for the result of each step,
+    which it does not for the callbacks of keras_dc.
+    """
 
     class Timer(callback_class):
         def on_train_batch_begin(self, batch, logs=None):
             if batch % steps_per_turn:
                 return
             if batch:
+                self.end_turn()
                 turns.wait(name)
             self.start = time.perf_counter()
 
-        def on_train_batch_end(self, batch, logs=None):
-            if (batch + 1) % steps_per_turn:
-                return
-            # A device works on while Python goes on, until a result is asked for.
-            float(logs["loss"])
+        def on_epoch_end(self, epoch, logs=None):
+            self.end_turn()
+
+        def set_model(self, model):
+            super().set_model(model)
+            # Not `self.model`: on JAX that brings all variables up to date.
+            self.timed_model = model
+
+        def end_turn(self):
+            wait(self.timed_model)
             milliseconds.append((time.perf_counter() - self.start) * 1e3)
             turns.pass_on(name)
 
     return Timer()
 
 
-def turn_milliseconds(ways, name, callback_class, num_turns, steps_per_turn):
+def wait_for_device(model):
+    """Until the results of all steps are there: a device works on while Python goes on."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        # None once `fit` has brought the variables up to date.
+        jax.block_until_ready(model._jax_state or [v.value for v in model.variables])
+    elif backend == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+
+def turn_milliseconds(ways, name, callback_class, num_turns, steps_per_turn, wait):
     """Milliseconds of each turn of each way: dict of lists, all trained by turns."""
     x, y = batches(name, num_turns * steps_per_turn)
     turns = Turns(ways)
@@ -200,7 +227,7 @@ def turn_milliseconds(ways, name, callback_class, num_turns, steps_per_turn):
 
     def train(way, model, callbacks):
         turns.wait(way)
-        first = timer(callback_class, way, turns, times[way], steps_per_turn)
+        first = timer(callback_class, way, turns, times[way], steps_per_turn, wait)
         options = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
         try:
             model.fit(x, y, callbacks=[first, *callbacks], **options)
@@ -242,7 +269,7 @@ def ratios_of_turns(times):
     return results
 
 
-def measure(make_ways, callback_class, arguments, names):
+def measure(make_ways, callback_class, arguments, names, wait=lambda model: None):
     """By model and way: (median milliseconds of a step, its ratio to the plain model's)."""
     # What Keras takes when nothing is said: XLA on JAX, none for TensorFlow on a CPU.
     jit_compile = True if arguments.jit_compile else "auto"
@@ -253,7 +280,7 @@ def measure(make_ways, callback_class, arguments, names):
     results = {}
     for name in names:
         ways = make_ways(name, jit_compile, WIDTHS[arguments.size])
-        results[name] = ratios(turn_milliseconds(ways, name, callback_class, *how))
+        results[name] = ratios(turn_milliseconds(ways, name, callback_class, *how, wait))
         print(name, {way: round(ratio, 3) for way, (_, ratio) in results[name].items()}, flush=True)
     return results
 
@@ -357,7 +384,9 @@ def main():
     gpu = gpu_name(arguments.backend)
     arguments.by_turns = arguments.by_turns or gpu is not None
     callback_class = keras.callbacks.Callback
-    results = {"keras_dc": measure(ours, callback_class, arguments, arguments.models)}
+    results = {
+        "keras_dc": measure(ours, callback_class, arguments, arguments.models, wait_for_device)
+    }
     python = arguments.tfmot_python
     if python is None and importlib.util.find_spec("tensorflow_model_optimization"):
         python = sys.executable
