@@ -16,6 +16,8 @@ _LEAST_WEIGHTS_PER_WORD = 3
 # densities (Zen 5 of 4 GHz, AVX-512 with VNNI; XNNPACK is the dense one). For each pixel: a
 # weight, a kept word, an output, an input channel.
 _DENSE_WEIGHT, _DENSE_OUTPUT = 0.00197, 0.083
+# XNNPACK takes the channels of a tap by so many; what is missing is computed as zeros.
+_DENSE_CHANNELS = 8
 _WORD, _OUTPUT, _INPUT = 0.0134, 0.15, 0.045
 # What it takes to leave the runtime's own chain of layers and to come back, at most.
 _CALL, _CALL_OF_DENSE = 3000.0, 0.2
@@ -80,7 +82,8 @@ def is_faster(values, output_shape):
         largest = _LARGEST_DENSITY if is_large else _LARGEST_DENSITY_OF_SMALL
         return bool(kept <= largest * values.size)
     filters, channels = values.shape[0], values.shape[-1]
-    dense = num_pixels * (_DENSE_WEIGHT * values.size + _DENSE_OUTPUT * filters)
+    dense_weights = values.size // channels * -(-channels // _DENSE_CHANNELS) * _DENSE_CHANNELS
+    dense = num_pixels * (_DENSE_WEIGHT * dense_weights + _DENSE_OUTPUT * filters)
     whole = -(-num_pixels // _LANES) * _LANES
     ours = whole * (_WORD * words + _OUTPUT * filters + _INPUT * channels)
     return ours * _MARGIN + min(_CALL, _CALL_OF_DENSE * dense) <= dense

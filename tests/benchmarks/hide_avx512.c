@@ -1,5 +1,6 @@
 /* Hides AVX-512 and AMX from a process, so that every library in it runs as on a machine
  * with AVX2 only: XNNPACK, which has no switch of its own, and this project's kernels alike.
+ * With -DONLY_AMX it hides AMX alone: as on a machine with AVX-512 and VNNI.
  * Linux, x86-64, a processor that can make CPUID fault.
  *
  *   cc -O1 -shared -fPIC -o hide_avx512.so tests/benchmarks/hide_avx512.c
@@ -38,6 +39,13 @@ static void OnFault(int signal_number, siginfo_t* info, void* context) {
                    : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
                    : "a"(leaf), "c"(subleaf));
   SetCpuidFaults(1);
+#ifdef ONLY_AMX
+  if (leaf == 7 && subleaf == 0) {
+    d &= ~(BIT(22) | BIT(24) | BIT(25)); /* AMX-BF16, AMX-TILE, AMX-INT8 */
+  } else if (leaf == 7 && subleaf == 1) {
+    a &= ~BIT(21); /* AMX-FP16 */
+  }
+#else
   if (leaf == 7 && subleaf == 0) {
     /* F, DQ, IFMA, PF, ER, CD, BW, VL */
     b &= ~(BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31));
@@ -49,6 +57,7 @@ static void OnFault(int signal_number, siginfo_t* info, void* context) {
     a &= ~(BIT(4) | BIT(5) | BIT(21)); /* AVX-VNNI, AVX512-BF16, AMX-FP16 */
     d = 0;                             /* AVX-VNNI-INT8, AVX10 */
   }
+#endif
   registers[REG_RAX] = a;
   registers[REG_RBX] = b;
   registers[REG_RCX] = c;

@@ -1,13 +1,14 @@
 """Int8 layers computed from sparse weights against XNNPACK's dense int8.
 
-    python tests/benchmarks/int8.py [--repeats N] [--threads N ...] [--only KEY ...] [--save]
+    python tests/benchmarks/int8.py [--repeats N] [--threads N ...] [--only KEY ...] [--save [NAME]]
 
 Weights and activations are int8, with a scale for each channel; masks are random, in blocks
 of 1x4 along the input channels or unstructured. The last line is one JSON object: how many
 times as fast as XNNPACK's int8 each case is on one thread, and `weights_memory_ratio`, what
 loading VGG-16 and one invoke add of resident memory, ours over the int8 interpreter's. The
 environment variable KERAS_DC_ISA picks other kernels than the fastest. `--save` puts the figures
-into the file of this processor in `results/`.
+into the file of this processor in `results/`, as "int8" or by another name: "int8_without_amx" are
+those with AMX hidden by `hide_avx512.c`.
 """
 
 import argparse
@@ -198,7 +199,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--only", nargs="+", choices=keys, default=keys)
-    parser.add_argument("--save", action="store_true")
+    parser.add_argument("--save", nargs="?", const="int8", metavar="NAME")
     args = parser.parse_args()
     table = Table(title="Int8", caption=processor.line())
     for column in ("case", "threads", "ours ms", "XNNPACK int8 ms", "faster"):
@@ -216,7 +217,7 @@ def main():
                 figures["weights_memory_ratio"] = memory_ratio(plain, compressed)
     console.print(table)
     if args.save:
-        processor.save("int8", figures)
+        processor.save(args.save, figures)
     print(json.dumps(figures))
 
 

@@ -43,6 +43,21 @@ MatrixKernel MatrixKernelFor(Isa isa) {
   return nullptr;
 }
 
+// Copies pixels to where each begins with a word. What fills its last word up
+// may be anything, since it meets weights of 0: here it is the next pixel.
+void CopyPixels(const int8_t* from, size_t num_pixels, size_t channels,
+                int8_t* to) {
+  const size_t pixel_bytes = NumWords(channels) * kWordChannels;
+  for (size_t p = 0; p + 1 < num_pixels; ++p) {
+    for (size_t i = 0; i < pixel_bytes; i += kWordChannels) {
+      std::memcpy(to + i, from + i, kWordChannels);
+    }
+    from += channels;
+    to += pixel_bytes;
+  }
+  if (num_pixels > 0) std::memcpy(to, from, channels);
+}
+
 // Words of pixels lie anywhere; they are read as bytes.
 const float* AsWords(const void* bytes) {
   return static_cast<const float*>(bytes);
@@ -128,10 +143,7 @@ void Int8Conv2D::Run(const Int8ConvPlan& plan, const Int8Inputs& inputs,
     const size_t num_pixels =
         NumPixels(shape, shape.height.input, shape.width.input);
     scratch->input.resize(num_pixels * pixel_bytes);
-    for (size_t p = 0; p < num_pixels; ++p) {
-      std::memcpy(scratch->input.data() + p * pixel_bytes,
-                  inputs.values + p * channels_, channels_);
-    }
+    CopyPixels(inputs.values, num_pixels, channels_, scratch->input.data());
     input = scratch->input.data();
   }
   scratch->padding.assign(pixel_bytes, static_cast<int8_t>(inputs.zero_point));

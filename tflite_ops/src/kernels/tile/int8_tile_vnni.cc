@@ -79,8 +79,9 @@ void RequantizeVnni(const OutputScalingView& scaling, size_t num_rows,
   }
 }
 
-// The scale of one row, for 64-bit products.
+// The scale of one row, as a float and for 64-bit products.
 struct RowScale {
+  FloatScales floats;
   __m512i multiplier, halves, shift, odd_shift;
 };
 
@@ -89,13 +90,16 @@ inline RowScale RowScaleOf(const OutputScalingView& scaling, size_t row,
   const int32_t multiplier = scaling.multipliers[row];
   // Zero has no shift; any will do.
   const int right = multiplier == 0 ? 1 : scaling.right_shifts[row];
-  return {_mm512_set1_epi64(multiplier),
+  return {FloatScales(_mm512_set1_epi32(multiplier), _mm512_set1_epi32(right),
+                      scaling.rounds_once),
+          _mm512_set1_epi64(multiplier),
           rounding.Halves(_mm512_set1_epi64(right)),
           _mm512_set1_epi64(31 + right), _mm512_set1_epi64(right - 1)};
 }
 
-inline __m512i Scale(const RowScale& scale, const ProductRounding& rounding,
-                     const float* sums) {
+inline __m512i ScaleExactly(const RowScale& scale,
+                            const ProductRounding& rounding,
+                            const float* sums) {
   const __m512i x = _mm512_load_si512(sums);
   const __m512i even = rounding.Shift(_mm512_mul_epi32(x, scale.multiplier),
                                       scale.halves, scale.shift);
@@ -129,11 +133,16 @@ struct Simd {
     return _mm512_xor_ps(words, _mm512_castsi512_ps(_mm512_set1_epi8(-128)));
   }
   static Vector GatherOne(const float* const* pixels, size_t channel) {
-    alignas(64) float lanes[kLanes];
-    for (size_t l = 0; l < kLanes; ++l) {
-      __builtin_memcpy(lanes + l, pixels[l] + channel, sizeof(float));
-    }
-    return _mm512_castps_si512(AsUnsigned(_mm512_load_ps(lanes)));
+    const __m512i offset =
+        _mm512_set1_epi64(static_cast<int64_t>(channel * sizeof(float)));
+    const auto gather = [&](const float* const* from) {
+      const __m512i addresses =
+          _mm512_add_epi64(_mm512_loadu_si512(from), offset);
+      return _mm512_i64gather_epi32(addresses, nullptr, 1);
+    };
+    const __m512i words = _mm512_inserti64x4(
+        _mm512_castsi256_si512(gather(pixels)), gather(pixels + 8), 1);
+    return _mm512_castps_si512(AsUnsigned(_mm512_castsi512_ps(words)));
   }
   static void Gather(const float* const* pixels, size_t channel, size_t stride,
                      float* panel, Vector*) {
@@ -170,8 +179,16 @@ struct Simd {
       const float* from = sums + row * stride;
       for (size_t i = 0; i < stride; i += kLanes) {
         __m512i scaled[4];
+        __m512 distance = _mm512_setzero_ps();
         for (size_t r = 0; r < 4; ++r) {
-          scaled[r] = Scale(scales[r], rounding, from + r * stride + i);
+          scaled[r] = scales[r].floats.Scale(
+              _mm512_load_si512(from + r * stride + i), &distance);
+        }
+        if (!FloatScales::IsSure(distance)) {
+          for (size_t r = 0; r < 4; ++r) {
+            scaled[r] =
+                ScaleExactly(scales[r], rounding, from + r * stride + i);
+          }
         }
         const __m512i bytes = limits.Pack(scaled);
         _mm512_store_si512(sums + word * stride + i,

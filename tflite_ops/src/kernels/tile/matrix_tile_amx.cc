@@ -89,10 +89,6 @@ void Multiply(const MatrixJob& job, const uint8_t* const* pixels, size_t step,
 
 // The scales of 16 rows: as floats, and for products in 64 bits, of the even
 // rows and of the odd ones.
-//
-// A float tells what requantize.h would give unless the product lies within
-// `kFloatError` and what the first of two roundings may add of the middle of
-// two integers. Then products in 64 bits are taken.
 class RowScales {
  public:
   RowScales() = default;
@@ -114,14 +110,7 @@ class RowScales {
     shift_right_ =
         (_mm512_test_epi32_mask(left_shifts, left_shifts) & ~is_zero) == 0 &&
         _mm512_cmplt_epi32_mask(right_shifts, one) == 0;
-    const __m512 exponents = _mm512_cvtepi32_ps(right_shifts);
-    floats_ =
-        _mm512_scalef_ps(_mm512_cvtepi32_ps(multipliers),
-                         _mm512_sub_ps(_mm512_set1_ps(-31.0f), exponents));
-    most_distance_ = _mm512_sub_ps(
-        _mm512_set1_ps(0.5f - kFloatError),
-        _mm512_scalef_ps(_mm512_set1_ps(1.0f),
-                         _mm512_sub_ps(_mm512_set1_ps(-1.0f), exponents)));
+    floats_ = FloatScales(multipliers, right_shifts, scaling.rounds_once);
     const __m512i shifts[] = {
         _mm512_and_si512(right_shifts, _mm512_set1_epi64(0xffffffff)),
         _mm512_srli_epi64(right_shifts, 32)};
@@ -141,25 +130,15 @@ class RowScales {
   void Scale(const int32_t* sums, __m512i scaled[4]) const {
     __m512 distance = _mm512_setzero_ps();
     for (size_t i = 0; i < 4; ++i) {
-      const __m512 product = _mm512_mul_ps(
-          _mm512_cvtepi32_ps(_mm512_load_si512(sums + i * kRows)), floats_);
-      constexpr int kNearest = 0, kLargerMagnitude = 11;
-      distance = _mm512_range_ps(distance, _mm512_reduce_ps(product, kNearest),
-                                 kLargerMagnitude);
-      scaled[i] = _mm512_cvt_roundps_epi32(
-          product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+      scaled[i] = floats_.Scale(_mm512_load_si512(sums + i * kRows), &distance);
     }
-    if (_mm512_cmp_ps_mask(distance, most_distance_, _CMP_GT_OQ) == 0) return;
+    if (FloatScales::IsSure(distance)) return;
     for (size_t i = 0; i < 4; ++i) {
       scaled[i] = ScaleExactly(_mm512_load_si512(sums + i * kRows));
     }
   }
 
  private:
-  // Of a product up to 300, in whatever way its three factors are rounded;
-  // beyond, outputs are at their limits.
-  static constexpr float kFloatError = 300.0f * 3.0f / (1 << 23);
-
   __m512i ScaleExactly(__m512i sums) const {
     const __m512i even = rounding_.Shift(
         _mm512_mul_epi32(sums, multipliers_[0]), halves_[0], shifts_[0]);
@@ -171,7 +150,7 @@ class RowScales {
 
   bool shift_right_ = false;
   ProductRounding rounding_{false};
-  __m512 floats_, most_distance_;
+  FloatScales floats_;
   __m512i multipliers_[2], halves_[2], shifts_[2];
 };
 

@@ -40,6 +40,55 @@ struct ProductRounding {
   __m512i below, less;
 };
 
+// Scales as floats. A float tells what requantize.h would give unless the
+// product lies within `kError` of the middle of two integers. Then products in
+// 64 bits are taken.
+struct FloatScales {
+  FloatScales() = default;
+  // Of scales that shift to the right.
+  FloatScales(__m512i multipliers, __m512i right_shifts, bool rounds_once) {
+    const __m512 exponents = _mm512_cvtepi32_ps(right_shifts);
+    factors =
+        _mm512_scalef_ps(_mm512_cvtepi32_ps(multipliers),
+                         _mm512_sub_ps(_mm512_set1_ps(-31.0f), exponents));
+    if (rounds_once) return;
+    first_half = _mm512_castps_si512(
+        _mm512_scalef_ps(_mm512_set1_ps(1.0f),
+                         _mm512_sub_ps(_mm512_set1_ps(-1.0f), exponents)));
+  }
+
+  // The sums times the scales. `distance` becomes the larger one of what it is
+  // and of that from the products to the integers.
+  __m512i Scale(__m512i sums, __m512* distance) const {
+    constexpr int kFirstOrSecondAndThird = 0xf8;
+    constexpr int kNearest = 0, kLargerMagnitude = 11;
+    // The first rounding adds that much, at most. Where it does, halves go away
+    // from zero; where it adds less, the second one gives the same anyway.
+    const __m512i half =
+        _mm512_ternarylogic_epi32(first_half, sums, _mm512_set1_epi32(1 << 31),
+                                  kFirstOrSecondAndThird);
+    const __m512 products = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), factors,
+                                            _mm512_castsi512_ps(half));
+    *distance = _mm512_range_ps(
+        *distance, _mm512_reduce_ps(products, kNearest), kLargerMagnitude);
+    return _mm512_cvt_roundps_epi32(
+        products, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+
+  // Whether all products are far enough from a middle.
+  static bool IsSure(__m512 distance) {
+    const __m512 most = _mm512_set1_ps(0.5f - kError);
+    return _mm512_cmp_ps_mask(distance, most, _CMP_GT_OQ) == 0;
+  }
+
+  // Of a product up to 300, in whatever way its three factors are rounded;
+  // beyond, outputs are at their limits.
+  static constexpr float kError = 300.0f * 3.0f / (1 << 23);
+
+  __m512 factors = _mm512_setzero_ps();
+  __m512i first_half = _mm512_setzero_si512();
+};
+
 // The last steps to an output: the zero point and the limits.
 struct ByteLimits {
   explicit ByteLimits(const OutputScalingView& scaling)
