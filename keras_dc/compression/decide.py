@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from keras_dc.compression import custom_ops, int8_speed, unpacking
+from keras_dc.compression import custom_ops, int8_ops, int8_speed, unpacking
 from keras_dc.compression.bundling import MOST_BLOB_BYTES
 from keras_dc.compression.constants import Constant
 from keras_dc.compression.encode import Blob
@@ -118,7 +118,7 @@ def _fused_forms(graph, constant, blob):
     is_weight = all(read.position == custom_ops.WEIGHTS_INPUT for read in constant.consumers)
     if not is_weight or None in forms.values():
         return {}
-    if is_int8 and not all(_is_faster_int8(graph, op, constant) for op in forms):
+    if is_int8 and not all(_is_better_fused(graph, op, constant) for op in forms):
         return {}
     if constant.dtype == "float16" and constant.values.size < _LEAST_CONVOLVED_WEIGHTS:
         is_convolved = any(form.name == custom_ops.CONV_2D for form in forms.values())
@@ -132,9 +132,13 @@ def _can_be_read_directly(constant):
     return not constant.chains or len(constant.chains) == len(constant.tensors)
 
 
-def _is_faster_int8(graph, op, constant):
+def _is_better_fused(graph, op, constant):
     shape = graph.tensor(graph.output(op)).shape
-    return int8_speed.is_faster(constant.values, [] if shape is None else shape)
+    tensors = graph.model.subgraphs[op.subgraph].tensors
+    num_scales = int8_ops.num_channel_scales(tensors, graph.operator(op))
+    return int8_speed.is_better_fused(
+        constant.values, [] if shape is None else shape, num_scales=num_scales
+    )
 
 
 def _placement(graph, constant, fusions):

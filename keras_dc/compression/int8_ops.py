@@ -66,6 +66,17 @@ def fits(tensors, operator):
     return bool(np.float64(numbers[0]) * scales.max() / numbers[1] < _LARGEST_PRODUCT)
 
 
+def num_channel_scales(tensors, operator):
+    """How many scales of channels leave the graph if an operator that `fits` is fused.
+
+    0 with float activations, where a fused op that is not faster breaks a chain of the runtime's
+    own layers, which takes longer than scales are worth.
+    """
+    source, weights = (tensors[index] for index in operator.inputs[:2])
+    scales = channel_scales(weights)
+    return 0 if scales is None or source.type != _INT8 else len(scales)
+
+
 def option_flags(tensors, operator):
     """The bits of byte 1 of the custom options for an operator that `fits`."""
     derived = _derived_scales(tensors, operator)

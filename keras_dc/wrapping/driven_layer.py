@@ -40,7 +40,7 @@ class DrivenLayer(KernelWrapper):
     """
 
     driver_name: str | None = None
-    last_update_step = None
+    last_update_step: Any = None
     codebooks: tuple | list = ()
 
     def __init__(self, layer, **kwargs):

@@ -33,7 +33,7 @@ def test_a_word_counts_if_one_of_its_weights_is_kept():
 @pytest.mark.parametrize("batch", [1, -1, 2])
 def test_products_with_a_vector_are_faster_up_to_a_density(batch, shape, density, block, is_faster):
     values = weights(shape, density, block)
-    assert int8_speed.is_faster(values, (batch, shape[0])) == is_faster
+    assert int8_speed.is_better_fused(values, (batch, shape[0])) == is_faster
 
 
 @pytest.mark.parametrize(("shape", "density", "block", "is_faster"), [
@@ -48,19 +48,27 @@ def test_products_with_a_vector_are_faster_up_to_a_density(batch, shape, density
 ])  # fmt: skip
 def test_convolutions_are_faster_by_the_words_that_they_keep(shape, density, block, is_faster):
     values = weights(shape, density, block)
-    assert int8_speed.is_faster(values, (1, 16, 16, shape[0])) == is_faster
+    assert int8_speed.is_better_fused(values, (1, 16, 16, shape[0])) == is_faster
+
+
+def test_scales_that_leave_the_graph_are_worth_some_time():
+    values, shape = weights((64, 64), 0.2), (32, 64)
+    assert not int8_speed.is_better_fused(values, shape)
+    assert int8_speed.is_better_fused(values, shape, num_scales=64)
+    slow = weights((256, 3, 3, 256), 0.24)
+    assert not int8_speed.is_better_fused(slow, (1, 56, 56, 256), num_scales=256)
 
 
 def test_few_pixels_do_not_fill_a_register():
     values = weights((512, 1, 1, 512), 0.25, 4)
-    assert not int8_speed.is_faster(values, (1, 1, 1, 512))
-    assert int8_speed.is_faster(values, (1, 4, 4, 512))
+    assert not int8_speed.is_better_fused(values, (1, 1, 1, 512))
+    assert int8_speed.is_better_fused(values, (1, 4, 4, 512))
 
 
 def test_rows_of_a_batch_are_computed_as_pixels():
     values = weights((512, 512), 0.25)
-    assert not int8_speed.is_faster(values, (3, 512))
-    assert int8_speed.is_faster(weights((512, 512), 0.25, 4), (32, 512))
+    assert not int8_speed.is_better_fused(values, (3, 512))
+    assert int8_speed.is_better_fused(weights((512, 512), 0.25, 4), (32, 512))
 
 
 @pytest.mark.parametrize("density", [0.1, 0.6])
