@@ -8,6 +8,7 @@ from keras_dc.numerics.masks import (
     group_mask,
     kept_count,
     magnitude_mask,
+    never_open,
     regrown_mask,
 )
 
@@ -37,6 +38,14 @@ def test_magnitude_mask_keeps_at_least_one():
 )
 def test_kept_count_rounds(size, sparsity, count):
     assert kept_count(size, sparsity) == count
+
+
+def test_what_is_pruned_stays_pruned_and_is_counted_where_a_mask_would_open():
+    before = [np.float32([1, 0, 0]), np.float32([[0, 1]])]
+    masks, num_opened = never_open([np.float32([1, 1, 0]), np.float32([[1, 0]])], before)
+    assert [mask.tolist() for mask in masks] == [[1, 0, 0], [[0, 0]]]
+    assert num_opened == 2
+    assert never_open(before, before)[1] == 0
 
 
 def test_global_masks_share_one_threshold():

@@ -30,6 +30,7 @@ MODULES = [
     "training/test_weight_sharing",
     "training/test_wrapped_models",
     "wrapping/test_cloning",
+    "wrapping/test_compiled_functions",
     "wrapping/test_elementwise_steps",
     "wrapping/test_gradients",
     "wrapping/test_half_floats",

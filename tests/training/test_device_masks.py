@@ -108,6 +108,17 @@ def test_a_kept_zero_comes_before_a_pruned_weight():
     assert found[(TIES == 0) & (MASK == 1)].min() > 0
 
 
+def test_masks_that_never_open():
+    masks = [MASK, np.roll(MASK, 1)]
+    before = [np.roll(MASK, 2), MASK]
+    expected = host_masks.never_open(masks, before)
+    tensors = [[ops.convert_to_tensor(mask) for mask in some] for some in (masks, before)]
+    found = device_masks.never_open(*tensors)
+    assert int(found[1]) == expected[1] > 0
+    for one, other in zip(found[0], expected[0], strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), other)
+
+
 def test_least_kept_magnitude():
     expected, found = both("least_kept", NORMAL, MASK)
     assert found == expected

@@ -87,6 +87,13 @@ def test_only_codebooks_and_biases_are_trained():
     assert [tuple(v.shape) for v in shared.trainable_variables] == [(3,), (10,), (3,), (2,)]
 
 
+def test_a_layer_whose_clusters_stay_has_no_variables_but_codebooks_and_indices():
+    shared = dc.share_weights(dense_model(), 3)
+    for layer in shared.layers:
+        names = sorted(variable.name for variable in layer.own_weights())
+        assert names == ["codebook_0", "index_0"]
+
+
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_training_lowers_the_loss(jit_compile):
     if jit_compile and keras.backend.backend() == "torch":
