@@ -44,18 +44,24 @@ MatrixKernel MatrixKernelFor(Isa isa) {
 }
 
 // Copies pixels to where each begins with a word. What fills its last word up
-// may be anything, since it meets weights of 0: here it is the next pixel.
+// may be anything, since it meets weights of 0: here it is what follows.
 void CopyPixels(const int8_t* from, size_t num_pixels, size_t channels,
                 int8_t* to) {
   const size_t pixel_bytes = NumWords(channels) * kWordChannels;
-  for (size_t p = 0; p + 1 < num_pixels; ++p) {
+  size_t left = num_pixels * channels;
+  for (; left >= pixel_bytes && left > 0; left -= channels) {
     for (size_t i = 0; i < pixel_bytes; i += kWordChannels) {
       std::memcpy(to + i, from + i, kWordChannels);
     }
     from += channels;
     to += pixel_bytes;
   }
-  if (num_pixels > 0) std::memcpy(to, from, channels);
+  // Words of the last pixels would end behind the last one.
+  for (; left > 0; left -= channels) {
+    std::memcpy(to, from, channels);
+    from += channels;
+    to += pixel_bytes;
+  }
 }
 
 // Words of pixels lie anywhere; they are read as bytes.
