@@ -52,9 +52,8 @@ struct FloatScales {
         _mm512_scalef_ps(_mm512_cvtepi32_ps(multipliers),
                          _mm512_sub_ps(_mm512_set1_ps(-31.0f), exponents));
     if (rounds_once) return;
-    first_half = _mm512_castps_si512(
-        _mm512_scalef_ps(_mm512_set1_ps(1.0f),
-                         _mm512_sub_ps(_mm512_set1_ps(-1.0f), exponents)));
+    first_half = _mm512_castps_si512(_mm512_scalef_ps(
+        _mm512_set1_ps(1.0f), _mm512_sub_ps(_mm512_set1_ps(-1.0f), exponents)));
   }
 
   // The sums times the scales. `distance` becomes the larger one of what it is
@@ -64,13 +63,12 @@ struct FloatScales {
     constexpr int kNearest = 0, kLargerMagnitude = 11;
     // The first rounding adds that much, at most. Where it does, halves go away
     // from zero; where it adds less, the second one gives the same anyway.
-    const __m512i half =
-        _mm512_ternarylogic_epi32(first_half, sums, _mm512_set1_epi32(1 << 31),
-                                  kFirstOrSecondAndThird);
+    const __m512i half = _mm512_ternarylogic_epi32(
+        first_half, sums, _mm512_set1_epi32(1 << 31), kFirstOrSecondAndThird);
     const __m512 products = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), factors,
                                             _mm512_castsi512_ps(half));
-    *distance = _mm512_range_ps(
-        *distance, _mm512_reduce_ps(products, kNearest), kLargerMagnitude);
+    *distance = _mm512_range_ps(*distance, _mm512_reduce_ps(products, kNearest),
+                                kLargerMagnitude);
     return _mm512_cvt_roundps_epi32(
         products, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
