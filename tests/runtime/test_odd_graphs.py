@@ -219,8 +219,24 @@ def with_constants(content):
     return tiny_models.model_file.serialize(model)
 
 
+def names_no_tensor(content):
+    """Whether an input or output of a graph is none of its tensors.
+
+    The runtimes read them, after an invoke of whatever ops, without a look whether there are such.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    return any(
+        not 0 <= index < len(subgraph.tensors or [])
+        for subgraph in model.subgraphs or []
+        for indices in (subgraph.inputs, subgraph.outputs)
+        for index in ([] if indices is None else indices)
+    )
+
+
 def dies_without_us(process, content):
     """Whether the runtime dies of the model itself, or of its twins without our ops."""
+    if names_no_tensor(content):
+        return True
     models = [content]
     for twin in (dc.expand, with_constants):
         # Some mutants have none.
