@@ -137,7 +137,7 @@ class Magnitude:
                 # The minimum, since rounding must not push the smallest kept weight out.
                 found.append(np.where(mask > 0, np.minimum(least, magnitudes), least))
             else:
-                found.append(_functions(kernel.weights).least_kept(kernel.weights, mask))
+                found.append(functions_for(kernel.weights).least_kept(kernel.weights, mask))
         return found
 
     def _scores(self, kernel, sparsity):
@@ -156,7 +156,7 @@ class Magnitude:
         return np.sqrt(np.maximum(place_bits(present) + np.float32(_VALUE_BITS), 1.0))
 
     def _keep_largest(self, scores, sparsity):
-        functions = _functions(scores[0])
+        functions = functions_for(scores[0])
         if self.global_threshold:
             return functions.global_magnitude_masks(scores, sparsity, min_density=self.min_density)
         return [functions.magnitude_mask(score, sparsity) for score in scores]
@@ -182,7 +182,7 @@ class Blocks(Magnitude):
             )
 
     def masks(self, kernels, sparsity, *, progress):
-        functions, size = _functions(kernels[0].weights), self.block_size
+        functions, size = functions_for(kernels[0].weights), self.block_size
         scores = [functions.block_magnitudes(_scores_by_magnitude(k), size) for k in kernels]
         pairs = zip(self._keep_largest(scores, sparsity), kernels, strict=True)
         return [functions.expand_blocks(mask, size, tuple(k.weights.shape)) for mask, k in pairs]
@@ -205,7 +205,7 @@ class Groups(Magnitude):
             )
 
     def masks(self, kernels, sparsity, *, progress):
-        group_mask, size = _functions(kernels[0].weights).group_mask, self.group_size
+        group_mask, size = functions_for(kernels[0].weights).group_mask, self.group_size
         return [
             group_mask(_scores_by_magnitude(k), sparsity, group_size=size, axis=k.input_axis)
             for k in kernels
@@ -247,17 +247,17 @@ class RigL(Magnitude):
 
     def masks(self, kernels, sparsity, *, progress):
         fraction = self.fraction_at(progress)
-        regrown_mask = _functions(kernels[0].weights).regrown_mask
+        regrown_mask = functions_for(kernels[0].weights).regrown_mask
         return [regrown_mask(k.weights, k.mask, sparsity, fraction=fraction) for k in kernels]
 
 
-def _functions(values):
-    """The module of functions for arrays on the host or for tensors."""
+def functions_for(values):
+    """The module of functions for arrays on the host or for tensors: the same names in both."""
     return host_masks if isinstance(values, np.ndarray) else device_masks
 
 
 def _scores_by_magnitude(kernel):
-    return _functions(kernel.weights).kept_magnitudes(kernel.weights, kernel.mask)
+    return functions_for(kernel.weights).kept_magnitudes(kernel.weights, kernel.mask)
 
 
 # By the keyword that asks for the rule.
@@ -269,12 +269,16 @@ RULES = {
 }
 
 
+# Written for arrays and tensors alike. Any other rule is given NumPy arrays, on a GPU as well.
+_OF_TENSORS = (Magnitude, Blocks, Groups, StraightThrough, RigL)
+
+
 def takes_tensors(rule):
     """Whether `rule` works on tensors where they lie; any rule does on NumPy arrays.
 
     With `rate_aware` it does not: bits are counted on the host.
     """
-    return type(rule) in (Magnitude, *RULES.values()) and not rule.rate_aware
+    return type(rule) in _OF_TENSORS and not rule.rate_aware
 
 
 def option_names():

@@ -11,11 +11,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dc.numerics import masks as host_masks
 from keras_dc.numerics.masks import kept_count
 from keras_dc.support.name_patterns import values_by_name
-from keras_dc.training import device_masks, schedules, sensitivity_scan
-from keras_dc.training.mask_rules import Kernel, option_names, options_of, rule_of, takes_tensors
+from keras_dc.training import schedules, sensitivity_scan
+from keras_dc.training.mask_rules import (
+    Kernel,
+    functions_for,
+    option_names,
+    options_of,
+    rule_of,
+    takes_tensors,
+)
 from keras_dc.training.schedules import as_schedule, last_update_step
 from keras_dc.wrapping.cloning import replace_layers
 from keras_dc.wrapping.driven_layer import DrivenLayer, LayerDriver
@@ -440,8 +446,7 @@ def _masks_of_group(first, kernels, update_step, sparsity):
     if rule.regrows:
         return masks
     before = [kernel.mask for kernel in kernels]
-    functions = host_masks if isinstance(masks[0], np.ndarray) else device_masks
-    masks, num_opened = functions.never_open(masks, before)
+    masks, num_opened = functions_for(masks[0]).never_open(masks, before)
     if int(num_opened):
         warnings.warn(
             "A schedule asks for a sparsity below that of the masks. They stay as they are: "

@@ -8,7 +8,7 @@ times as fast as XNNPACK's int8 each case is on one thread, and `weights_memory_
 loading VGG-16 and one invoke add of resident memory, ours over the int8 interpreter's. The
 environment variable KERAS_DC_ISA picks other kernels than the fastest. `--save` puts the figures
 into the file of this processor in `results/`, as "int8" or by another name: "int8_without_amx" are
-those with AMX hidden by `hide_avx512.c`.
+those with AMX hidden by `hide_instructions.c`.
 """
 
 import argparse

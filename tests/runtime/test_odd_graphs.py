@@ -219,23 +219,29 @@ def with_constants(content):
     return tiny_models.model_file.serialize(model)
 
 
-def names_no_tensor(content):
-    """Whether an input or output of a graph is none of its tensors.
+def without_missing_tensors(content):
+    """The model without those inputs and outputs of a graph that are none of its tensors.
 
     The runtimes read them, after an invoke of whatever ops, without a look whether there are such.
+    None if there are none.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    return any(
-        not 0 <= index < len(subgraph.tensors or [])
-        for subgraph in model.subgraphs or []
-        for indices in (subgraph.inputs, subgraph.outputs)
-        for index in ([] if indices is None else indices)
-    )
+    is_mended = False
+    for subgraph in model.subgraphs or []:
+        size = len(subgraph.tensors or [])
+        for field in ("inputs", "outputs"):
+            indices = getattr(subgraph, field)
+            kept = [index for index in ([] if indices is None else indices) if 0 <= index < size]
+            if indices is not None and len(kept) < len(indices):
+                setattr(subgraph, field, np.array(kept, np.int32))
+                is_mended = True
+    return tiny_models.model_file.serialize(model) if is_mended else None
 
 
 def dies_without_us(process, content):
     """Whether the runtime dies of the model itself, or of its twins without our ops."""
-    if names_no_tensor(content):
+    mended = without_missing_tensors(content)
+    if mended is not None and process(runtime_process.fatal_signals, [mended]) == [0]:
         return True
     models = [content]
     for twin in (dc.expand, with_constants):

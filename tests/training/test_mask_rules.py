@@ -212,6 +212,9 @@ def test_a_rule_without_a_row_is_not_saved_as_another(tmp_path):
 
 def test_a_new_row_is_a_new_keyword(tmp_path, monkeypatch):
     monkeypatch.setitem(mask_rules.RULES, "norm", Columns)
+    # It computes with NumPy, and is given arrays on a GPU, too.
+    assert not mask_rules.takes_tensors(Columns(norm=2))
+    assert mask_rules.takes_tensors(Groups(group_size=4))
     pruned_by_columns(norm=2).save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.layers[0].rule == Columns(norm=2)

@@ -3,8 +3,8 @@
  * With -DONLY_AMX it hides AMX alone: as on a machine with AVX-512 and VNNI.
  * Linux, x86-64, a processor that can make CPUID fault.
  *
- *   cc -O1 -shared -fPIC -o hide_avx512.so tests/benchmarks/hide_avx512.c
- *   LD_PRELOAD=./hide_avx512.so python tests/benchmarks/conv2d.py
+ *   cc -O1 -shared -fPIC -o hide_instructions.so tests/benchmarks/hide_instructions.c
+ *   LD_PRELOAD=./hide_instructions.so python tests/benchmarks/conv2d.py
  *
  * CPUID faults; the handler asks again with faults off and takes bits out of the answer. */
 #define _GNU_SOURCE
